@@ -1,0 +1,1 @@
+//! Every effect, its correction beside it, and the registry that lists them.

@@ -1,0 +1,1 @@
+//! Optics: how sources become light on a detector.

@@ -1,0 +1,2 @@
+//! skyloop
+fn main() {}

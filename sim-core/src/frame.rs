@@ -1,0 +1,79 @@
+//! A frame: pixels on one physical plane, and the window of the detector they cover.
+
+use crate::plane::Plane;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+/// A rectangle of the science array, 0-based pixels of the whole detector. A cut-out is a window;
+/// a full detector is the window (0, 0, nx, ny). Random draws are keyed by detector coordinates, so a
+/// cut-out has the same bits as the same pixels of the full frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// First column.
+    pub x0: usize,
+    /// First row.
+    pub y0: usize,
+    /// Columns.
+    pub nx: usize,
+    /// Rows.
+    pub ny: usize,
+}
+
+impl Window {
+    /// Array shape `(rows, columns)`.
+    #[must_use]
+    pub fn shape(&self) -> (usize, usize) {
+        (self.ny, self.nx)
+    }
+    /// Whether a pixel position (0-based detector coordinates, centre of first pixel = 0) lies inside.
+    #[must_use]
+    pub fn contains(&self, x: f64, y: f64) -> bool {
+        x >= self.x0 as f64 - 0.5
+            && y >= self.y0 as f64 - 0.5
+            && x < (self.x0 + self.nx) as f64 - 0.5
+            && y < (self.y0 + self.ny) as f64 - 0.5
+    }
+}
+
+/// Pixels on plane `P`, `pixels[y, x]`, row-major, f32 (chosen by measurement, see `ARCHITECTURE.md`).
+///
+/// Forward frames (light, charge, counts) carry pixels alone; the reduction attaches variance \[BUNIT^2\]
+/// and [`crate::flags`] bits, with the same shape as `pixels`.
+#[derive(Debug, Clone)]
+pub struct Frame<P: Plane> {
+    /// Pixel values `[y, x]` in [`Plane::BUNIT`].
+    pub pixels: Array2<f32>,
+    /// Variance of `pixels`, when the reduction has an error model.
+    pub variance: Option<Array2<f32>>,
+    /// Quality flags, bits of [`crate::flags`].
+    pub flags: Option<Array2<u32>>,
+    /// The part of the science array covered. For counts in a raw layout the pixel array is larger than
+    /// the window (scans): see [`crate::detector::ReadoutLayout`].
+    pub window: Window,
+    plane: PhantomData<P>,
+}
+
+impl<P: Plane> Frame<P> {
+    /// A frame of zeros over `window`.
+    #[must_use]
+    pub fn zeros(window: Window) -> Self {
+        Self::from_pixels(Array2::zeros(window.shape()), window)
+    }
+    /// A frame around existing pixels.
+    #[must_use]
+    pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
+        Self { pixels, variance: None, flags: None, window, plane: PhantomData }
+    }
+    /// Moves the arrays to another plane. Only crossings call this.
+    #[must_use]
+    pub fn cross<Q: Plane>(self) -> Frame<Q> {
+        Frame { pixels: self.pixels, variance: self.variance, flags: self.flags, window: self.window, plane: PhantomData }
+    }
+    /// Total signal, summed in f64 in row order (the same for any number of threads).
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.pixels.rows().into_iter().map(|row| row.iter().map(|&v| f64::from(v)).sum::<f64>()).sum()
+    }
+}

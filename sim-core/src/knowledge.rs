@@ -1,0 +1,72 @@
+//! What the reduction believes. Made from calibration products, never from the detector's description of truth.
+
+use crate::detector::ReadoutLayout;
+use crate::frame::Window;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A measured number and its standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Value.
+    pub value: f64,
+    /// Standard error (1 sigma).
+    pub error: f64,
+}
+
+/// A reference image made by the calibration pipeline, `[y, x]`, with its variance.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The image; its unit is that of the field of [`Knowledge`] that holds it.
+    pub image: Array2<f32>,
+    /// Variance of `image`.
+    pub variance: Array2<f32>,
+}
+
+/// Everything a correction may use.
+#[derive(Debug, Clone)]
+pub struct Knowledge {
+    /// Raw layout (public: it is in the data model).
+    pub layout: ReadoutLayout,
+    /// Window of the science array.
+    pub window: Window,
+    /// Exposure time of the frame being reduced \[s\] (from its header).
+    pub exposure_time_s: f64,
+    /// Gain per amplifier \[electron / ADU\], from the photon transfer of flat pairs, indexed by amplifier number.
+    pub gain: Option<Vec<Measured>>,
+    /// Read noise per amplifier \[electron\], from bias pairs.
+    pub read_noise: Option<Vec<Measured>>,
+    /// Master bias \[ADU\], on the science window, after overscan subtraction.
+    pub bias: Option<Arc<Reference>>,
+    /// Master dark \[electron / s\], on the science window.
+    pub dark: Option<Arc<Reference>>,
+    /// Master flat \[1\], median 1 over the window.
+    pub flat: Option<Arc<Reference>>,
+    /// Excess exposure time of the shutter \[s\] (effective minus nominal), on the science window.
+    pub shutter: Option<Arc<Reference>>,
+    /// Defect flags (bad, hot, warm) on the science window.
+    pub defects: Option<Arc<Array2<u32>>>,
+    /// Level above which a pixel counts as saturated \[electron\].
+    pub saturation_electron: Option<f64>,
+}
+
+impl Knowledge {
+    /// Knowledge of the layout alone.
+    #[must_use]
+    pub fn of_layout(layout: ReadoutLayout, window: Window, exposure_time_s: f64) -> Self {
+        Self {
+            layout,
+            window,
+            exposure_time_s,
+            gain: None,
+            read_noise: None,
+            bias: None,
+            dark: None,
+            flat: None,
+            shutter: None,
+            defects: None,
+            saturation_electron: None,
+        }
+    }
+}

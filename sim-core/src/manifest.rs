@@ -1,0 +1,45 @@
+//! The manifest of a product: all that is needed to make it again, bit for bit.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Written beside every product as `<product>.manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of Skyloop (`CARGO_PKG_VERSION`).
+    pub skyloop: String,
+    /// Version of the physics: raised whenever a pixel may change (see `CHANGELOG.md`, Pixels changed).
+    pub physics: u32,
+    /// The resolved scenario, as TOML.
+    pub scenario: String,
+    /// Unit made: exposure and detector, or the reduction of them.
+    pub unit: String,
+    /// Seed of the scenario.
+    pub seed: u64,
+    /// SHA-256 of every input (instrument files, curves, catalogues), by name.
+    pub inputs: BTreeMap<String, String>,
+    /// SHA-256 of every product file, by file name.
+    pub products: BTreeMap<String, String>,
+}
+
+/// The physics version of this build.
+pub const PHYSICS: u32 = 1;
+
+/// SHA-256 of bytes, hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// SHA-256 of a file, hexadecimal.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn sha256_file(path: &std::path::Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash)?;
+    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+}
