@@ -58,7 +58,7 @@ impl DetectorGeometry {
 }
 
 /// Which raw layout is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scans {
     /// With prescan and overscan (10000 x 9400 for a full survey-camera chip).

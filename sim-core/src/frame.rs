@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 /// A rectangle of the science array, 0-based pixels of the whole detector. A cut-out is a window;
 /// a full detector is the window (0, 0, nx, ny). Random draws are keyed by detector coordinates, so a
 /// cut-out has the same bits as the same pixels of the full frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// First column.
