@@ -10,6 +10,7 @@ pub mod correction;
 pub mod detector;
 pub mod effect;
 pub mod exposure;
+pub mod files;
 pub mod fits;
 pub mod flags;
 pub mod frame;

@@ -1,0 +1,138 @@
+//! Whole files or none: a product appears under its name only when it is complete.
+//!
+//! Bytes go to a temporary name in the same folder (`.name.pid-n.part`), reach the disk (fsync), and are then renamed.
+//! An error, a panic or a full disk removes the temporary file; a killed process can leave one `.part` file behind,
+//! never a half-written product.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Result, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes `bytes` to `path`, replacing a file that is there.
+///
+/// # Errors
+/// When the folder is missing or cannot be written, or the disk is full. `path` is then as it was before.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    file.commit()
+}
+
+/// A file being written under a temporary name; dropped without [`AtomicFile::commit`] it vanishes.
+#[derive(Debug)]
+pub struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Opens the temporary file for `path`.
+    ///
+    /// # Errors
+    /// When the folder is missing or cannot be written, or `path` names no file.
+    pub fn create(path: &Path) -> Result<Self> {
+        let name = path.file_name().ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "this path has no file name"))?;
+        loop {
+            let temporary = path.with_file_name(temporary_name(name));
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+                Ok(file) => return Ok(Self { file, temporary, target: path.into(), committed: false }),
+                // Left by a killed process that had our number: take the next one.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Brings the bytes to disk and gives the file its name.
+    ///
+    /// # Errors
+    /// When the disk is full or the name is taken by a folder; the temporary file is gone then.
+    pub fn commit(mut self) -> Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.temporary, &self.target)?;
+        self.committed = true;
+        // The rename itself survives a power cut only when the folder is synced too; not every file system allows it.
+        if let Some(folder) = self.target.parent().filter(|f| !f.as_os_str().is_empty())
+            && let Ok(folder) = File::open(folder)
+        {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+fn temporary_name(name: &std::ffi::OsStr) -> std::ffi::OsString {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut out = std::ffi::OsString::from(".");
+    out.push(name);
+    out.push(format!(".{}-{}.part", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    out
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.file.write(bytes)
+    }
+    fn flush(&mut self) -> Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_second_write_replaces_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_atomically(&path, b"first, and longer").unwrap();
+        write_atomically(&path, b"second").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn an_abandoned_file_leaves_the_old_one_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_atomically(&path, b"old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half of the n").unwrap();
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_folder_as_target_are_errors_that_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write_atomically(&folder.path().join("no/a.json"), b"x").is_err());
+        std::fs::create_dir(folder.path().join("taken")).unwrap();
+        assert!(write_atomically(&folder.path().join("taken"), b"x").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
+    }
+}

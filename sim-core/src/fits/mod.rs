@@ -1,0 +1,108 @@
+//! FITS input and output: images, cubes, binary tables, headers, checksums.
+//!
+//! Writing is ours: one pass over the data turns it big-endian, sums it and streams it out. It needs no `unsafe` and
+//! gives the same bytes for the same input, which cfitsio cannot: it writes the time of day into the comments of
+//! CHECKSUM and DATASUM. It is also faster: a 9216 x 9232 frame takes 0.21 s (16 bits) or 0.41 s (32 bits) to the disk,
+//! fsync included, where cfitsio takes 0.32 and 0.51 s (`examples/fits_timing.rs`; two-core virtual machine).
+//! Reading is cfitsio's (`fitsio-sys`), so that what we write is always checked by code that is not ours; it also
+//! unpacks compressed images and gzipped files.
+
+mod card;
+mod checksum;
+mod content;
+mod header;
+mod raw;
+mod read;
+mod write;
+
+pub use header::{Header, Value};
+pub use read::{read, read_headers};
+pub use write::write;
+
+use crate::table::Table;
+use ndarray::Array2;
+
+/// What a header-data unit holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Header only.
+    None,
+    /// 32-bit floats, `[y, x]`.
+    F32(Array2<f32>),
+    /// 64-bit floats, `[y, x]`.
+    F64(Array2<f64>),
+    /// A stack of 32-bit floats, `[z, y, x]`.
+    Cube(ndarray::Array3<f32>),
+    /// Unsigned 16-bit (BZERO 32768).
+    U16(Array2<u16>),
+    /// Signed 32-bit.
+    I32(Array2<i32>),
+    /// Binary table.
+    Table(Table),
+}
+
+/// One header-data unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hdu {
+    /// EXTNAME (the primary HDU has none).
+    pub name: String,
+    /// Keywords.
+    pub header: Header,
+    /// Data.
+    pub data: Data,
+}
+
+impl Hdu {
+    /// A header-only unit.
+    #[must_use]
+    pub fn primary(header: Header) -> Self {
+        Self { name: String::new(), header, data: Data::None }
+    }
+    /// A unit with data.
+    #[must_use]
+    pub fn new(name: &str, header: Header, data: Data) -> Self {
+        Self { name: name.into(), header, data }
+    }
+}
+
+/// Why a FITS file could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitsError {
+    /// cfitsio said no.
+    #[error("{path}: {doing}: {reason} (cfitsio status {status})")]
+    Cfitsio {
+        /// File.
+        path: String,
+        /// What was being done.
+        doing: String,
+        /// cfitsio's words.
+        reason: String,
+        /// Its code.
+        status: i32,
+    },
+    /// The file is not what was expected.
+    #[error("{path}: {reason}")]
+    Content {
+        /// File.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A keyword is missing or wrong.
+    #[error("keyword {key}: {reason}")]
+    Keyword {
+        /// Keyword.
+        key: String,
+        /// What is wrong, with the range allowed.
+        reason: String,
+    },
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// File.
+        path: String,
+        /// Reason.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,105 @@
+//! Writes whole files: header, data and checksums of each unit in one pass over the data.
+
+use super::card::{CARD, encode, history};
+use super::checksum::Sum;
+use super::content::{describe, stream};
+use super::header::is_structural;
+use super::{Data, FitsError, Hdu, Value};
+use crate::files::AtomicFile;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Headers and data come in blocks of this many bytes.
+const BLOCK: usize = 2880;
+/// Where the value of CHECKSUM begins in its card.
+const CHECKSUM_COLUMN: usize = 11;
+
+/// Writes a whole file atomically (temporary name in the same folder, fsync, rename) with CHECKSUM and DATASUM in
+/// every unit. The first unit must be header-only or an image. The same input gives the same bytes.
+///
+/// # Errors
+/// When the folder cannot be written, the disk is full, or the content is not FITS: a keyword that is not finite, not
+/// ASCII or one of the writer's own; a table whose columns differ in length. Nothing is left behind then.
+pub fn write(path: &Path, hdus: &[Hdu]) -> Result<(), FitsError> {
+    let shown = path.display().to_string();
+    if hdus.is_empty() {
+        return Err(FitsError::Content { path: shown, reason: "a FITS file has at least one unit".into() });
+    }
+    // Everything that can be refused is refused before the first byte.
+    let headers = hdus.iter().enumerate().map(|(i, hdu)| cards(hdu, i == 0, &shown)).collect::<Result<Vec<_>, _>>()?;
+    let io = |source| FitsError::Io { path: shown.clone(), source };
+    let mut file = AtomicFile::create(path).map_err(io)?;
+    for (hdu, cards) in hdus.iter().zip(headers) {
+        unit(&mut file, cards, &hdu.data).map_err(io)?;
+    }
+    file.commit().map_err(io)
+}
+
+/// All cards but CHECKSUM, DATASUM and END.
+fn cards(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>, FitsError> {
+    let mut cards = describe(hdu, first, path)?;
+    let is_table = matches!(hdu.data, Data::Table(_));
+    for (key, value, comment) in &hdu.header.cards {
+        let refuse = |reason: &str| Err(FitsError::Keyword { key: key.clone(), reason: reason.into() });
+        if key == "EXTNAME" {
+            if *value == Value::Text(hdu.name.clone()) {
+                continue;
+            }
+            return refuse("the name of a unit is given once, not also as a keyword");
+        }
+        if key == "BLANK" && !matches!(hdu.data, Data::I32(_) | Data::U16(_)) {
+            return refuse("only integer images have a blank value");
+        }
+        if is_structural(key, is_table) {
+            return refuse("this keyword follows from the data and is the writer's");
+        }
+        cards.extend(encode(key, value, comment)?);
+    }
+    if cards.iter().any(|c| c.starts_with("CONTINUE  ")) {
+        cards.extend(encode("LONGSTRN", &"OGIP 1.0".into(), "text may go on in CONTINUE cards")?);
+    }
+    for line in &hdu.header.history {
+        cards.extend(history(line));
+    }
+    Ok(cards)
+}
+
+/// One unit: room for the header, the data with its sum, then the header that states the sum.
+fn unit(file: &mut AtomicFile, mut cards: Vec<String>, data: &Data) -> std::io::Result<()> {
+    let checksum_at = cards.len() * CARD + CHECKSUM_COLUMN;
+    let sum_card = cards.len() + 1;
+    for key in ["CHECKSUM", "DATASUM"] {
+        cards.push(text_card(key, "0000000000000000", if key == "CHECKSUM" { "sum of this unit" } else { "sum of its data" }));
+    }
+    cards.push(format!("{:CARD$}", "END"));
+    let header_bytes = (cards.len() * CARD).next_multiple_of(BLOCK);
+
+    let start = file.stream_position()?;
+    file.seek(SeekFrom::Start(start + header_bytes as u64))?;
+    let (mut sum, mut written) = (Sum::default(), 0);
+    stream(data, &mut |bytes| {
+        sum.add(bytes);
+        written += bytes.len();
+        file.write_all(bytes)
+    })?;
+    let padding = vec![0; written.next_multiple_of(BLOCK) - written];
+    file.write_all(&padding)?;
+    let end = file.stream_position()?;
+
+    cards[sum_card] = text_card("DATASUM", &sum.value().to_string(), "sum of its data");
+    let mut header = cards.concat().into_bytes();
+    header.resize(header_bytes, b' ');
+    let mut whole = Sum::default();
+    whole.add(&header);
+    whole.join(sum);
+    header[checksum_at..checksum_at + 16].copy_from_slice(whole.complement_text().as_bytes());
+    file.seek(SeekFrom::Start(start))?;
+    file.write_all(&header)?;
+    file.seek(SeekFrom::Start(end))?;
+    Ok(())
+}
+
+fn text_card(key: &str, value: &str, comment: &str) -> String {
+    let value = format!("'{value:8}'");
+    format!("{:CARD$}", format!("{key:8}= {value:20} / {comment}"))
+}

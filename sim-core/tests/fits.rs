@@ -1,0 +1,223 @@
+//! What is written is read back by cfitsio; what is broken is an error that names the file.
+
+use ndarray::{Array2, Array3};
+use sim_core::fits::{Data, FitsError, Hdu, Header, Value, read, read_headers, write};
+use sim_core::table::{Column, ColumnData, Table};
+use std::path::{Path, PathBuf};
+
+fn rich_header() -> Header {
+    let mut header = Header::default();
+    header.set("EXPTIME", 150.0, "[s] exposure time");
+    header.set("OBSID", 10_100_000_123_i64, "observation");
+    header.set("SHUTTER", true, "open");
+    header.set("DARKED", false, "");
+    header.set("CD1_1", -8.174_558_361_76e-6, "[deg / pixel]");
+    header.set("THIRD", 1.0 / 3.0, "");
+    header.set("EMPTY", "", "no text");
+    header.set("QUOTED", "it's & that's", "quotes double");
+    header.set("LONG", "0123456789 ".repeat(30).trim_end(), "three hundred and twenty-nine characters");
+    header.history = vec!["first step".into(), "x".repeat(150), "last".into()];
+    header
+}
+
+fn table() -> Table {
+    let columns = vec![
+        Column::new("ID", "", "number", ColumnData::I64(vec![1, i64::MAX, i64::MIN])),
+        Column::new("RA", "deg", "right ascension", ColumnData::F64(vec![359.999, f64::NAN, -0.0])),
+        Column::new("FLUX", "electron / s", "count rate", ColumnData::F32(vec![1.5, f32::INFINITY, f32::MIN_POSITIVE])),
+        Column::new("FLAG", "", "", ColumnData::I32(vec![0, -1, i32::MAX])),
+        Column::new("NAME", "", "a name", ColumnData::Text(vec!["a".into(), String::new(), "longer name".into()])),
+        Column::new("NOTE", "", "always empty", ColumnData::Text(vec![String::new(); 3])),
+    ];
+    Table { name: "CAT".into(), columns }
+}
+
+fn everything() -> Vec<Hdu> {
+    let f32s = Array2::from_shape_fn((5, 7), |(y, x)| y as f32 * 0.1 - x as f32);
+    vec![
+        Hdu::primary(rich_header()),
+        Hdu::new("RAW", rich_header(), Data::U16(Array2::from_shape_fn((3, 5), |(y, x)| [0, 1, 32767, 32768, 65535][(x + y) % 5]))),
+        Hdu::new("SCI", Header::default(), Data::F32(f32s)),
+        Hdu::new("VAR", Header::default(), Data::F64(Array2::from_elem((1, 1), std::f64::consts::PI))),
+        Hdu::new("FLAGS", Header::default(), Data::I32(Array2::from_shape_vec((2, 2), vec![0, -1, i32::MIN, i32::MAX]).unwrap())),
+        Hdu::new("PSF", Header::default(), Data::Cube(Array3::from_shape_fn((2, 3, 4), |(z, y, x)| (100 * z + 10 * y + x) as f32))),
+        Hdu::new("CAT", rich_header(), Data::Table(table())),
+        Hdu::new("NOTHING", Header::default(), Data::None),
+    ]
+}
+
+fn file(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("a [1] file.fits")
+}
+
+fn written(hdus: &[Hdu]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    write(&path, hdus).unwrap();
+    (folder, path)
+}
+
+fn refused(path: &Path) -> String {
+    let message = read(path).unwrap_err().to_string();
+    assert!(message.contains("file.fits"), "{message} does not name the file");
+    message
+}
+
+#[test]
+fn every_kind_of_unit_comes_back_as_it_was() {
+    let (_folder, path) = written(&everything());
+    let (read, meant) = (read(&path).unwrap(), everything());
+    assert_eq!(read.len(), meant.len());
+    for (read, meant) in read.iter().zip(&meant) {
+        assert_eq!(read.name, meant.name);
+        // NaN is not equal to itself: compare what is printed.
+        assert_eq!(format!("{:?}", read.data), format!("{:?}", meant.data), "{}", meant.name);
+        for (read, meant) in read.header.cards.iter().zip(&meant.header.cards) {
+            assert_eq!((&read.0, &read.1), (&meant.0, &meant.1));
+        }
+        assert_eq!(read.header.cards.len(), meant.header.cards.len(), "{}: {:?}", meant.name, read.header.cards);
+    }
+    assert_eq!(read[0].header.history, ["first step".to_string(), "x".repeat(72), "x".repeat(72), "x".repeat(6), "last".into()]);
+    assert_eq!(read[0].header.cards[0].2, "[s] exposure time");
+}
+
+#[test]
+fn headers_alone_are_the_headers_of_the_whole() {
+    let (_folder, path) = written(&everything());
+    let whole: Vec<_> = read(&path).unwrap().into_iter().map(|h| (h.name, h.header)).collect();
+    assert_eq!(read_headers(&path).unwrap(), whole);
+}
+
+#[test]
+fn the_same_content_gives_the_same_bytes() {
+    let (_a, first) = written(&everything());
+    let (_b, second) = written(&everything());
+    assert_eq!(std::fs::read(first).unwrap(), std::fs::read(second).unwrap());
+}
+
+#[test]
+fn a_file_read_and_written_again_is_the_same_file() {
+    let (_a, first) = written(&everything());
+    let (_b, second) = written(&read(&first).unwrap());
+    assert_eq!(std::fs::read(first).unwrap(), std::fs::read(second).unwrap());
+}
+
+#[test]
+fn empty_tables_keep_their_columns() {
+    let columns = vec![Column::new("X", "pixel", "", ColumnData::F64(vec![])), Column::new("S", "", "", ColumnData::Text(vec![]))];
+    let hdu = |t: Table| Hdu::new(&t.name.clone(), Header::default(), Data::Table(t));
+    let hdus = [
+        Hdu::primary(Header::default()),
+        hdu(Table { name: "ROWLESS".into(), columns }),
+        hdu(Table { name: "BARE".into(), columns: vec![] }),
+    ];
+    let (_folder, path) = written(&hdus);
+    assert_eq!(read(&path).unwrap(), hdus);
+}
+
+#[test]
+fn a_frame_in_another_memory_order_is_written_in_row_order() {
+    let rows = Array2::from_shape_fn((3, 4), |(y, x)| (10 * y + x) as i32);
+    let turned = rows.t().as_standard_layout().reversed_axes().into_owned();
+    let (_folder, path) = written(&[Hdu::new("", Header::default(), Data::I32(turned))]);
+    assert_eq!(read(&path).unwrap()[0].data, Data::I32(rows));
+}
+
+#[test]
+fn what_fits_cannot_hold_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let with = |key: &str, value: Value| {
+        let mut header = Header::default();
+        header.set(key, value, "");
+        Hdu::primary(header)
+    };
+    for (key, value) in [("GAIN", Value::Real(f64::NAN)), ("BITPIX", Value::Int(8)), ("lower", Value::Int(1)), ("EXTNAME", "X".into())] {
+        assert!(matches!(write(&path, &[with(key, value)]), Err(FitsError::Keyword { key: k, .. }) if k == key));
+    }
+    let table = |columns| Hdu::new("T", Header::default(), Data::Table(Table { name: "T".into(), columns }));
+    let x = |name: &str, n| Column::new(name, "", "", ColumnData::I32(vec![0; n]));
+    let foreign = Column::new("A", "", "", ColumnData::Text(vec!["\u{661f}".into()]));
+    for bad in [table(vec![x("A", 1), x("B", 2)]), table(vec![x("A", 1), x("a", 1)]), table(vec![x("", 1)]), table(vec![foreign])] {
+        assert!(matches!(write(&path, &[Hdu::primary(Header::default()), bad]), Err(FitsError::Content { .. })));
+    }
+    assert!(write(&path, &[]).is_err());
+    assert!(write(&path, &[table(vec![])]).is_err(), "the first unit cannot be a table");
+    assert!(write(&folder.path().join("missing/file.fits"), &[Hdu::primary(Header::default())]).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn every_cut_of_a_file_is_an_error() {
+    let (_folder, path) = written(&everything());
+    let bytes = std::fs::read(&path).unwrap();
+    let blocks = bytes.len() / 2880;
+    let ends: Vec<usize> = {
+        // Cuts between whole units give a shorter file that is whole: only these may be read.
+        let starts = (0..blocks).filter(|b| bytes[b * 2880..].starts_with(b"XTENSION"));
+        starts.map(|b| b * 2880).collect()
+    };
+    assert_eq!(ends.len(), everything().len() - 1);
+    for cut in (0..bytes.len()).step_by(720) {
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        match read(&path) {
+            Ok(hdus) => assert!(ends.contains(&cut), "{} units read from the first {cut} bytes", hdus.len()),
+            Err(error) => assert!(error.to_string().contains("file.fits") && !ends.contains(&cut), "{cut}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn one_changed_bit_anywhere_in_the_data_is_found() {
+    let (_folder, path) = written(&[Hdu::new("", Header::default(), Data::F32(Array2::zeros((30, 40))))]);
+    let bytes = std::fs::read(&path).unwrap();
+    for at in [2880, 2880 + 2399, 2880 + 4799] {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        assert!(refused(&path).contains("DATASUM"));
+    }
+    let mut bad = bytes;
+    let exponent = bad.windows(6).position(|w| w == b"NAXIS ").unwrap() + 60;
+    bad[exponent] = b'x';
+    std::fs::write(&path, bad).unwrap();
+    assert!(refused(&path).contains("CHECKSUM"));
+}
+
+#[test]
+fn rubbish_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    assert!(refused(&path).contains("No such file"));
+    assert!(read(folder.path()).is_err(), "a folder is not a file");
+    let card = |text: &str| format!("{text:80}");
+    let header = |cards: &[&str]| {
+        let text: String = cards.iter().map(|c| card(c)).collect();
+        format!("{text:2880}").into_bytes()
+    };
+    let huge =
+        header(&["SIMPLE  =                    T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 9000000000", "NAXIS2  = 9000000000", "END"]);
+    let negative = header(&["SIMPLE  =                    T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = -5", "NAXIS2  = 5", "END"]);
+    let endless = header(&["SIMPLE  =                    T", "BITPIX  = 16", "NAXIS   = 0"]);
+    let odd = header(&["SIMPLE  =                    T", "BITPIX  = 17", "NAXIS   = 2", "NAXIS1  = 5", "NAXIS2  = 5", "END"]);
+    for bytes in [vec![], b"hello".to_vec(), vec![0; 5760], b"SIMPLE  =".to_vec(), huge, negative, endless, odd, vec![0x1f, 0x8b, 8, 0, 1]]
+    {
+        std::fs::write(&path, bytes).unwrap();
+        refused(&path);
+    }
+}
+
+#[test]
+fn eight_threads_read_the_same_file() {
+    let (_folder, path) = written(&everything());
+    let meant = format!("{:?}", read(&path).unwrap());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(format!("{:?}", read(&path).unwrap()), meant);
+                }
+            });
+        }
+    });
+}
