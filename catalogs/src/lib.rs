@@ -1,1 +1,39 @@
-//! catalogs
+//! The sky that is put in front of the telescope: spectra, extinction, the diffuse background, synthetic fields,
+//! and readers for catalogues people have.
+//!
+//! Everything here ends as [`sim_core::source::Source`]s or as a surface brightness; no telescope is known.
+//! [`Library`] holds the spectra and the bands in which catalogue magnitudes are stated; load it once.
+
+pub mod band;
+pub mod bench_field;
+pub mod draw;
+pub mod extinction;
+pub mod footprint;
+pub mod read;
+pub mod sed;
+pub mod sky_background;
+pub mod synthetic;
+mod table;
+
+pub use band::ReferenceBands;
+pub use footprint::Footprint;
+pub use sed::SedLibrary;
+
+/// Spectra and reference bands, shared by all sources.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// Spectra.
+    pub seds: SedLibrary,
+    /// Bands in which catalogue magnitudes are stated.
+    pub bands: ReferenceBands,
+}
+
+impl Library {
+    /// Builds the library from the tables in the program (a few milliseconds).
+    #[must_use]
+    pub fn load() -> Self {
+        let bands = ReferenceBands::load();
+        let seds = SedLibrary::load(&bands);
+        Self { seds, bands }
+    }
+}

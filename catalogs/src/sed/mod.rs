@@ -1,0 +1,54 @@
+//! Spectra: stars by temperature and metallicity, galaxies by type, power laws.
+//!
+//! A [`SedLibrary`] is built once and handed around; spectra are shared (`Arc`), so a field of a million objects has
+//! a few hundred spectra, and whoever integrates them through a band can do it once per spectrum.
+
+mod galaxy;
+mod simple;
+mod star;
+
+pub use galaxy::GalaxyType;
+pub use simple::power_law;
+pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
+
+use crate::band::ReferenceBands;
+use sim_core::spectrum::Spectrum;
+use std::sync::Arc;
+
+/// All spectra.
+#[derive(Debug, Clone)]
+pub struct SedLibrary {
+    stars: star::StarGrid,
+    galaxies: galaxy::GalaxyGrid,
+    flat: Arc<Spectrum>,
+}
+
+impl SedLibrary {
+    /// Builds the library; `bands` are those in which the stellar colours are published.
+    #[must_use]
+    pub fn load(bands: &ReferenceBands) -> Self {
+        Self { stars: star::StarGrid::new(bands), galaxies: galaxy::GalaxyGrid::new(), flat: Arc::new(Spectrum::flat_fnu()) }
+    }
+    /// The spectrum of a star: the nearest of a grid of 2 % in effective temperature \[K\] and 0.5 dex in \[Fe/H\],
+    /// held at the ends of the grid. `logg` is taken for the day a library knows it; today it changes nothing.
+    #[must_use]
+    pub fn star(&self, teff_k: f64, logg: f64, feh: f64) -> Arc<Spectrum> {
+        let _ = logg;
+        self.stars.nearest(teff_k, feh)
+    }
+    /// The spectrum of a galaxy type.
+    #[must_use]
+    pub fn galaxy(&self, kind: GalaxyType) -> Arc<Spectrum> {
+        self.galaxies.at(kind.coordinate())
+    }
+    /// The spectrum between types: 0 E, 1 Sbc, 2 Scd, 3 Im; the nearest of a grid of 1/8, held at the ends.
+    #[must_use]
+    pub fn galaxy_between(&self, coordinate: f64) -> Arc<Spectrum> {
+        self.galaxies.at(coordinate)
+    }
+    /// Constant f_nu.
+    #[must_use]
+    pub fn flat_fnu(&self) -> Arc<Spectrum> {
+        self.flat.clone()
+    }
+}

@@ -1,0 +1,29 @@
+//! Closed-form spectra.
+
+use sim_core::spectrum::{CurveError, Spectrum};
+use std::sync::Arc;
+
+/// f_nu proportional to nu^alpha from 90 to 3000 nm, f_lambda = 1 at 500 nm. `alpha = 0` is flat in f_nu;
+/// a quasar's continuum has alpha near -0.5.
+///
+/// # Errors
+/// When `alpha` is not finite or so steep that the curve overflows.
+pub fn power_law(alpha: f64) -> Result<Arc<Spectrum>, CurveError> {
+    let wavelength_nm: Vec<f64> = (0..600).map(|i| 90.0 * (3000.0_f64 / 90.0).powf(f64::from(i) / 599.0)).collect();
+    let flux = wavelength_nm.iter().map(|w| (w / 500.0).powf(-2.0 - alpha)).collect();
+    Ok(Arc::new(Spectrum::new(format!("power_law_{alpha}"), wavelength_nm, flux)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::units::Nanometre;
+
+    #[test]
+    fn alpha_minus_two_is_flat_in_f_lambda_and_zero_in_f_nu() {
+        let f = |alpha, w| power_law(alpha).unwrap().at(Nanometre(w));
+        assert!((f(-2.0, 300.0) / f(-2.0, 900.0) - 1.0).abs() < 1e-12);
+        assert!((f(0.0, 300.0) / f(0.0, 900.0) - 9.0).abs() < 1e-3);
+        assert!(power_law(f64::NAN).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+use super::counts::{GalaxyCounts, star_count_deg2};
+use super::*;
+use sim_core::source::{Brightness, Position, Profile, SourceKind};
+use std::collections::BTreeMap;
+
+fn spec() -> FieldSpec {
+    FieldSpec { seed: Some(20_270_101), ..FieldSpec::default() }
+}
+
+fn sky(s: &Source) -> (f64, f64) {
+    match s.position {
+        Position::Sky { ra_deg, dec_deg } => (ra_deg, dec_deg),
+        Position::Pixel { .. } => unreachable!("a synthetic source has a place on the sky"),
+    }
+}
+
+/// Magnitude of the whole object in its reference band.
+fn magnitude(s: &Source) -> f64 {
+    let flux: f64 = s
+        .components
+        .iter()
+        .map(|c| match c.brightness {
+            Brightness::Ab { magnitude, .. } => 10.0_f64.powf(-0.4 * magnitude),
+            Brightness::Electrons(_) => unreachable!("a synthetic source has a magnitude"),
+        })
+        .sum();
+    -2.5 * flux.log10()
+}
+
+fn signature(s: &Source) -> String {
+    format!("{s:?}")
+}
+
+#[test]
+fn counts_per_magnitude_are_those_of_the_law_within_the_poisson_error() {
+    let library = Library::load();
+    let cone = Footprint::new(150.0, 30.0, 0.25).unwrap();
+    let field = field(&spec(), &cone, &library).unwrap();
+    let (l, b) = sofars::coords::icrs2g(150.0_f64.to_radians(), 30.0_f64.to_radians());
+    let counts = GalaxyCounts::load();
+    let expected = |kind, bright, faint| {
+        cone.area_deg2()
+            * match kind {
+                SourceKind::Galaxy => counts.between_deg2(bright, faint),
+                SourceKind::Star => {
+                    let n = |v| star_count_deg2(l.to_degrees(), b.to_degrees(), v).total();
+                    // The reference magnitude is AB: V - 0.02.
+                    n(faint + 0.02) - n(bright + 0.02)
+                }
+            }
+    };
+    let mut checked = 0;
+    for kind in [SourceKind::Galaxy, SourceKind::Star] {
+        for m in 17..26 {
+            let (bright, faint) = (f64::from(m), f64::from(m) + 1.0);
+            let mean = expected(kind, bright, faint);
+            let got = field.iter().filter(|s| s.kind == kind && (bright..faint).contains(&magnitude(s))).count() as f64;
+            // Poisson: sigma = sqrt(mean); 4.5 sigma over 18 bins. Density of stars changes over the cone by less than 2 %.
+            assert!(
+                (got - mean).abs() < 4.5 * mean.sqrt() + 0.02 * mean * f64::from(u8::from(kind == SourceKind::Star)),
+                "{kind:?} {bright}: {got} against {mean}"
+            );
+            checked += got as u64;
+        }
+    }
+    assert!(checked > 50_000, "{checked}");
+}
+
+#[test]
+fn overlapping_footprints_see_the_same_objects() {
+    let library = Library::load();
+    let all = |ra, dec, r| field(&spec(), &Footprint::new(ra, dec, r).unwrap(), &library).unwrap();
+    // Across right ascension 0.
+    let (a, b) = (Footprint::new(0.02, 20.0, 0.08).unwrap(), Footprint::new(359.98, 20.03, 0.08).unwrap());
+    let index = |sources: Vec<Source>, other: &Footprint| -> BTreeMap<u64, String> {
+        sources.iter().filter(|s| other.contains(sky(s).0, sky(s).1)).map(|s| (s.id, signature(s))).collect()
+    };
+    let (from_a, from_b) = (index(all(0.02, 20.0, 0.08), &b), index(all(359.98, 20.03, 0.08), &a));
+    assert!(from_a.len() > 300);
+    assert_eq!(from_a, from_b);
+}
+
+#[test]
+fn numbers_are_unique_rising_and_held_by_a_double() {
+    let library = Library::load();
+    for (ra, dec) in [(10.0, -45.0), (33.0, 89.95)] {
+        let f = field(&spec(), &Footprint::new(ra, dec, 0.15).unwrap(), &library).unwrap();
+        assert!(f.len() > 5_000, "{}", f.len());
+        assert!(f.windows(2).all(|w| w[0].id < w[1].id));
+        assert!(f.iter().all(|s| s.id < 1 << 53));
+    }
+}
+
+#[test]
+fn one_population_does_not_depend_on_the_other_and_a_seed_changes_all() {
+    let library = Library::load();
+    let cone = Footprint::new(200.0, -10.0, 0.05).unwrap();
+    let of = |s: &FieldSpec| field(s, &cone, &library).unwrap();
+    let both = of(&spec());
+    let mut galaxies_alone = spec();
+    galaxies_alone.stars.scale = 0.0;
+    let left: Vec<String> = both.iter().filter(|s| s.kind == SourceKind::Galaxy).map(signature).collect();
+    assert_eq!(left, of(&galaxies_alone).iter().map(signature).collect::<Vec<_>>());
+    let mut other = spec();
+    other.seed = Some(1);
+    let positions = |f: &[Source]| f.iter().map(|s| sky(s).0.to_bits()).collect::<std::collections::BTreeSet<_>>();
+    assert!(positions(&of(&other)).is_disjoint(&positions(&both)));
+}
+
+#[test]
+fn bulges_and_disks_differ_in_colour_and_light_adds_up_to_the_magnitude() {
+    let library = Library::load();
+    let f = field(&spec(), &Footprint::new(5.0, 60.0, 0.1).unwrap(), &library).unwrap();
+    let has_bulge = |s: &Source| matches!(s.components[0].profile, Profile::Sersic { index, .. } if index > 1.0);
+    let mixed: Vec<&Source> = f.iter().filter(|s| s.components.len() > 1 && has_bulge(s)).collect();
+    assert!(mixed.len() > 500);
+    assert!(mixed.iter().all(|s| s.components[0].sed.template.name != s.components[1].sed.template.name));
+    assert!(f.iter().filter(|s| s.kind == SourceKind::Galaxy).all(|s| (17.0 - 1e-6..26.5 + 1e-6).contains(&magnitude(s))));
+    assert!(f.iter().any(|s| s.components.len() == 3));
+}
+
+#[test]
+fn constant_lensing_reaches_every_galaxy_and_no_star() {
+    let library = Library::load();
+    let mut s = spec();
+    s.lensing = LensingSpec::Constant { g1: 0.02, g2: -0.01, kappa: 0.0 };
+    for source in field(&s, &Footprint::new(5.0, 60.0, 0.05).unwrap(), &library).unwrap() {
+        let want = if source.kind == SourceKind::Galaxy { (0.02, -0.01) } else { (0.0, 0.0) };
+        assert_eq!((source.lensing.shear.g1, source.lensing.shear.g2), want);
+    }
+}
+
+#[test]
+fn a_wrong_key_and_a_value_out_of_range_are_named() {
+    let library = Library::load();
+    let cone = Footprint::new(5.0, 60.0, 0.05).unwrap();
+    let unknown = toml::from_str::<FieldSpec>("seed = 1\nstarz = 3").unwrap_err().to_string();
+    assert!(unknown.contains("starz"), "{unknown}");
+    assert_eq!(field(&FieldSpec::default(), &cone, &library).unwrap_err(), FieldError::NoSeed);
+    let mut s = spec();
+    s.galaxies.faint = 31.0;
+    let message = field(&s, &cone, &library).unwrap_err().to_string();
+    assert!(message.contains("galaxies.faint = 31") && message.contains("28.75"), "{message}");
+}
