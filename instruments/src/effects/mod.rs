@@ -1,1 +1,32 @@
 //! Every effect, its correction beside it, and the registry that lists them.
+//!
+//! An effect is a folder: the page (six headings), `model` (the kernel: numbers in, numbers out), `apply`
+//! (forward: draws, books the ledger) and `correct` (backward: knows [`sim_core::knowledge::Knowledge`] alone).
+//! [`registry`] lists all of them; [`crate::chain`] runs them in the order of the instrument file.
+//!
+//! The planes and what acts on them (brackets: places kept for effects to come):
+//! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`dark`];
+//! - crossing [`detect`]: the one Poisson draw;
+//! - charge: \[cosmic_rays\], \[brighter_fatter\], [`full_well`], \[bleeding\], \[cti\];
+//! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
+//! - counts: [`non_linearity`] (a correction in its place), \[crosstalk\], [`bias`], [`read_noise`], [`adc`].
+//!
+//! An effect to come writes a folder, one line in the registry, and its name into the instrument's order;
+//! its `after` says where it belongs. Nothing else changes.
+
+pub mod adc;
+pub mod bias;
+pub mod crossing;
+pub mod dark;
+pub mod detect;
+pub mod digitise;
+pub mod flat;
+pub mod full_well;
+pub mod lamp;
+pub mod non_linearity;
+pub mod parameters;
+pub mod read_noise;
+pub mod registry;
+pub mod rows;
+pub mod shutter;
+pub mod sky;

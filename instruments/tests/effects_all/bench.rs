@@ -1,0 +1,171 @@
+//! A small detector with everything a large one has: 8 amplifiers in two registers, scans, hot pixels.
+
+use instruments::description::{ChainOrder, DetectorSpec};
+use instruments::effects::registry::{self, Entry};
+use ndarray::Array2;
+use sim_core::bandpass::Bandpass;
+use sim_core::correction::Correction;
+use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
+use sim_core::effect::Context;
+use sim_core::exposure::{Exposure, ExposureKind, Pointing};
+use sim_core::frame::{Frame, Window};
+use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::plane::{Counts, Light, Plane};
+use std::sync::Arc;
+
+pub const NX: usize = 128;
+pub const NY: usize = 96;
+
+pub const PARAMETERS: &[(&str, &str, f64)] = &[
+    ("sky", "gradient", 0.05),
+    ("flat", "large_scale_amplitude", 0.05),
+    ("flat", "prnu_rms", 0.01),
+    ("shutter", "travel_time", 1.3),
+    ("shutter", "bearing_distance", 1.4),
+    ("shutter", "pixel_pitch", 0.01),
+    ("dark", "rate", 0.02),
+    ("dark", "hot_fraction", 0.01),
+    ("dark", "hot_rate_mean", 20.0),
+    ("dark", "readout_time", 40.0),
+    ("full_well", "capacity", 90_000.0),
+    ("digitise", "gain", 1.1),
+    ("digitise", "gain_scatter", 0.02),
+    ("bias", "level", 500.0),
+    ("bias", "level_scatter", 20.0),
+    ("bias", "column_structure_rms", 2.0),
+    ("bias", "row_structure_rms", 1.0),
+    ("read_noise", "sigma", 5.0),
+    ("adc", "bits", 16.0),
+];
+
+pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
+    let geometry = DetectorGeometry {
+        number: 7,
+        filter: "r".into(),
+        nx,
+        ny,
+        crpix1: 0.5 * nx as f64,
+        crpix2: 0.5 * ny as f64,
+        pixel_scale_arcsec: 0.074,
+        amplifiers: AmplifierGrid { columns: 4, rows: 2, prescan_x: 3, overscan_x: 24, overscan_y: 4 },
+    };
+    let band = Arc::new(Bandpass::new("r", vec![549.0, 550.0, 690.0, 691.0], vec![0.0, 0.6, 0.6, 0.0]).unwrap());
+    let mut spec = DetectorSpec { geometry, band, table_sky_electron_s: None, device_seed: 99, parameters: Default::default() };
+    for &(effect, key, value) in PARAMETERS {
+        set(&mut spec, effect, key, value);
+    }
+    spec
+}
+
+pub fn spec() -> DetectorSpec {
+    spec_of(NX, NY)
+}
+
+pub fn set(spec: &mut DetectorSpec, effect: &str, key: &str, value: f64) {
+    registry::set_parameters(spec, effect, &[(key.to_string(), value)], "invented for tests").unwrap();
+}
+
+pub fn order() -> ChainOrder {
+    let words = |text: &str| text.split(' ').map(String::from).collect();
+    ChainOrder { light: words("sky lamp flat shutter dark"), charge: words("full_well"), counts: words("bias read_noise adc") }
+}
+
+pub fn exposure(id: u64, kind: ExposureKind, time_s: f64) -> Exposure {
+    let sky_electron_s = if kind == ExposureKind::Science { 2.0 } else { 0.0 };
+    let pointing = Pointing { ra_deg: 10.0, dec_deg: 20.0, rotation_deg: 0.0 };
+    Exposure { id, kind, pointing, start_mjd: 61_000.0, time_s, sky_electron_s }
+}
+
+/// Everything a context borrows.
+pub struct Scene {
+    pub spec: DetectorSpec,
+    pub exposure: Exposure,
+    pub layout: ReadoutLayout,
+    pub window: Window,
+}
+
+impl Scene {
+    pub fn new(spec: DetectorSpec, exposure: Exposure, window: Window, scans: Scans) -> Self {
+        let layout = ReadoutLayout::new(&spec.geometry, window, scans);
+        Self { spec, exposure, layout, window }
+    }
+    pub fn full(spec: DetectorSpec, exposure: Exposure) -> Self {
+        let window = spec.geometry.full_window();
+        Self::new(spec, exposure, window, Scans::Full)
+    }
+    pub fn cx(&self, effect: &'static str) -> Context<'_> {
+        Context {
+            exposure: &self.exposure,
+            geometry: &self.spec.geometry,
+            layout: &self.layout,
+            window: self.window,
+            effect,
+            seed: 1234,
+            device_seed: self.spec.device_seed,
+        }
+    }
+    /// A frame for any plane: counts have the raw shape, the others that of the window.
+    pub fn frame<P: Plane>(&self, value: impl Fn(usize, usize) -> f32) -> Frame<P> {
+        let shape = if P::NAME == Counts::NAME { (self.layout.rows, self.layout.columns) } else { self.window.shape() };
+        Frame::from_pixels(Array2::from_shape_fn(shape, |(y, x)| value(y, x)), self.window)
+    }
+    /// One effect on a frame of one value.
+    pub fn applied<P: Plane>(&self, entry: &Entry<P>, value: f32) -> Frame<P> {
+        let mut frame = self.frame(|_, _| value);
+        (entry.forward)(&self.spec).unwrap().apply(&mut frame, &self.cx(entry.name)).unwrap();
+        frame
+    }
+}
+
+pub fn entry<P: Plane>(entries: &'static [Entry<P>], name: &str) -> &'static Entry<P> {
+    entries.iter().find(|e| e.name == name).unwrap()
+}
+
+/// The smooth light of a sky with a slope and a few stars, in detector pixels.
+pub fn starry(x: usize, y: usize) -> f32 {
+    let star = |cx: f32, cy: f32, peak: f32| peak * (-0.3 * ((x as f32 - cx).powi(2) + (y as f32 - cy).powi(2))).exp();
+    20.0 + 0.3 * x as f32 + star(30.0, 40.0, 5e3) + star(90.2, 60.7, 2e4) + star(64.0, 48.0, 3e5)
+}
+
+/// What a perfect calibration would know: references free of noise, true gain and noise.
+pub fn knowledge(scene: &Scene) -> Knowledge {
+    let (light, counts) = (registry::light(), registry::counts());
+    let time_s = scene.exposure.time_s;
+    let window = scene.window;
+    let exact = |image: Array2<f32>| Some(Arc::new(Reference { variance: Array2::zeros(image.dim()), image }));
+    let mut knowledge = Knowledge::of_layout(scene.layout.clone(), window, time_s);
+
+    let lit = Scene::new(scene.spec.clone(), exposure(1, ExposureKind::Flat { rate_electron_s: 1.0 }, time_s), window, scene.layout.scans);
+    knowledge.flat = exact(lit.applied(entry(light, "flat"), 1.0).pixels);
+    knowledge.shutter = exact(lit.applied(entry(light, "shutter"), 1.0).pixels.mapv(|open| (open - 1.0) * time_s as f32));
+
+    // The wait for the readout is in bias and dark frames alike: it goes with the bias, not with the dark rate.
+    let mut no_wait = scene.spec.clone();
+    set(&mut no_wait, "dark", "readout_time", 0.0);
+    let dark = Scene::new(no_wait, exposure(1, ExposureKind::Dark, 100.0), window, scene.layout.scans);
+    knowledge.dark = exact(dark.applied(entry(light, "dark"), 0.0).pixels.mapv(|n| n / 100.0));
+
+    let mut steady = scene.spec.clone();
+    set(&mut steady, "bias", "row_structure_rms", 0.0);
+    let bias = Scene::new(steady, exposure(1, ExposureKind::Bias, 0.0), window, scene.layout.scans);
+    let mut raw = bias.applied::<Counts>(entry(counts, "bias"), 0.0);
+    instruments::effects::bias::SubtractOverscan::new(scene.layout.clone()).correct(&mut raw).unwrap();
+    knowledge.bias = exact(instruments::effects::digitise::model::trim(raw.pixels, &scene.layout, window));
+
+    let sure = |value: f64| Measured { value, error: 0.0 };
+    let gain = instruments::effects::digitise::amplifier_gains(&scene.spec).unwrap();
+    knowledge.read_noise = Some(vec![sure(5.0); gain.len()]);
+    knowledge.gain = Some(gain.into_iter().map(sure).collect());
+    knowledge.saturation_electron = Some(90_000.0);
+    knowledge
+}
+
+/// The light that the chain was given, as the reduction should give it back: with sky and lamp.
+pub fn wanted(scene: &Scene, light: &Frame<Light>) -> Array2<f32> {
+    let mut frame = light.clone();
+    for name in ["sky", "lamp"] {
+        let entry = entry(registry::light(), name);
+        (entry.forward)(&scene.spec).unwrap().apply(&mut frame, &scene.cx(name)).unwrap();
+    }
+    frame.pixels
+}

@@ -1,0 +1,9 @@
+//! Effects, their corrections and the chain on a small invented detector.
+// Helpers of tests are tests: clippy's exception covers functions marked #[test] alone.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod chain;
+mod corrections;
+mod registry;
+mod statistics;
