@@ -12,11 +12,13 @@
 //! # Source
 //! Counts: [`super::counts`]. Redshift: LSST Science Book (arXiv:0912.0201), section 3.7, applied to each magnitude. Size and
 //! ellipticity of disks: Miller et al. 2013 (MNRAS 429, 2858), appendix B; the power of r in p(r) is chosen here so that the median is theirs.
+//! Spectra move one type towards Im per unit of redshift beyond 1 (bulges at most to Scd): old stars are not yet there; without it an
+//! elliptical at z = 5 would be given its i magnitude by next to no ultraviolet light and be absurdly bright in y (assumed).
 //! Assumed: type shares (E 30 % at i = 18 falling by 3 % per mag to 8 %; of the rest Sbc 35, Scd 40, Im 25 %), B/T (E 0.6-1, Sbc 0.1-0.5,
 //! Scd 0-0.2, Im 0), bulge radius 0.4 of the disk's (0.6 alone) and at least 0.05 arcsec, bulge shape half the disk's, Sersic index
 //! 4 (E), 2.5 (spirals), 1 (disks); knots: 5 to 30 with 10 to 40 % of the disk's light.
 //! # Limits
-//! Types do not evolve with redshift; no clustering; i 16 to 28.75; half-light radii 0.03 to 10 arcsec, redshifts to 6.
+//! Shares of types do not evolve with redshift; no clustering; i 16 to 28.75; half-light radii 0.03 to 10 arcsec, redshifts to 6.
 //! # Twin
 //! None.
 
@@ -66,7 +68,7 @@ impl<'a> GalaxyField<'a> {
         }
         let i = self.law.quantile(draw.uniform());
         let redshift = redshift(i, &mut draw);
-        let kind = kind(i, &mut draw);
+        let kind = younger(kind(i, &mut draw), redshift);
         let half_light_arcsec = disk_half_light_arcsec(i, &mut draw);
         let disk_shape = self.shape(&mut draw);
         let bulge_shape = Shear { g1: 0.5 * disk_shape.g1, g2: 0.5 * disk_shape.g2 };
@@ -160,6 +162,12 @@ fn kind(i: f64, draw: &mut Draw) -> Kind {
         _ => (0.0, 3.0 - hue.abs()),
     };
     Kind { bulge_fraction: if bulge_fraction < 0.02 { 0.0 } else { bulge_fraction }, bulge_index: 2.5, bulge_spectrum: 0.25, disk_spectrum }
+}
+
+/// The type's spectra as they are at a redshift.
+fn younger(kind: Kind, redshift: f64) -> Kind {
+    let shift = (redshift - 1.0).max(0.0);
+    Kind { bulge_spectrum: (kind.bulge_spectrum + shift).min(2.0), disk_spectrum: (kind.disk_spectrum + shift).min(3.0), ..kind }
 }
 
 fn redshift(i: f64, draw: &mut Draw) -> f64 {

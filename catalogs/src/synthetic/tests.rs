@@ -120,6 +120,20 @@ fn bulges_and_disks_differ_in_colour_and_light_adds_up_to_the_magnitude() {
 }
 
 #[test]
+fn no_galaxy_has_an_absurd_colour() {
+    let library = Library::load();
+    let f = field(&spec(), &Footprint::new(5.0, 60.0, 0.1).unwrap(), &library).unwrap();
+    let (i, z) = (library.bands.sdss_i(), library.bands.by_name("sdss_z").unwrap());
+    for s in f.iter().filter(|s| s.kind == SourceKind::Galaxy) {
+        for c in &s.components {
+            // The reddest real galaxies (ellipticals near z = 1) have i - z near 1.2 and r - i near 1.5.
+            let colour = z.ab_magnitude(&c.sed, 0.0, i);
+            assert!((-1.6..0.7).contains(&colour), "z - i = {colour} at redshift {} for {}", s.redshift, c.sed.template.name);
+        }
+    }
+}
+
+#[test]
 fn constant_lensing_reaches_every_galaxy_and_no_star() {
     let library = Library::load();
     let mut s = spec();
