@@ -1,1 +1,34 @@
-//! validate/reduction
+//! The reduction of imaging detectors: calibration exposures to masters, raw frames to level 1.
+//!
+//! It sees level-0 files and nothing else: no detector parameters, no catalogue, no PSF, no random numbers. What it knows of a
+//! detector it measures ([`masters`]) and hands to the corrections of `instruments` as [`sim_core::knowledge::Knowledge`].
+//!
+//! - [`calibrate`]: calibration level-0 files to masters on disk ([`CalibrationSet`]);
+//! - [`reduce`]: a level-0 file to its three level-1 files; [`reduce_frame`]: the same in memory.
+//!
+//! Nothing depends on threads or on the order of files; time stamps are those of the exposure.
+
+pub mod amplifiers;
+pub mod background;
+pub mod combine;
+pub mod error;
+pub mod error_model;
+pub mod group;
+pub mod keywords;
+pub mod level1;
+pub mod masters;
+pub mod order_statistics;
+pub mod photon_transfer;
+pub mod products;
+pub mod qc0;
+pub mod raw_stack;
+pub mod set;
+pub mod shutter_fit;
+pub mod steps;
+
+pub use error::ReductionError;
+pub use error_model::ShotNoise;
+pub use level1::{Level1, reduce_frame};
+pub use masters::CalibrationOptions;
+pub use products::{Level1Paths, reduce, write_level1};
+pub use set::{CalibrationSet, DetectorCalibration, calibrate};

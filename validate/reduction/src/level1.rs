@@ -1,0 +1,119 @@
+//! From a raw frame to the level-1 rate, in memory.
+//!
+//! Order (official pipeline, csster/csst): flags, saturation, overscan and bias, non-linearity (its place is kept), gain, error
+//! model, dark, shutter, flat, rate. Charge-transfer and cosmic-ray steps have their place and say SKIPPED. The sky is
+//! estimated, not subtracted.
+
+use crate::background::{self, Background};
+use crate::error::ReductionError;
+use crate::error_model::ShotNoise;
+use crate::group::Key;
+use crate::qc0::{self, Qc0};
+use crate::set::DetectorCalibration;
+use crate::steps::{Step, Walk};
+use instruments::product::level0::Level0;
+use ndarray::s;
+use rayon::prelude::*;
+use sim_core::correction::StepStatus;
+use sim_core::exposure::ExposureKind;
+use sim_core::frame::Frame;
+use sim_core::knowledge::Measured;
+use sim_core::plane::Rate;
+
+/// Steps whose effects come later: name and reason, after the registry's.
+const TO_COME: [(&str, &str); 3] = [
+    ("cti", "charge-transfer correction is not in the chain yet"),
+    ("cosmic_rays", "cosmic-ray rejection is not in the chain yet"),
+    ("satellites", "trail detection is not in the chain yet"),
+];
+
+/// A level-1 frame.
+#[derive(Debug, Clone)]
+pub struct Level1 {
+    /// Rate \[electron / s\] with variance and flags. Of a bias exposure, which has no time: electrons.
+    pub rate: Frame<Rate>,
+    /// Unit of the pixels.
+    pub unit: &'static str,
+    /// Every step, in order.
+    pub steps: Vec<Step>,
+    /// Sky level and scatter of a pixel, in `unit`; `None` when nothing is left unflagged.
+    pub background: Option<Background>,
+    /// Rate at which a pixel saturates, lowest of the amplifiers, in `unit`.
+    pub saturation: f64,
+    /// Quality of the raw frame.
+    pub qc0: Qc0,
+    /// Fraction of pixels with any official flag.
+    pub flagged_fraction: f64,
+}
+
+impl Level1 {
+    /// Whether a step was carried out.
+    #[must_use]
+    pub fn is_done(&self, step: &str) -> bool {
+        self.steps.iter().any(|s| s.name == step && s.status == StepStatus::Done)
+    }
+}
+
+/// Reduces a raw frame.
+///
+/// # Errors
+/// When the calibration is not for this detector, window and layout, QC0 refuses the frame, or a reference does not fit.
+pub fn reduce_frame(level0: &Level0, calibration: &DetectorCalibration, noise: ShotNoise) -> Result<Level1, ReductionError> {
+    let info = &level0.info;
+    if Key::of(info) != calibration.key {
+        let have = calibration.key.describe();
+        return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: info.geometry.number, have });
+    }
+    let masters = &calibration.masters;
+    let qc0 = qc0::inspect(level0, &masters.gain, &masters.read_noise)?;
+    let knowledge = calibration.knowledge(info);
+    let kind = info.observation.kind;
+    let mut walk = Walk::new(&knowledge, &info.path);
+    let mut charge = walk.charge(level0.frame())?;
+    if let Some(bits) = charge.flags.as_mut() {
+        qc0.flag(level0, bits);
+    }
+    let mut light = walk.light(charge, kind, noise)?;
+    for (name, reason) in TO_COME {
+        walk.record(name, StepStatus::Skipped(reason.into()));
+    }
+    let shape = light.pixels.dim();
+    let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
+    let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
+    light.pixels.par_mapv_inplace(|v| v * per_time);
+    light.variance.get_or_insert_with(|| ndarray::Array2::zeros(shape)).par_mapv_inplace(|v| v * per_time2);
+    let flags = light.flags.get_or_insert_with(|| ndarray::Array2::zeros(shape));
+    // Bias and dark exposures do not walk through dark and flat in full: the defects are known all the same.
+    if let Some(defects) = &knowledge.defects {
+        ndarray::Zip::from(&mut *flags).and(&**defects).par_for_each(|f, d| *f |= d);
+    }
+    let flagged =
+        flags.axis_iter(ndarray::Axis(0)).into_par_iter().map(|row| row.iter().filter(|f| sim_core::flags::official(**f) != 0).count());
+    let flagged_fraction = flagged.sum::<usize>() as f64 / flags.len().max(1) as f64;
+    let background = background::estimate(&light.pixels, flags);
+    let saturation = saturation_electron(level0, calibration) / time_s;
+    let unit = if kind == ExposureKind::Bias { "electron" } else { "electron/s" };
+    Ok(Level1 { rate: light.cross(), unit, steps: walk.steps, background, saturation, qc0, flagged_fraction })
+}
+
+/// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.
+fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> f64 {
+    let masters = &calibration.masters;
+    let full_well = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let of_tile = |tile: &sim_core::detector::AmplifierTile| {
+        let level = if tile.raw_overscan.nx > 0 {
+            let area = tile.raw_overscan;
+            let mut values: Vec<u16> =
+                level0.pixels.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]).iter().copied().collect();
+            let at = values.len() / 2;
+            f64::from(*values.select_nth_unstable(at).1)
+        } else {
+            let area = tile.science;
+            let level = masters.bias.image.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]);
+            level.iter().map(|&v| f64::from(v)).sum::<f64>() / level.len() as f64
+        };
+        let Measured { value: gain, .. } = masters.gain[tile.amplifier];
+        (f64::from(u16::MAX) - level) * gain
+    };
+    level0.info.layout.tiles.iter().map(of_tile).fold(full_well, f64::min)
+}

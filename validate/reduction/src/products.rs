@@ -1,0 +1,128 @@
+//! The three files of a level-1 image.
+//!
+//! `_img`: rate, float32. `_wht`: inverse variance of the rate, float32, 0 where any official flag is set. `_flg`: flags,
+//! uint16, and a table of the bits.
+//!
+//! The official weight (csster/csst as coded) is `t^2 / (1/w0 + 1/std(bias))` with `w0 = 1 / (gain max(img, 0) + RN^2)`: the same
+//! inverse variance with a term of the bias that has the wrong dimension. Here every variance is propagated.
+
+use crate::error::ReductionError;
+use crate::error_model::ShotNoise;
+use crate::keywords;
+use crate::level1::{Level1, reduce_frame};
+use crate::set::{CalibrationSet, DetectorCalibration};
+use instruments::product::level0::{Level0Info, read_level0};
+use instruments::product::names::Level1Part;
+use ndarray::{Array2, Zip};
+use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::flags;
+use sim_core::table::{Column, ColumnData, Table};
+use std::path::{Path, PathBuf};
+
+/// The files written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level1Paths {
+    /// Rate.
+    pub image: PathBuf,
+    /// Inverse variance.
+    pub weight: PathBuf,
+    /// Flags.
+    pub flags: PathBuf,
+}
+
+impl Level1Paths {
+    /// Where the products of a level-0 file go.
+    #[must_use]
+    pub fn of(info: &Level0Info, out: &Path) -> Self {
+        let path = |part| out.join(info.name.level1(part).file_name());
+        Self { image: path(Level1Part::Image), weight: path(Level1Part::Weight), flags: path(Level1Part::Flags) }
+    }
+}
+
+/// Reduces a level-0 file into `out`.
+///
+/// # Errors
+/// When the file is not a valid level-0 file, the set has no calibration for it, QC0 refuses it, or a product cannot be written.
+pub fn reduce(level0: &Path, set: &CalibrationSet, out: &Path) -> Result<Level1Paths, ReductionError> {
+    std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
+    let level0 = read_level0(level0)?;
+    let calibration = set.of(&level0.info)?;
+    let level1 = reduce_frame(&level0, &calibration, ShotNoise::default())?;
+    write_level1(&level1, &level0.info, &calibration, out)
+}
+
+/// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number.
+#[must_use]
+pub fn weight(variance: &Array2<f32>, bits: &Array2<u32>) -> Array2<f32> {
+    let mut out = Array2::zeros(variance.dim());
+    Zip::from(&mut out).and(variance).and(bits).par_for_each(|w, &v, &b| {
+        if flags::official(b) == 0 && v > 0.0 && v.is_finite() {
+            *w = 1.0 / v;
+        }
+    });
+    out
+}
+
+/// Writes the three files, each whole or not at all; the image comes last, so that an image has its companions.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_level1(
+    level1: &Level1,
+    info: &Level0Info,
+    calibration: &DetectorCalibration,
+    out: &Path,
+) -> Result<Level1Paths, ReductionError> {
+    let paths = Level1Paths::of(info, out);
+    let shape = level1.rate.pixels.dim();
+    let zeros = || Array2::zeros(shape);
+    let image = keywords::image(level1, info, calibration);
+    let primary = |part| Hdu::primary(keywords::primary(info, &info.name.level1(part)));
+
+    let variance = level1.rate.variance.as_ref();
+    let bits = level1.rate.flags.clone().unwrap_or_else(zeros);
+    let inverse = weight(variance.unwrap_or(&Array2::zeros(shape)), &bits);
+    let unit = if level1.unit == "electron" { "electron**(-2)" } else { "s2/electron**2" };
+    fits::write(
+        &paths.weight,
+        &[primary(Level1Part::Weight), Hdu::new("WHT", companion(info, unit, "inverse variance, 0 where flagged"), Data::F32(inverse))],
+    )?;
+
+    let folded = bits.mapv(flags::official);
+    drop(bits);
+    let units = [
+        primary(Level1Part::Flags),
+        Hdu::new("FLG", companion(info, "", "quality flags, see the DQ table"), Data::U16(folded)),
+        Hdu::new("DQ", Header::default(), Data::Table(bit_table())),
+    ];
+    fits::write(&paths.flags, &units)?;
+
+    fits::write(&paths.image, &[primary(Level1Part::Image), Hdu::new("IMG", image, Data::F32(level1.rate.pixels.clone()))])?;
+    Ok(paths)
+}
+
+fn companion(info: &Level0Info, unit: &str, what: &str) -> Header {
+    let mut header = Header::default();
+    if !unit.is_empty() {
+        header.set("BUNIT", unit, "unit of the pixels");
+    }
+    header.set("CONTENT", what, "");
+    info.wcs.write(&mut header);
+    header
+}
+
+/// BIT, VALUE, NAME, DESCRIPTION of the 16 bits that the product holds.
+fn bit_table() -> Table {
+    let rows: Vec<_> = flags::TABLE.iter().filter(|(value, _, _)| *value <= 0x8000).collect();
+    let text =
+        |f: &dyn Fn(&&(u32, &'static str, &'static str)) -> &'static str| ColumnData::Text(rows.iter().map(|r| f(r).to_string()).collect());
+    Table {
+        name: "DQ".into(),
+        columns: vec![
+            Column::new("BIT", "", "bit number, from 0", ColumnData::I32(rows.iter().map(|r| r.0.trailing_zeros() as i32).collect())),
+            Column::new("VALUE", "", "value of the bit", ColumnData::I32(rows.iter().map(|r| r.0 as i32).collect())),
+            Column::new("NAME", "", "name", text(&|r| r.1)),
+            Column::new("DESCRIPTION", "", "meaning", text(&|r| r.2)),
+        ],
+    }
+}

@@ -1,0 +1,409 @@
+//! Calibration products on disk, and what they say about a frame.
+
+use crate::error::ReductionError;
+use crate::group::{Key, groups};
+use crate::masters::{self, CalibrationOptions, Made, defects};
+use crate::shutter_fit::ShutterMap;
+use instruments::product::level0::Level0Info;
+use instruments::product::names::ProductName;
+use instruments::product::sections;
+use nalgebra::DMatrix;
+use ndarray::Array2;
+use sim_core::detector::ReadoutLayout;
+use sim_core::exposure::ExposureKind;
+use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::table::{Column, ColumnData, Table};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Types of the master products' names.
+const BIAS: &str = "MBIAS";
+const DARK: &str = "MDARK";
+const FLAT: &str = "MFLAT";
+const SHUTTER: &str = "MSHUT";
+
+/// The dark.
+#[derive(Debug, Clone)]
+pub struct MasterDark {
+    /// Rate \[electron / s\]; variance without the master bias's part.
+    pub rate: Arc<Reference>,
+    /// Mean of 1 / t of the frames \[1 / s\].
+    pub inverse_time_s: f64,
+}
+
+/// The shutter map and its fit.
+#[derive(Debug, Clone)]
+pub struct MasterShutter {
+    /// Excess time \[s\].
+    pub excess: Arc<Reference>,
+    /// Polynomial.
+    pub map: ShutterMap,
+}
+
+/// All masters of one detector and window, as read from their products.
+#[derive(Debug, Clone)]
+pub struct Masters {
+    /// Read noise by amplifier \[electron\].
+    pub read_noise: Vec<Measured>,
+    /// Gain by amplifier \[electron / ADU\].
+    pub gain: Vec<Measured>,
+    /// Largest chi-square per degree of freedom of the photon transfer curves.
+    pub transfer_chi2: f64,
+    /// Master bias \[ADU\].
+    pub bias: Arc<Reference>,
+    /// Master dark.
+    pub dark: Option<MasterDark>,
+    /// Master flat.
+    pub flat: Arc<Reference>,
+    /// Shutter map.
+    pub shutter: Option<MasterShutter>,
+}
+
+/// The calibration of one detector and window.
+#[derive(Debug, Clone)]
+pub struct DetectorCalibration {
+    /// What it is for.
+    pub key: Key,
+    /// Raw layout.
+    pub layout: ReadoutLayout,
+    /// Masters.
+    pub masters: Masters,
+    /// File names of the masters without `.fits`, by type.
+    pub names: BTreeMap<String, String>,
+}
+
+impl DetectorCalibration {
+    /// What the reduction knows of a frame.
+    ///
+    /// The error of the master bias enters a frame twice: directly, and through the dark, from which it was subtracted. The
+    /// two cancel in part: with darks of mean inverse time <1/t_d> the net factor is 1 - t <1/t_d>. The bias handed on
+    /// carries that net variance, the dark only its own.
+    #[must_use]
+    pub fn knowledge(&self, info: &Level0Info) -> Knowledge {
+        let masters = &self.masters;
+        let time_s = info.observation.time_s;
+        let factor = match (&masters.dark, info.observation.kind) {
+            (Some(dark), kind) if kind != ExposureKind::Bias => (1.0 - time_s * dark.inverse_time_s).powi(2) as f32,
+            _ => 1.0,
+        };
+        let bias = if factor == 1.0 {
+            Arc::clone(&masters.bias)
+        } else {
+            Arc::new(Reference { image: masters.bias.image.clone(), variance: &masters.bias.variance * factor })
+        };
+        let dark = masters.dark.as_ref().map(|d| Arc::clone(&d.rate));
+        let with_error = masters.dark.as_ref().map(|dark| {
+            let variance = |amplifier: usize, y: usize, x: usize, _: f64| {
+                let of_bias = (masters.gain[amplifier].value * dark.inverse_time_s).powi(2) * f64::from(masters.bias.variance[(y, x)]);
+                f64::from(dark.rate.variance[(y, x)]) + of_bias
+            };
+            (&dark.rate.image, variance)
+        });
+        let defects = defects(&self.layout, &masters.flat.image, with_error, &masters.read_noise, time_s);
+        Knowledge {
+            layout: self.layout.clone(),
+            window: info.window,
+            exposure_time_s: time_s,
+            gain: Some(masters.gain.clone()),
+            read_noise: Some(masters.read_noise.clone()),
+            bias: Some(bias),
+            dark,
+            flat: Some(Arc::clone(&masters.flat)),
+            shutter: masters.shutter.as_ref().map(|s| Arc::clone(&s.excess)),
+            defects: Some(Arc::new(defects)),
+            saturation_electron: info.header.f64("FULLWELL"),
+        }
+    }
+}
+
+/// The calibrations of a folder. Masters are read when first needed; the last ones stay in memory.
+#[derive(Debug)]
+pub struct CalibrationSet {
+    files: BTreeMap<Key, BTreeMap<String, PathBuf>>,
+    last: Mutex<Option<Arc<DetectorCalibration>>>,
+}
+
+/// Makes masters from calibration level-0 files, writes them into `out` and returns the set.
+///
+/// # Errors
+/// When a file is no valid calibration frame, there are too few, a measurement fails, or a product cannot be written.
+pub fn calibrate(level0: &[PathBuf], out: &Path, options: CalibrationOptions) -> Result<CalibrationSet, ReductionError> {
+    std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
+    let mut files = BTreeMap::new();
+    for (key, group) in groups(level0)? {
+        let masters = masters::make(&group, options)?;
+        let mut paths = BTreeMap::new();
+        let masters = &masters;
+        for (kind, frames) in [(BIAS, &group.bias), (DARK, &group.dark), (FLAT, &group.flat), (SHUTTER, &group.flat)] {
+            let (Some(first), Some(last)) = (frames.first(), frames.last()) else { continue };
+            let Some(units) = product(kind, masters) else { continue };
+            let name = ProductName { kind: kind.into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
+            let path = out.join(name.file_name());
+            let mut hdus = vec![Hdu::primary(primary(&name, first, frames, masters))];
+            for mut unit in units {
+                sections::write_layout(&mut unit.header, &first.geometry, first.window, &first.layout);
+                hdus.push(unit);
+            }
+            fits::write(&path, &hdus)?;
+            paths.insert(kind.to_string(), path);
+        }
+        files.insert(key, paths);
+    }
+    Ok(CalibrationSet { files, last: Mutex::new(None) })
+}
+
+fn primary(name: &ProductName, first: &Level0Info, frames: &[Level0Info], masters: &Made) -> Header {
+    let mut header = Header::default();
+    for key in ["TELESCOP", "INSTRUME", "DETECTOR", "FILTER"] {
+        if let Some(value) = first.primary.get(key) {
+            header.set(key, value.clone(), "");
+        }
+    }
+    header.set("FILENAME", name.stem(), "name of this file, without .fits");
+    header.set("FILETYPE", name.kind.as_str(), "type of the file");
+    header.set("DATE-OBS", name.start.iso(), "start of the first exposure");
+    header.set("DATE-END", name.stop.iso(), "end of the last exposure");
+    header.set("NCOMBINE", frames.len() as i64, "exposures used");
+    header.set("CREATOR", format!("Skyloop {}", env!("CARGO_PKG_VERSION")), "software");
+    header.history = masters.notes.clone();
+    header.history.extend(frames.iter().map(|f| format!("input {}", f.name.stem())));
+    header
+}
+
+fn image(name: &str, unit: &str, data: Array2<f32>) -> Hdu {
+    let mut header = Header::default();
+    if !unit.is_empty() {
+        header.set("BUNIT", unit, "unit of the pixels");
+    }
+    Hdu::new(name, header, Data::F32(data))
+}
+
+/// The extensions of a master; `None` when it was not made.
+fn product(kind: &str, made: &Made) -> Option<Vec<Hdu>> {
+    Some(match kind {
+        BIAS => {
+            let mut table = Hdu::new("AMPLIFIERS", Header::default(), Data::Table(amplifier_table(made)));
+            table.header.set("PTCCHI2", made.transfer_chi2, "worst chi2/dof of the photon transfer");
+            vec![image("IMAGE", "adu", made.bias.clone()), image("VARIANCE", "adu2", made.bias_variance()), table]
+        }
+        DARK => {
+            let dark = made.dark.as_ref()?;
+            let mut rate = image("IMAGE", "electron/s", dark.rate.clone());
+            rate.header.set("BIASCOEF", dark.inverse_time_s, "[1/s] the master bias's error enters times -gain*this");
+            let reference_s = 1.0 / dark.inverse_time_s;
+            let mut header = Header::default();
+            header.set("DQTIME", reference_s, "[s] exposure time the hot and warm flags hold for");
+            header.set("DQTYPE", "1 bad, 2 hot, 4 warm", "official bits");
+            let bits = made.defects(reference_s).mapv(sim_core::flags::official);
+            vec![rate, image("VARIANCE", "electron2/s2", made.dark_variance(dark)), Hdu::new("DEFECTS", header, Data::U16(bits))]
+        }
+        FLAT => vec![image("IMAGE", "", made.flat.response.clone()), image("VARIANCE", "", made.flat_variance())],
+        SHUTTER => {
+            let map = made.shutter.as_ref()?;
+            let (rows, columns) = made.bias.dim();
+            let Reference { image: excess, variance } = map.over(rows, columns);
+            let mut table = Hdu::new("POLYNOMIAL", Header::default(), Data::Table(polynomial_table(map)));
+            table.header.set("CHI2DOF", map.reduced_chi2, "chi2/dof of the blocks");
+            vec![image("IMAGE", "s", excess), image("VARIANCE", "s2", variance), table]
+        }
+        _ => return None,
+    })
+}
+
+fn amplifier_table(masters: &Made) -> Table {
+    let f64s = |f: &dyn Fn(usize) -> f64| ColumnData::F64((0..masters.gain.len()).map(f).collect());
+    Table {
+        name: "AMPLIFIERS".into(),
+        columns: vec![
+            Column::new("AMPLIFIER", "", "amplifier, from 1", ColumnData::I32((1..=masters.gain.len() as i32).collect())),
+            Column::new("GAIN", "electron/adu", "gain from photon transfer", f64s(&|i| masters.gain[i].value)),
+            Column::new("GAIN_ERR", "electron/adu", "standard error; -9999: not measured", f64s(&|i| finite(masters.gain[i].error))),
+            Column::new("RDNOISE", "electron", "read noise from bias pairs", f64s(&|i| masters.read_noise[i].value)),
+            Column::new("RDNOISE_ERR", "electron", "standard error; -9999: not measured", f64s(&|i| finite(masters.read_noise[i].error))),
+        ],
+    }
+}
+
+fn finite(error: f64) -> f64 {
+    if error.is_finite() { error } else { -9999.0 }
+}
+
+fn polynomial_table(map: &ShutterMap) -> Table {
+    let int = |f: &dyn Fn(&(usize, usize)) -> usize| ColumnData::I32(map.terms.iter().map(|t| f(t) as i32).collect());
+    let mut columns = vec![
+        Column::new("I", "", "order of the Legendre polynomial along x", int(&|t| t.0)),
+        Column::new("J", "", "order along y", int(&|t| t.1)),
+        Column::new("COEFFICIENT", "s", "coefficient", ColumnData::F64(map.coefficients.clone())),
+    ];
+    for (k, column) in map.covariance.column_iter().enumerate() {
+        columns.push(Column::new(
+            &format!("COV_{}", k + 1),
+            "s2",
+            "covariance with coefficient of this row",
+            ColumnData::F64(column.iter().copied().collect()),
+        ));
+    }
+    Table { name: "POLYNOMIAL".into(), columns }
+}
+
+impl CalibrationSet {
+    /// Lists the masters of a folder.
+    ///
+    /// # Errors
+    /// When the folder or a master's header cannot be read.
+    pub fn open(folder: &Path) -> Result<Self, ReductionError> {
+        let failed = |source| ReductionError::Io { path: folder.into(), source };
+        let mut paths =
+            std::fs::read_dir(folder).map_err(failed)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        paths.sort();
+        let mut files: BTreeMap<Key, BTreeMap<String, PathBuf>> = BTreeMap::new();
+        for path in paths {
+            let Some(Ok(name)) = path.file_name().and_then(|n| n.to_str()).map(ProductName::parse) else { continue };
+            if ![BIAS, DARK, FLAT, SHUTTER].contains(&name.kind.as_str()) {
+                continue;
+            }
+            let headers = fits::read_headers(&path)?;
+            let [(_, first), (_, second), ..] = headers.as_slice() else {
+                return Err(ReductionError::Master { path, what: "HDU1".into(), expected: "an image" });
+            };
+            let (_, _, window, layout) = sections::read_layout(&path, second)?;
+            let instrument = first.text("INSTRUME").unwrap_or_default().to_lowercase();
+            // Later masters of the same kind replace earlier ones: names sort by their start.
+            files.entry(Key::new(&instrument, name.detector, window, layout.scans)).or_default().insert(name.kind.clone(), path);
+        }
+        Ok(Self { files, last: Mutex::new(None) })
+    }
+    /// What there is calibration for.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.files.keys()
+    }
+    /// The master files of a detector and window, by type: MBIAS, MDARK, MFLAT, MSHUT.
+    #[must_use]
+    pub fn files(&self, key: &Key) -> Option<&BTreeMap<String, PathBuf>> {
+        self.files.get(key)
+    }
+    /// The calibration for a frame.
+    ///
+    /// # Errors
+    /// When the set has none for its detector, window and layout, or a master cannot be read.
+    pub fn of(&self, info: &Level0Info) -> Result<Arc<DetectorCalibration>, ReductionError> {
+        let key = Key::of(info);
+        let Some(files) = self.files.get(&key) else {
+            let have: Vec<String> = self.files.keys().map(Key::describe).collect();
+            let have = if have.is_empty() { "none".into() } else { have.join("; ") };
+            return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: key.detector, have });
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calibration) = last.as_ref().filter(|c| c.key == key) {
+            return Ok(Arc::clone(calibration));
+        }
+        *last = None;
+        let calibration = Arc::new(read(key, files, info)?);
+        *last = Some(Arc::clone(&calibration));
+        Ok(calibration)
+    }
+}
+
+/// A master's units by name, each taken out once.
+struct Units {
+    path: PathBuf,
+    units: Vec<Hdu>,
+}
+
+impl Units {
+    fn open(path: &Path) -> Result<Self, ReductionError> {
+        Ok(Self { path: path.into(), units: fits::read(path)? })
+    }
+    fn missing(&self, what: &str, expected: &'static str) -> ReductionError {
+        ReductionError::Master { path: self.path.clone(), what: what.into(), expected }
+    }
+    fn take(&mut self, name: &str) -> Result<Hdu, ReductionError> {
+        let at = self.units.iter().position(|u| u.name == name).ok_or_else(|| self.missing(name, "an extension of that name"))?;
+        Ok(self.units.swap_remove(at))
+    }
+    fn image(&mut self, name: &str, shape: (usize, usize)) -> Result<Array2<f32>, ReductionError> {
+        match self.take(name)?.data {
+            Data::F32(image) if image.dim() == shape => {
+                // A reference with a hole in it would spread silently.
+                if image.iter().all(|v| v.is_finite()) { Ok(image) } else { Err(self.missing(name, "finite pixels")) }
+            }
+            _ => Err(self.missing(name, "a float32 image of the window's shape")),
+        }
+    }
+    fn reference(&mut self, shape: (usize, usize)) -> Result<Arc<Reference>, ReductionError> {
+        Ok(Arc::new(Reference { image: self.image("IMAGE", shape)?, variance: self.image("VARIANCE", shape)? }))
+    }
+    fn table(&mut self, name: &str) -> Result<(Header, Table), ReductionError> {
+        let unit = self.take(name)?;
+        match unit.data {
+            Data::Table(table) => Ok((unit.header, table)),
+            _ => Err(self.missing(name, "a table")),
+        }
+    }
+}
+
+fn read(key: Key, files: &BTreeMap<String, PathBuf>, info: &Level0Info) -> Result<DetectorCalibration, ReductionError> {
+    let shape = info.window.shape();
+    let of = |kind: &str| files.get(kind);
+    let need = |kind: &'static str| {
+        of(kind).ok_or_else(|| ReductionError::Master {
+            path: PathBuf::from(key.describe()),
+            what: kind.into(),
+            expected: "a master of this type",
+        })
+    };
+    let mut bias = Units::open(need(BIAS)?)?;
+    let (header, table) = bias.table("AMPLIFIERS")?;
+    let column = |name: &str| {
+        let values = table.f64s(name).filter(|v| v.len() == info.layout.amplifier_count);
+        values.ok_or_else(|| bias.missing(name, "a column with one number per amplifier"))
+    };
+    let measured = |value: &str, error: &str| -> Result<Vec<Measured>, ReductionError> {
+        let known = |e: f64| if e < 0.0 { f64::INFINITY } else { e };
+        Ok(column(value)?.into_iter().zip(column(error)?).map(|(value, error)| Measured { value, error: known(error) }).collect())
+    };
+    let (gain, read_noise) = (measured("GAIN", "GAIN_ERR")?, measured("RDNOISE", "RDNOISE_ERR")?);
+    if gain.iter().chain(&read_noise).any(|m| !(m.value > 0.0 && m.value.is_finite())) {
+        return Err(bias.missing("GAIN or RDNOISE", "numbers above 0"));
+    }
+    let bias_reference = bias.reference(shape)?;
+    let dark = match of(DARK) {
+        None => None,
+        Some(path) => {
+            let mut units = Units::open(path)?;
+            let inverse = units.units.iter().find(|u| u.name == "IMAGE").and_then(|u| u.header.f64("BIASCOEF")).filter(|v| *v > 0.0);
+            let inverse_time_s = inverse.ok_or_else(|| units.missing("BIASCOEF", "a number above 0"))?;
+            Some(MasterDark { rate: units.reference(shape)?, inverse_time_s })
+        }
+    };
+    let flat = Units::open(need(FLAT)?)?.reference(shape)?;
+    let shutter = match of(SHUTTER) {
+        None => None,
+        Some(path) => {
+            let mut units = Units::open(path)?;
+            let map = read_map(&mut units)?;
+            Some(MasterShutter { excess: units.reference(shape)?, map })
+        }
+    };
+    let stem = |path: &PathBuf| path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let names = files.iter().map(|(kind, path)| (kind.clone(), stem(path))).collect();
+    let transfer_chi2 = header.f64("PTCCHI2").unwrap_or(-9999.0);
+    let masters = Masters { read_noise, gain, transfer_chi2, bias: bias_reference, dark, flat, shutter };
+    Ok(DetectorCalibration { key, layout: info.layout.clone(), masters, names })
+}
+
+fn read_map(units: &mut Units) -> Result<ShutterMap, ReductionError> {
+    let (header, table) = units.table("POLYNOMIAL")?;
+    let column = |name: &str| table.f64s(name).ok_or_else(|| units.missing(name, "a numeric column"));
+    let order = |name: &str| column(name).map(|v| v.into_iter().map(|x| x as usize).collect::<Vec<_>>());
+    let terms: Vec<(usize, usize)> = order("I")?.into_iter().zip(order("J")?).collect();
+    let mut covariance = DMatrix::zeros(terms.len(), terms.len());
+    for k in 0..terms.len() {
+        for (row, value) in column(&format!("COV_{}", k + 1))?.into_iter().enumerate() {
+            covariance[(row, k)] = value;
+        }
+    }
+    Ok(ShutterMap { coefficients: column("COEFFICIENT")?, terms, covariance, reduced_chi2: header.f64("CHI2DOF").unwrap_or(0.0) })
+}

@@ -1,0 +1,116 @@
+//! Walking back through the planes with the corrections of the registry, and the record of what each did.
+//!
+//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | full well | digitise | bias, read noise,
+//! converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
+//! non-linearity, gain, error model, dark, shutter, flat.
+
+use crate::error::ReductionError;
+use crate::error_model::ShotNoise;
+use instruments::effects::non_linearity::NonLinearity;
+use instruments::effects::registry::{self, Entry};
+use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::exposure::ExposureKind;
+use sim_core::frame::Frame;
+use sim_core::knowledge::Knowledge;
+use sim_core::plane::{Charge, Counts, Light, Plane};
+use std::path::Path;
+
+/// One step of a reduction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Name of the effect or crossing undone.
+    pub name: String,
+    /// What became of it.
+    pub status: StepStatus,
+}
+
+/// A walk back with one frame.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    knowledge: &'a Knowledge,
+    path: &'a Path,
+    /// Steps so far.
+    pub steps: Vec<Step>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk with what is known; `path` names the frame in errors.
+    #[must_use]
+    pub fn new(knowledge: &'a Knowledge, path: &'a Path) -> Self {
+        Self { knowledge, path, steps: Vec::new() }
+    }
+    fn failed(&self, source: CorrectionError) -> ReductionError {
+        ReductionError::Correction { path: self.path.into(), source }
+    }
+    /// Records a step.
+    pub fn record(&mut self, name: &str, status: StepStatus) {
+        self.steps.push(Step { name: name.into(), status });
+    }
+    /// Applies the corrections of a plane's effects, last effect first. A step that `leave` gives a reason for, or whose
+    /// reference calibration has not made, is recorded as skipped.
+    fn undo<P: Plane>(
+        &mut self,
+        entries: &[Entry<P>],
+        frame: &mut Frame<P>,
+        leave: &dyn Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), ReductionError> {
+        for entry in entries.iter().rev() {
+            if let Some(reason) = leave(entry.name) {
+                self.record(entry.name, StepStatus::Skipped(reason.into()));
+                continue;
+            }
+            let status = match entry.twin.correction(self.knowledge) {
+                None => match &entry.twin {
+                    registry::Twin::None(reason) => StepStatus::Skipped((*reason).into()),
+                    _ => StepStatus::Skipped("no correction".into()),
+                },
+                Some(Err(CorrectionError::Unknown { what, .. })) => StepStatus::Skipped(format!("calibration has no {what}")),
+                Some(Err(error)) => return Err(self.failed(error)),
+                Some(Ok(correction)) => correction.correct(frame).map_err(|e| self.failed(e))?,
+            };
+            self.record(entry.name, status);
+        }
+        Ok(())
+    }
+    /// Raw counts to electrons on the science window.
+    ///
+    /// # Errors
+    /// When the gain is unknown or a reference does not fit.
+    pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
+        self.undo(registry::counts(), &mut frame, &|_| None)?;
+        let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
+        self.record("non_linearity", status);
+        let digitise = registry::digitise();
+        let back = (digitise.backward)(self.knowledge).map_err(|e| self.failed(e))?;
+        let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
+        self.record(digitise.name, status);
+        Ok(frame)
+    }
+    /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
+    /// shutter and flat. The sky stays: level 1 only estimates it.
+    ///
+    /// # Errors
+    /// When a reference does not fit.
+    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, noise: ShotNoise) -> Result<Frame<Light>, ReductionError> {
+        self.undo(registry::charge(), &mut frame, &|_| None)?;
+        let detect = registry::detect();
+        let (mut frame, status) = match noise {
+            ShotNoise::Local => {
+                crate::error_model::add_shot_noise(&mut frame);
+                (frame.cross(), StepStatus::Done)
+            }
+            ShotNoise::Pixel => {
+                let back = (detect.backward)(self.knowledge).map_err(|e| self.failed(e))?;
+                back.cross_back(frame).map_err(|e| self.failed(e))?
+            }
+        };
+        self.record(detect.name, status);
+        self.undo(registry::light(), &mut frame, &|name| match (name, kind) {
+            ("sky", _) => Some("level 1 estimates the sky and leaves it in"),
+            ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
+            ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
+            _ => None,
+        })?;
+        Ok(frame)
+    }
+}

@@ -1,0 +1,244 @@
+//! Closure: masters and reduced frames agree with the truth of a hand-made detector within their own errors.
+//!
+//! 98,304 pixels: a mean pull is good to 0.0032, a width to 0.0023. The masters' noise is common to their pixels only, so
+//! pulls of independent pixels are independent; tolerances are 5 sigma plus the systematic terms named beside them.
+
+mod bench;
+
+use bench::{Bench, DARK, DEAD, HOT, READ_NOISE, WARM, only, pulls};
+use instruments::product::level0::read_level0;
+use reduction::{CalibrationOptions, CalibrationSet, ReductionError, ShotNoise, calibrate, reduce, reduce_frame};
+use sim_core::detector::Scans;
+use sim_core::exposure::ExposureKind;
+use sim_core::fits::{self, Data};
+use sim_core::flags;
+
+const WIDTH: f64 = 5.0 * 0.0023;
+
+/// Five times the error of the mean pull of a frame: its pixels; the overscan levels of the frame and of the darks (0.7
+/// electron common to each of 256 bins); the electron scale, known as well as the mean gain; and 0.011 for what
+/// the local shot noise keeps of the pixel's own.
+fn tolerances(time_s: f64, rate: f64, variance: &ndarray::Array2<f32>, calibration: &reduction::DetectorCalibration) -> f64 {
+    let unit = if time_s > 0.0 { time_s } else { 1.0 };
+    let sigma = f64::from(variance[(128, 200)]).sqrt() * unit;
+    let gain = calibration.masters.gain.iter().map(|g| (g.error / g.value).powi(2)).sum::<f64>().sqrt() / 8.0;
+    let levels = 0.7 / 16.0 * (time_s / 150.0).max(1.0) / sigma;
+    5.0 * (0.0032_f64.powi(2) + levels.powi(2) + (gain * rate * unit / sigma).powi(2)).sqrt() + 0.011
+}
+
+fn science(bench: &Bench, id: u64) -> std::path::PathBuf {
+    bench.expose(id, ExposureKind::Science, 150.0, &|_, _| 0.2)
+}
+
+#[test]
+fn masters_agree_with_the_truth_within_their_errors() {
+    let bench = Bench::new(Scans::Full);
+    let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
+    let level0 = read_level0(&science(&bench, 1)).unwrap();
+    let calibration = set.of(&level0.info).unwrap();
+    let masters = &calibration.masters;
+    for amplifier in 0..8 {
+        let gain = masters.gain[amplifier];
+        assert!((gain.value - Bench::gain(amplifier)).abs() < 5.0 * gain.error, "amplifier {amplifier}: {gain:?}");
+        assert!(gain.error < 0.01 * gain.value);
+        // Rounding to whole counts adds gain^2 / 12 electron^2.
+        let noise = masters.read_noise[amplifier];
+        let expected = (READ_NOISE.powi(2) + Bench::gain(amplifier).powi(2) / 12.0).sqrt();
+        assert!((noise.value - expected).abs() < 5.0 * noise.error, "amplifier {amplifier}: {noise:?}");
+    }
+    let good = |y: usize, x: usize| (y, x) != DEAD && (y, x) != (HOT.0, HOT.1) && (y, x) != (WARM.0, WARM.1);
+    // The level of an amplifier is known from 64 overscan pixels per bin of 4 rows: an eighth of a pixel's error is common to a
+    // bin. Over 256 bins this moves the mean by 1/128 of a pull; it is not in the master's variance: width up by 1/128.
+    let (mean, width, _) = pulls(&masters.bias.image, &masters.bias.variance, |_, x| 2.0 * (x as f64 / 7.0).sin(), good);
+    assert!(mean.abs() < 5.0 * 0.0032_f64.hypot(1.0 / 128.0), "bias mean {mean}");
+    assert!((width - 1.0 - 1.0 / 128.0).abs() < WIDTH, "bias width {width}");
+    let dark = masters.dark.as_ref().unwrap();
+    // The dark also carries the error of the bias it was cleaned with.
+    let mut variance = dark.rate.variance.clone();
+    for ((y, x), v) in variance.indexed_iter_mut() {
+        let gain = calibration
+            .layout
+            .tiles
+            .iter()
+            .find(|t| t.science.x0 <= x && x < t.science.x0 + t.science.nx && t.science.y0 <= y && y < t.science.y0 + t.science.ny);
+        let gain = masters.gain[gain.unwrap().amplifier].value;
+        *v += masters.bias.variance[(y, x)] * (gain * dark.inverse_time_s).powi(2) as f32;
+    }
+    let (mean, width, _) = pulls(&dark.rate.image, &variance, |_, _| DARK, good);
+    assert!(mean.abs() < 5.0 * 0.0032_f64.hypot(1.0 / 128.0), "dark mean {mean}");
+    assert!((width - 1.0 - 1.0 / 128.0).abs() < WIDTH + 0.005, "dark width {width}");
+    // The flat's normalisation is the median of the true one over the window.
+    let mut values: Vec<f64> = (0..256).flat_map(|y| (0..384).map(move |x| (y, x))).map(|(y, x)| bench.flat(y, x)).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values[values.len() / 2];
+    // An amplifier's gain error divides out in use but shows here: compare within amplifiers.
+    for tile in &calibration.layout.tiles {
+        let ratio = masters.gain[tile.amplifier].value / Bench::gain(tile.amplifier);
+        let inside = |y: usize, x: usize| {
+            good(y, x)
+                && (tile.science.x0..tile.science.x0 + tile.science.nx).contains(&x)
+                && (tile.science.y0..tile.science.y0 + tile.science.ny).contains(&y)
+        };
+        let (_, width, count) = pulls(&masters.flat.image, &masters.flat.variance, |y, x| bench.flat(y, x) / middle * ratio, inside);
+        assert!((width - 1.0).abs() < 5.0 / (2.0 * count).sqrt() + 0.01, "flat width {width}");
+    }
+    let shutter = masters.shutter.as_ref().unwrap();
+    for (y, x) in [(0, 0), (128, 192), (255, 383), (10, 300)] {
+        let (got, error) = (f64::from(shutter.excess.image[(y, x)]), f64::from(shutter.excess.variance[(y, x)]).sqrt());
+        assert!((got - bench.shutter(y, x)).abs() < 5.0 * error, "({y}, {x}): {got} +- {error}, truth {}", bench.shutter(y, x));
+        assert!(error < 0.01);
+    }
+}
+
+#[test]
+fn reduced_frames_scatter_as_their_variance_says() {
+    for scans in [Scans::Full, Scans::Trimmed] {
+        let bench = Bench::new(scans);
+        let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
+        let mut values: Vec<f64> = (0..256).flat_map(|y| (0..384).map(move |x| (y, x))).map(|(y, x)| bench.flat(y, x)).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values[values.len() / 2];
+        let lamp = ExposureKind::Flat { rate_electron_s: 500.0 };
+        let frames = [
+            (bench.expose(1, ExposureKind::Bias, 0.0, &|_, _| 0.0), 0.0),
+            (bench.expose(2, ExposureKind::Dark, 150.0, &|_, _| 0.0), 0.0),
+            (bench.expose(3, ExposureKind::Dark, 600.0, &|_, _| 0.0), 0.0),
+            (bench.expose(4, ExposureKind::Science, 150.0, &|_, _| 0.2), 0.2 * middle),
+            (bench.expose(5, ExposureKind::Science, 30.0, &|_, _| 0.2), 0.2 * middle),
+            (bench.expose(6, lamp, 10.0, &|_, _| 0.0), 500.0 * middle),
+        ];
+        for (path, expected) in frames {
+            let level0 = read_level0(&path).unwrap();
+            let level1 = reduce_frame(&level0, &set.of(&level0.info).unwrap(), ShotNoise::Local).unwrap();
+            let bits = level1.rate.flags.as_ref().unwrap();
+            let variance = level1.rate.variance.as_ref().unwrap();
+            let (mean, width, _) = pulls(&level1.rate.pixels, variance, |_, _| expected, |y, x| bits[(y, x)] == 0);
+            let tolerance = tolerances(level0.info.observation.time_s, expected, variance, &set.of(&level0.info).unwrap());
+            assert!(mean.abs() < tolerance, "{path:?} {scans:?}: mean {mean}, allowed {tolerance}");
+            assert!((width - 1.0).abs() < WIDTH + 0.005, "{path:?} {scans:?}: width {width}");
+            if level0.info.observation.kind == ExposureKind::Science {
+                let sky = level1.background.unwrap();
+                assert!((sky.level - expected).abs() < 0.002, "{sky:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn defects_and_saturation_are_flagged_by_the_official_definitions() {
+    let bench = Bench::new(Scans::Full);
+    let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
+    let path = bench.expose(1, ExposureKind::Science, 150.0, &|y, x| if (y, x) == (70, 70) { 1000.0 } else { 0.2 });
+    let level0 = read_level0(&path).unwrap();
+    let level1 = reduce_frame(&level0, &set.of(&level0.info).unwrap(), ShotNoise::Local).unwrap();
+    let bits = level1.rate.flags.as_ref().unwrap();
+    assert_ne!(bits[(HOT.0, HOT.1)] & flags::HOT, 0, "3 electron/s x 150 s is above 25");
+    assert_eq!(bits[(WARM.0, WARM.1)] & (flags::HOT | flags::WARM), flags::WARM, "0.13 x 150 = 19.5 lies between 12.5 and 25");
+    assert_ne!(bits[DEAD] & flags::BAD, 0);
+    assert_ne!(bits[(70, 70)] & flags::SATURATED, 0, "150,000 electrons on a well of 60,000");
+    // By noise alone: 4 sigma, 3e-5 of 98,304 pixels, 3; more than 12 has a probability of 1e-5.
+    assert!(bits.iter().filter(|b| **b != 0).count() < 16);
+    // The ceiling is the nominal full well here: 57,000 electrons in 150 s.
+    assert!((level1.saturation - 57_000.0 / 150.0).abs() < 1e-9);
+}
+
+#[test]
+fn products_have_the_official_files_and_states_and_the_same_bits_again() {
+    let bench = Bench::new(Scans::Full);
+    let calibration = bench.calibration();
+    calibrate(&calibration, &bench.masters(), CalibrationOptions::default()).unwrap();
+    let set = CalibrationSet::open(&bench.masters()).unwrap();
+    let paths = reduce(&science(&bench, 1), &set, &bench.out()).unwrap();
+    let image = fits::read(&paths.image).unwrap();
+    let header = &image[1].header;
+    for (key, value) in [
+        ("STA_INST", 0),
+        ("STA_BIAS", 0),
+        ("STA_DARK", 0),
+        ("STA_FLAT", 0),
+        ("STA_SHUT", 0),
+        ("STA_CTE", 1),
+        ("STA_CRS", 1),
+        ("STA_SAT", 1),
+        ("STA_NLIN", 1),
+        ("STA_POSI", 1),
+        ("STA_FLUX", 1),
+        ("CRCOUNT", -9999),
+        ("STA_QC0", 0),
+        ("STA_QC1", -1),
+        ("Q_DTNOIS", 0),
+    ] {
+        assert_eq!(header.i64(key), Some(value), "{key}");
+    }
+    assert_eq!(header.f64("ZP"), Some(-9999.0));
+    // The stamp is the end of the exposure, which starts 0.01 d after midnight.
+    assert_eq!(header.text("STM_INST"), Some("2028-01-01T00:16:54.000"));
+    assert!(header.history.iter().any(|h| h.contains("cosmic_rays: SKIPPED")), "{:?}", header.history);
+    let (Data::F32(rate), Data::F32(weight), Data::U16(bits)) =
+        (&image[1].data, &fits::read(&paths.weight).unwrap()[1].data, &fits::read(&paths.flags).unwrap()[1].data)
+    else {
+        panic!("types of the three files");
+    };
+    assert_eq!((rate.dim(), weight.dim(), bits.dim()), ((256, 384), (256, 384), (256, 384)));
+    assert!(weight.iter().zip(bits).all(|(w, b)| (*b != 0) == (*w == 0.0)));
+
+    // Again, in one thread and in bands of a few rows: the same bytes.
+    let single = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let again = bench.folder.path().join("again");
+    single.install(|| {
+        let mut reversed = calibration.clone();
+        reversed.reverse();
+        calibrate(&reversed, &again, CalibrationOptions { memory_bytes: 9 * 384 * 4 * 37, ..CalibrationOptions::default() }).unwrap();
+        let set = CalibrationSet::open(&again).unwrap();
+        reduce(&science(&bench, 1), &set, &again).unwrap();
+    });
+    for kind in ["MBIAS", "MDARK", "MFLAT", "MSHUT"] {
+        let bytes = |folder: &std::path::Path| std::fs::read(only(folder, kind)).unwrap();
+        assert!(bytes(&bench.masters()) == bytes(&again), "{kind} differs");
+    }
+    for part in ["_img_", "_wht_", "_flg_"] {
+        let bytes = |folder: &std::path::Path| std::fs::read(only(folder, part)).unwrap();
+        assert!(bytes(&bench.out()) == bytes(&again), "{part} differs");
+    }
+}
+
+#[test]
+fn frames_without_information_and_lost_rows_are_not_passed_on_silently() {
+    let bench = Bench::new(Scans::Full);
+    let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
+    let level0 = read_level0(&science(&bench, 1)).unwrap();
+    let calibration = set.of(&level0.info).unwrap();
+    for value in [0, 65_535, 700] {
+        let mut broken = level0.clone();
+        broken.pixels.fill(value);
+        assert!(matches!(reduce_frame(&broken, &calibration, ShotNoise::Local), Err(ReductionError::Refused { .. })), "{value}");
+    }
+    let mut lost = level0.clone();
+    for y in 20..24 {
+        lost.pixels.row_mut(y).fill(0);
+    }
+    let level1 = reduce_frame(&lost, &calibration, ShotNoise::Local).unwrap();
+    assert_eq!(level1.qc0.status(), 1);
+    let bits = level1.rate.flags.as_ref().unwrap();
+    assert!((0..384).all(|x| bits[(22, x)] & flags::NO_DATA != 0 && bits[(30, x)] & flags::NO_DATA == 0));
+    let mut dead = level0;
+    let tile = dead.info.layout.tiles[2].raw;
+    dead.pixels.slice_mut(ndarray::s![tile.y0..tile.y0 + tile.ny, tile.x0..tile.x0 + tile.nx]).fill(520);
+    assert_eq!(reduce_frame(&dead, &calibration, ShotNoise::Local).unwrap().qc0.dead, reduction::qc0::Verdict::Bad);
+}
+
+#[test]
+fn too_few_frames_and_foreign_frames_are_named() {
+    let bench = Bench::new(Scans::Full);
+    let files = bench.calibration();
+    let error = calibrate(&files[..2], &bench.masters(), CalibrationOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("three bias frames"), "{error}");
+    let error = calibrate(&files[..17], &bench.masters(), CalibrationOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("two flats"), "{error}");
+    let frame = science(&bench, 1);
+    let error = calibrate(std::slice::from_ref(&frame), &bench.masters(), CalibrationOptions::default()).unwrap_err();
+    assert!(matches!(error, ReductionError::Refused { .. }), "{error}");
+    let set = CalibrationSet::open(&bench.masters()).unwrap();
+    let error = reduce(&frame, &set, &bench.out()).unwrap_err();
+    assert!(error.to_string().contains("the set has none"), "{error}");
+}
