@@ -1,0 +1,331 @@
+//! Measures of a frame against its truth.
+//!
+//! Every measure has a name, a unit, a value and an error; the names are those of [`MEASURES`], and criteria may use
+//! no others.
+
+pub mod astrometric;
+pub mod calibration;
+pub mod completeness;
+pub mod depth;
+pub mod matching;
+pub mod noise;
+pub mod photometric;
+pub mod picture;
+pub mod population;
+pub mod residual;
+
+use crate::error::ValidateError;
+use crate::level2::photometry::Growth;
+use crate::level2::{Level2, Level2Options, process};
+use crate::product::{L1Frame, NoiseKnowledge, TruthObject, read_image, read_truth};
+use crate::statistics::Moments;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use sim_core::ledger::LedgerLine;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Name, unit and meaning of every measure.
+pub const MEASURES: &[(&str, &str, &str)] = &[
+    ("detections", "", "sources found"),
+    ("recovery_isolated_snr5", "", "fraction of isolated true point sources with expected SNR > 5 that were found"),
+    ("purity_snr5", "", "fraction of detections with SNR > 5 that have a true object within 2 pixels"),
+    ("completeness50_mag", "mag", "magnitude at which half of the true stars are found"),
+    ("photometry_pull_mean", "", "mean of (measured - true) / error, forced PSF photometry of isolated stars, SNR 5..200"),
+    ("photometry_pull_std", "", "standard deviation of the pulls of forced PSF photometry"),
+    ("aperture_pull_mean", "", "mean pull of 5-pixel aperture photometry of isolated stars, SNR 5..200"),
+    ("aperture_pull_std", "", "standard deviation of the pulls of aperture photometry"),
+    ("photometry_bright_rms_mag", "mag", "rms of measured - true magnitude, isolated unsaturated stars, SNR > 200"),
+    ("zero_point", "mag", "recovered zero point: AB magnitude of 1 electron / s"),
+    ("zero_point_offset", "mag", "recovered minus true zero point"),
+    ("astrometry_pull_std", "", "standard deviation of (centroid - true position) / predicted error, isolated stars, SNR 10..200"),
+    ("astrometry_bright_rms_px", "pixel", "rms of centroid - true position per axis, isolated stars, SNR > 200"),
+    ("astrometry_sky_offset_mas", "mas", "median offset on the sky of centroids through the header's WCS from the true positions"),
+    ("astrometry_sky_rms_mas", "mas", "rms about the median sky offset per axis, isolated stars, SNR > 30"),
+    ("noise_ratio", "", "measured variance of blank sky / variance predicted from sky, dark, read noise and masters"),
+    ("weight_ratio", "", "measured variance of blank sky / variance stated by the weight map"),
+    ("blank_sky_pull_mean", "", "mean of (pixel - sky) sqrt(weight) over blank sky"),
+    ("blank_sky_pull_std", "", "standard deviation of (pixel - sky) sqrt(weight) over blank sky"),
+    (
+        "depth_5sigma",
+        "mag",
+        "5-sigma point-source limit: r = 0.15 arcsec, N exposures, noise per pixel from blank apertures times the full aperture area",
+    ),
+    ("depth_5sigma_exact", "mag", "5-sigma limit with the noise of exact-overlap apertures as measured"),
+    ("aperture_fraction", "", "fraction of a star's light inside r = 0.15 arcsec"),
+    ("psf_fwhm_px", "pixel", "full width at half maximum of the effective PSF"),
+    ("psf_ellipticity", "", "modulus of the effective PSF's ellipticity at the centre of the frame"),
+    ("psf_ree80_arcsec", "arcsec", "radius that encloses 80 % of a star's light, pixel included"),
+    ("psf_stars", "", "stars from which the PSF was measured"),
+    ("sky_electron_s", "electron/s", "sky level per pixel"),
+    ("flagged_fraction", "", "fraction of pixels without weight"),
+    ("residual_pull_mean", "", "mean of (level 1 - noiseless truth) / sigma"),
+    ("residual_pull_std", "", "standard deviation of (level 1 - noiseless truth) / sigma"),
+    ("residual_source_pull_std", "", "the same standard deviation on pixels where sources rise above the sky noise"),
+    ("closure_pull_mean", "", "calibration: mean of residual / sigma"),
+    ("closure_pull_std", "", "calibration: standard deviation of residual / sigma"),
+    ("closure_chi2", "", "calibration: mean of (residual / sigma)^2, outliers included"),
+    ("closure_row_pull_std", "", "calibration: standard deviation of row means in units of their error (1 when there is no row structure)"),
+    ("closure_column_pull_std", "", "calibration: standard deviation of column means in units of their error"),
+];
+
+/// A measured number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Value, in the unit of [`MEASURES`].
+    pub value: f64,
+    /// Standard error, where there is one.
+    pub error: Option<f64>,
+    /// Objects, pixels or frames it rests on.
+    pub count: Option<usize>,
+}
+
+/// Measures by name; only finite values enter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Measures(pub BTreeMap<String, Measure>);
+
+impl Measures {
+    /// Enters a value; the name must be one of [`MEASURES`] (a broken invariant of ours otherwise).
+    pub(crate) fn set(&mut self, name: &str, value: f64, error: Option<f64>, count: usize) {
+        assert!(MEASURES.iter().any(|m| m.0 == name), "measure {name} is not registered");
+        if value.is_finite() {
+            self.0.insert(name.into(), Measure { value, error: error.filter(|e| e.is_finite()), count: Some(count) });
+        }
+    }
+    /// Enters mean and standard deviation of a sample of pulls.
+    pub(crate) fn set_moments(&mut self, mean: &str, std: &str, moments: &Moments) {
+        self.set(mean, moments.mean, Some(moments.mean_error), moments.count);
+        self.set(std, moments.std, Some(moments.std_error), moments.count);
+    }
+    /// A measure.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Measure> {
+        self.0.get(name)
+    }
+}
+
+/// A histogram of pulls with its moments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// What it shows.
+    pub name: String,
+    /// Left edge of the first bin.
+    pub low: f64,
+    /// Right edge of the last bin.
+    pub high: f64,
+    /// Counts.
+    pub counts: Vec<u64>,
+    /// Moments of the sample.
+    pub moments: Option<Moments>,
+}
+
+impl Histogram {
+    /// A histogram of pulls between -5 and 5.
+    #[must_use]
+    pub fn of_pulls(name: &str, pulls: &[f64], moments: Option<Moments>) -> Self {
+        let mut counts = vec![0; if pulls.len() < 2000 { 40 } else { 100 }];
+        for p in pulls {
+            let bin = ((p + 5.0) / 10.0 * counts.len() as f64).floor();
+            if bin >= 0.0 && (bin as usize) < counts.len() {
+                counts[bin as usize] += 1;
+            }
+        }
+        Self { name: name.into(), low: -5.0, high: 5.0, counts, moments }
+    }
+}
+
+/// A noiseless truth image.
+#[derive(Debug, Clone)]
+pub struct NoiselessInput {
+    /// File: the same window as the frame. Unit from BUNIT: `electron` (of the exposure) or `electron/s`.
+    pub path: PathBuf,
+    /// Whether the sky is in it. The dark current must not be (level 1 has it subtracted).
+    pub includes_sky: bool,
+}
+
+/// Where everything of one frame is.
+#[derive(Debug, Clone)]
+pub struct FrameInputs {
+    /// Name in the report, e.g. `r, chip 9`.
+    pub label: String,
+    /// Rate image.
+    pub img: PathBuf,
+    /// Weight image.
+    pub wht: PathBuf,
+    /// Flag image.
+    pub flg: PathBuf,
+    /// Object table of the truth.
+    pub truth: PathBuf,
+    /// Noiseless truth image, when there is one.
+    pub noiseless: Option<NoiselessInput>,
+    /// Ledger of the effects (JSON list of [`LedgerLine`]), when there is one.
+    pub ledger: Option<PathBuf>,
+    /// Noise of the detector, for the budget.
+    pub noise: Option<NoiseKnowledge>,
+    /// AB magnitude of 1 electron / s of the band; taken from the truth table when absent.
+    pub zero_point: Option<f64>,
+    /// Exposures to which the limiting magnitude is scaled; the survey's own number when absent.
+    pub depth_exposures: Option<u32>,
+}
+
+/// All measures of a frame, and what the report draws.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FrameMeasures {
+    /// Name in the report.
+    pub label: String,
+    /// Band.
+    pub filter: String,
+    /// Detector.
+    pub detector: String,
+    /// Exposure time \[s\].
+    pub exposure_s: f64,
+    /// Rows and columns.
+    pub shape: (usize, usize),
+    /// Pixel scale \[arcsec\].
+    pub pixel_scale_arcsec: f64,
+    /// The numbers.
+    pub values: Measures,
+    /// What could not be measured and why, and what was assumed.
+    pub notes: Vec<String>,
+    /// Found fractions.
+    pub completeness: completeness::Completeness,
+    /// Photometry of single stars.
+    pub photometry: Vec<photometric::StarPhotometry>,
+    /// Positions of single stars.
+    pub astrometry: Vec<astrometric::StarPosition>,
+    /// Noise budget of blank sky.
+    pub noise: noise::NoiseBudget,
+    /// Growth curve.
+    pub growth: Option<Growth>,
+    /// Pull distributions.
+    pub histograms: Vec<Histogram>,
+    /// Limiting magnitude, with its ingredients.
+    pub depth: Option<depth::Depth>,
+    /// The effects' ledger.
+    pub ledger: Vec<LedgerLine>,
+    /// Pictures.
+    pub pictures: Vec<picture::Picture>,
+}
+
+/// Reads the products of a frame, makes its level 2 and measures it.
+///
+/// # Errors
+/// When a file is missing, unreadable or does not fit the others. What merely cannot be measured (too few stars) is
+/// absent from the measures and said in the notes.
+pub fn measure(inputs: &FrameInputs) -> Result<FrameMeasures, ValidateError> {
+    let frame = L1Frame::read(&inputs.img, &inputs.wht, &inputs.flg)?;
+    let truth = read_truth(&inputs.truth, &frame)?;
+    let noiseless = inputs.noiseless.as_ref().map(|n| read_noiseless(n, &frame)).transpose()?;
+    let ledger = match &inputs.ledger {
+        None => Vec::new(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ValidateError::Io { path: path.display().to_string(), source })?;
+            serde_json::from_str(&text).map_err(|e| ValidateError::content(path, format!("is not a ledger: {e}")))?
+        }
+    };
+    let level2 = process(&frame, &Level2Options::default());
+    Ok(measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger))
+}
+
+/// The noiseless image as a rate, sky-subtracted or not as it came.
+fn read_noiseless(input: &NoiselessInput, frame: &L1Frame) -> Result<Array2<f32>, ValidateError> {
+    let (mut pixels, header) = read_image(&input.path)?;
+    if pixels.dim() != frame.rate.dim() {
+        return Err(ValidateError::Shape {
+            path: input.path.display().to_string(),
+            got: pixels.dim(),
+            need: frame.rate.dim(),
+            like: "the level-1 image".into(),
+        });
+    }
+    match header.text("BUNIT").map(str::trim) {
+        Some("electron" | "electrons" | "e-") => pixels.mapv_inplace(|v| v / frame.exposure_s as f32),
+        Some("electron/s" | "electron / s" | "e-/s") => {}
+        other => {
+            return Err(ValidateError::Keyword {
+                path: input.path.display().to_string(),
+                key: "BUNIT".into(),
+                problem: format!("= {other:?}; must be 'electron' or 'electron/s'"),
+            });
+        }
+    }
+    Ok(pixels)
+}
+
+/// Measures a frame already in memory. `noiseless` is a rate \[electron / s\].
+#[must_use]
+pub fn measure_frame(
+    inputs: &FrameInputs,
+    frame: &L1Frame,
+    level2: &Level2,
+    truth: &[TruthObject],
+    noiseless: Option<&Array2<f32>>,
+    ledger: Vec<LedgerLine>,
+) -> FrameMeasures {
+    let mut out = FrameMeasures {
+        label: inputs.label.clone(),
+        filter: frame.filter.clone(),
+        detector: frame.detector.clone(),
+        exposure_s: frame.exposure_s,
+        shape: frame.rate.dim(),
+        pixel_scale_arcsec: frame.pixel_scale_arcsec,
+        values: Measures::default(),
+        notes: Vec::new(),
+        completeness: completeness::Completeness::default(),
+        photometry: Vec::new(),
+        astrometry: Vec::new(),
+        noise: noise::NoiseBudget::default(),
+        growth: level2.catalogue.growth.clone(),
+        histograms: Vec::new(),
+        depth: None,
+        ledger,
+        pictures: Vec::new(),
+    };
+    describe(&mut out, frame, level2);
+    let population = population::Population::new(frame, level2, truth);
+    completeness::measure(&mut out, level2, truth, &population);
+    let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(truth));
+    let offset = astrometric::measure(&mut out, frame, level2, truth, &population);
+    let recovered = photometric::measure(&mut out, level2, truth, &population, offset, zero_point);
+    noise::measure(&mut out, frame, level2, inputs.noise.as_ref());
+    depth::measure(&mut out, level2, recovered, inputs.depth_exposures);
+    picture::frame(&mut out, frame, level2);
+    if let Some(noiseless) = noiseless {
+        let includes_sky = inputs.noiseless.as_ref().is_some_and(|n| n.includes_sky);
+        residual::measure(&mut out, frame, level2, noiseless, includes_sky);
+    }
+    out
+}
+
+/// Properties of the frame itself: sky, flags, PSF.
+fn describe(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2) {
+    let pixels = frame.rate.len();
+    let good: usize = level2.frame.good.rows().into_iter().map(|r| r.iter().filter(|g| **g).count()).sum();
+    out.values.set("flagged_fraction", 1.0 - good as f64 / pixels as f64, None, pixels);
+    let sky = &level2.frame.background.level;
+    out.values.set("sky_electron_s", sky.median(), None, sky.values.len());
+    out.values.set("detections", level2.catalogue.sources.len() as f64, None, level2.catalogue.sources.len());
+    match &level2.psf {
+        None => out.notes.push(format!(
+            "Fewer than {} isolated bright stars: no PSF was measured, so nothing that rests on it.",
+            crate::level2::psf_model::MIN_STARS
+        )),
+        Some(psf) => {
+            let (ny, nx) = frame.rate.dim();
+            let centre = psf.at(nx as f64 / 2.0, ny as f64 / 2.0);
+            let (e1, e2) = centre.ellipticity();
+            out.values.set("psf_fwhm_px", centre.fwhm_px(), None, psf.stars);
+            out.values.set("psf_ellipticity", e1.hypot(e2), None, psf.stars);
+            out.values.set("psf_stars", psf.stars as f64, None, psf.stars);
+        }
+    }
+    if let Some(growth) = &level2.catalogue.growth {
+        let i = growth.fraction.partition_point(|&f| f < 0.8).clamp(1, growth.fraction.len() - 1);
+        let (r0, r1, f0, f1) = (growth.radius_px[i - 1], growth.radius_px[i], growth.fraction[i - 1], growth.fraction[i]);
+        let radius = r0 + (r1 - r0) * (0.8 - f0) / (f1 - f0);
+        let error = growth.error[i] * (r1 - r0) / (f1 - f0);
+        let scale = frame.pixel_scale_arcsec;
+        out.values.set("psf_ree80_arcsec", radius * scale, Some(error * scale), growth.stars);
+    }
+}

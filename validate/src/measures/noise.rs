@@ -1,0 +1,158 @@
+//! The noise budget of blank sky: what was predicted, what the weight map says, what is there.
+//!
+//! # Formula
+//! V = sky t + dark t + R^2 + g^2 / 12 + V_bias + V_dark t^2, with V_bias = R^2 / N_b and
+//! V_dark = ((1 + 1 / N_b) R^2 / t_d^2 + dark / t_d) / N_d, in electrons^2 per pixel.
+//! # Source
+//! Janesick 2001 (Scientific Charge-Coupled Devices), chapter 2; averaging of N frames.
+//! # Limits
+//! Masters are taken as means; a median of few frames is noisier by up to pi / 2. Flat-field noise is left out (it is
+//! proportional to the sky). Undetected sources add to the measured variance.
+
+use super::{FrameMeasures, Histogram};
+use crate::level2::Level2;
+use crate::product::{L1Frame, NoiseKnowledge};
+use crate::statistics::Moments;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// One contribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NoiseTerm {
+    /// Name.
+    pub name: String,
+    /// Variance \[electron^2 / pixel\].
+    pub variance: f64,
+}
+
+/// Variances of blank sky, all in electron^2 per pixel of one exposure.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NoiseBudget {
+    /// Predicted contributions; empty when the detector's noise is not known.
+    pub predicted: Vec<NoiseTerm>,
+    /// Variance the weight map states (median).
+    pub stated: f64,
+    /// Variance measured between the sources.
+    pub measured: f64,
+    /// Its standard error, from the scatter over the mesh.
+    pub measured_error: f64,
+}
+
+fn predict(sky: f64, t: f64, k: &NoiseKnowledge) -> Vec<NoiseTerm> {
+    let read = k.read_noise_electron.powi(2);
+    let over = |n: u32| if n == 0 { 0.0 } else { 1.0 / f64::from(n) };
+    let dark_frame = if k.dark_frame_s > 0.0 {
+        (read * (1.0 + over(k.bias_frames)) / k.dark_frame_s.powi(2) + k.dark_electron_s / k.dark_frame_s) * over(k.dark_frames)
+    } else {
+        0.0
+    };
+    [
+        ("Sky", sky.max(0.0) * t),
+        ("Dark current", k.dark_electron_s * t),
+        ("Read noise", read),
+        ("Quantisation", k.gain_electron_per_adu.powi(2) / 12.0),
+        ("Master bias", read * over(k.bias_frames)),
+        ("Master dark", dark_frame * t * t),
+    ]
+    .into_iter()
+    .map(|(name, variance)| NoiseTerm { name: name.into(), variance })
+    .collect()
+}
+
+/// Sums of blank-sky pulls over one row.
+#[derive(Clone)]
+struct RowSums {
+    n: usize,
+    outliers: usize,
+    sum: f64,
+    squares: f64,
+    counts: Vec<u64>,
+}
+
+/// Enters the budget and the pulls of blank-sky pixels against the weight map.
+pub(super) fn measure(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2, knowledge: Option<&NoiseKnowledge>) {
+    let background = &level2.frame.background;
+    let t = frame.exposure_s;
+    let variances: Vec<f64> = background.sigma.values.iter().map(|s| s * s * t * t).collect();
+    let measured = crate::statistics::median64(&mut variances.clone());
+    let mut spread: Vec<f64> = variances.iter().map(|v| (v - measured).abs()).collect();
+    let measured_error = 1.2533 * 1.4826 * crate::statistics::median64(&mut spread) / (variances.len() as f64).sqrt();
+    let stated = background.variance.median() * t * t;
+    let predicted = knowledge.map(|k| predict(background.level.median(), t, k)).unwrap_or_default();
+    let total: f64 = predicted.iter().map(|p| p.variance).sum();
+    if total > 0.0 {
+        out.values.set("noise_ratio", measured / total, Some(measured_error / total), variances.len());
+    } else {
+        out.notes.push("The detector's noise is not known: no noise budget was predicted.".into());
+    }
+    out.values.set("weight_ratio", measured / stated, Some(measured_error / stated), variances.len());
+    out.noise = NoiseBudget { predicted, stated, measured, measured_error };
+
+    const BINS: usize = 100;
+    let (ny, nx) = frame.rate.dim();
+    let rows: Vec<RowSums> = (0..ny)
+        .into_par_iter()
+        .map(|y| {
+            let mut r = RowSums { n: 0, outliers: 0, sum: 0.0, squares: 0.0, counts: vec![0; BINS] };
+            for x in 0..nx {
+                if !level2.frame.good[(y, x)] || level2.covered[(y, x)] {
+                    continue;
+                }
+                let pull = f64::from(level2.frame.rate[(y, x)]) * f64::from(frame.weight[(y, x)]).sqrt();
+                if pull.abs() > 6.0 {
+                    r.outliers += 1;
+                    continue;
+                }
+                r.n += 1;
+                r.sum += pull;
+                r.squares += pull * pull;
+                let bin = ((pull + 5.0) * BINS as f64 / 10.0).floor();
+                if bin >= 0.0 && bin < BINS as f64 {
+                    r.counts[bin as usize] += 1;
+                }
+            }
+            r
+        })
+        .collect();
+    let mut all = RowSums { n: 0, outliers: 0, sum: 0.0, squares: 0.0, counts: vec![0; BINS] };
+    for r in rows {
+        all.n += r.n;
+        all.outliers += r.outliers;
+        all.sum += r.sum;
+        all.squares += r.squares;
+        for (a, b) in all.counts.iter_mut().zip(&r.counts) {
+            *a += b;
+        }
+    }
+    if all.n > 100 {
+        let n = all.n as f64;
+        let mean = all.sum / n;
+        let std = (all.squares / n - mean * mean).max(0.0).sqrt();
+        let m = Moments { mean, mean_error: std / n.sqrt(), std, std_error: std / (2.0 * n).sqrt(), count: all.n, outliers: all.outliers };
+        out.values.set_moments("blank_sky_pull_mean", "blank_sky_pull_std", &m);
+        out.histograms.push(Histogram { name: "Blank sky".into(), low: -5.0, high: 5.0, counts: all.counts, moments: Some(m) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_survey_g_band_budget_adds_up_by_hand() {
+        let k = NoiseKnowledge {
+            read_noise_electron: 5.0,
+            dark_electron_s: 0.02,
+            gain_electron_per_adu: 0.0,
+            bias_frames: 0,
+            dark_frames: 0,
+            dark_frame_s: 0.0,
+        };
+        let total: f64 = predict(0.164, 150.0, &k).iter().map(|p| p.variance).sum();
+        assert!((total - (24.6 + 3.0 + 25.0)).abs() < 1e-12);
+        let with_masters = NoiseKnowledge { bias_frames: 10, dark_frames: 5, dark_frame_s: 150.0, ..k };
+        let total: f64 = predict(0.164, 150.0, &with_masters).iter().map(|p| p.variance).sum();
+        // 52.6 + 25 / 10 + (25 x 1.1 + 3) / 5
+        assert!((total - (52.6 + 2.5 + 6.1)).abs() < 1e-9);
+    }
+}

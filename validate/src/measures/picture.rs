@@ -1,0 +1,126 @@
+//! Pictures for the report: frames with an asinh stretch, pull maps, as PNG in base64.
+
+use super::FrameMeasures;
+use crate::level2::Level2;
+use crate::product::L1Frame;
+use base64::Engine;
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use ndarray::{Array2, s};
+use serde::{Deserialize, Serialize};
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// What it is: `frame`, `detail`, `residual`, `psf`, `closure`.
+    pub kind: String,
+    /// Caption.
+    pub caption: String,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// PNG, base64.
+    pub png_base64: String,
+}
+
+/// Largest side of a picture \[pixel\].
+const LARGEST: usize = 720;
+
+/// Block means of finite pixels; NaN where there are none. Row 0 of the result is the top of the picture, so the
+/// highest rows of the detector: north-up conventions are the viewer's.
+fn shrink(pixels: &Array2<f32>, block: usize, gain: f32) -> Array2<f32> {
+    let (ny, nx) = (pixels.nrows().div_ceil(block), pixels.ncols().div_ceil(block));
+    Array2::from_shape_fn((ny, nx), |(y, x)| {
+        let y = ny - 1 - y;
+        let (y1, x1) = (((y + 1) * block).min(pixels.nrows()), ((x + 1) * block).min(pixels.ncols()));
+        let part = pixels.slice(s![y * block..y1, x * block..x1]);
+        let (sum, n) = part.iter().filter(|v| v.is_finite()).fold((0.0_f64, 0), |(s, n), &v| (s + f64::from(v), n + 1));
+        if n == 0 { f32::NAN } else { (sum / f64::from(n)) as f32 * gain }
+    })
+}
+
+fn encode(kind: &str, caption: &str, pixels: &Array2<f32>, colour: impl Fn(f32) -> [u8; 3]) -> Picture {
+    let (height, width) = (pixels.nrows() as u32, pixels.ncols() as u32);
+    let bytes: Vec<u8> = pixels.iter().flat_map(|&v| colour(v)).collect();
+    let mut png = Vec::new();
+    // Writing to memory cannot fail for a buffer of the right size; an empty picture is shown as such.
+    if PngEncoder::new(&mut png).write_image(&bytes, width, height, ExtendedColorType::Rgb8).is_err() {
+        png.clear();
+    }
+    Picture { kind: kind.into(), caption: caption.into(), width, height, png_base64: base64::engine::general_purpose::STANDARD.encode(png) }
+}
+
+/// Grey with a breath of blue in the shadows and warmth in the lights.
+fn sky_colour(v: f32) -> [u8; 3] {
+    if !v.is_finite() {
+        return [120, 30, 40];
+    }
+    let v = v.clamp(0.0, 1.0);
+    let mix = |low: f32, mid: f32, high: f32| {
+        let c = if v < 0.5 { low + (mid - low) * 2.0 * v } else { mid + (high - mid) * (2.0 * v - 1.0) };
+        c.round() as u8
+    };
+    [mix(6.0, 118.0, 255.0), mix(9.0, 132.0, 250.0), mix(20.0, 158.0, 236.0)]
+}
+
+/// Blue below, white at zero, red above (end points of ColorBrewer RdBu, Harrower & Brewer 2003).
+fn diverging(v: f32) -> [u8; 3] {
+    if !v.is_finite() {
+        return [150, 150, 150];
+    }
+    let t = v.clamp(-1.0, 1.0);
+    let (end, t) = if t < 0.0 { ([33.0, 102.0, 172.0], -t) } else { ([178.0, 24.0, 43.0], t) };
+    end.map(|e: f32| (247.0 + (e - 247.0) * t).round() as u8)
+}
+
+/// asinh stretch from -1 sigma of the sky to `top`.
+fn stretch(pixels: &Array2<f32>, sigma: f32, top: f32) -> Array2<f32> {
+    let soft = 4.0 * sigma;
+    let scale = |v: f32| (v / soft).asinh();
+    let (low, high) = (scale(-sigma), scale(top.max(10.0 * sigma)));
+    pixels.mapv(|v| if v.is_finite() { (scale(v) - low) / (high - low) } else { f32::NAN })
+}
+
+/// Enters the whole frame, a detail at full resolution and the PSF.
+pub(super) fn frame(out: &mut FrameMeasures, l1: &L1Frame, level2: &Level2) {
+    let (ny, nx) = l1.rate.dim();
+    let masked = Array2::from_shape_fn((ny, nx), |p| if level2.frame.detectable[p] { level2.frame.rate[p] } else { f32::NAN });
+    let block = nx.max(ny).div_ceil(LARGEST);
+    let sigma = level2.frame.background.sigma.median() as f32;
+    let small = shrink(&masked, block, 1.0);
+    let small_sigma = sigma / block as f32;
+    let scale = if block == 1 { "every pixel".to_string() } else { format!("means of {block} x {block} pixels") };
+    let caption = format!("Level-1 rate minus sky, asinh stretch, {nx} x {ny} pixels shown as {scale}. Flagged pixels in dark red.");
+    out.pictures.push(encode("frame", &caption, &stretch(&small, small_sigma, 300.0 * small_sigma), sky_colour));
+    let side = 240.min(nx).min(ny);
+    let (y0, x0) = ((ny - side) / 2, (nx - side) / 2);
+    let detail = masked.slice(s![y0..y0 + side, x0..x0 + side]).to_owned();
+    let caption =
+        format!("The central {side} x {side} pixels at full resolution ({:.1} arcsec across).", side as f64 * l1.pixel_scale_arcsec);
+    out.pictures.push(encode("detail", &caption, &stretch(&shrink(&detail, 1, 1.0), sigma, 300.0 * sigma), sky_colour));
+    if let Some(psf) = &level2.psf {
+        let local = psf.at(nx as f64 / 2.0, ny as f64 / 2.0);
+        let n = 180;
+        let peak = local.at(0.0, 0.0);
+        let image = Array2::from_shape_fn((n, n), |(j, i)| {
+            let (dx, dy) = ((i as f64 - 89.5) / 9.0, (89.5 - j as f64) / 9.0);
+            let relative = (local.at(dx, dy) / peak).max(1e-5);
+            ((relative.log10() + 4.0) / 4.0) as f32
+        });
+        let caption = "Effective PSF at the centre of the frame, 20 x 20 pixels, logarithmic over four decades from its peak.";
+        out.pictures.push(encode("psf", caption, &image, sky_colour));
+    }
+}
+
+/// A pull map: block means scaled so that pure noise keeps its unit variance.
+pub(super) fn pull_picture(kind: &str, caption: &str, pulls: &Array2<f32>) -> Picture {
+    let block = pulls.nrows().max(pulls.ncols()).div_ceil(LARGEST);
+    let clipped = pulls.mapv(|p| p.clamp(-30.0, 30.0));
+    let small = shrink(&clipped, block, block as f32);
+    encode(kind, &format!("{caption}: blue -5, white 0, red +5; structureless when the model holds."), &small.mapv(|v| v / 5.0), diverging)
+}
+
+/// Enters the residual map.
+pub(super) fn residual(out: &mut FrameMeasures, pulls: &Array2<f32>) {
+    out.pictures.push(pull_picture("residual", "(Level 1 - noiseless truth) / sigma", pulls));
+}
