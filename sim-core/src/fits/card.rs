@@ -154,8 +154,10 @@ pub(super) fn decode(card: &str) -> Card {
             None => return Card::Other,
         }
     } else {
-        match (card.get(..8), card.get(8..10), card.get(10..)) {
-            (Some(key), Some("= "), Some(rest)) => (key.trim_end(), rest),
+        // The standard wants a blank after the sign; cfitsio reads values without it, and so must who checks for it.
+        match (card.get(..8), card.get(8..9), card.get(9..)) {
+            (Some("COMMENT " | "        "), ..) => return Card::Other,
+            (Some(key), Some("="), Some(rest)) => (key.trim_end(), rest),
             _ => return Card::Other,
         }
     };
@@ -269,7 +271,7 @@ mod tests {
 
     #[test]
     fn rubbish_is_not_understood_and_does_no_harm() {
-        for card in ["", "KEY", "KEY     = 'open", "KEY     = ", "HIERARCH x", "CONTINUE  5", "KEY     =5", "\u{0}\u{1}"] {
+        for card in ["", "KEY", "KEY     = 'open", "KEY     = ", "HIERARCH x", "CONTINUE  5", "COMMENT = 5", "        = 5", "\u{0}\u{1}"] {
             assert_eq!(decode(card), Card::Other, "{card}");
         }
         assert_eq!(decode("K       = 1.5D2 / c"), Card::Keyword("K".into(), Value::Real(150.0), "c".into()));

@@ -13,6 +13,7 @@ mod content;
 mod header;
 mod raw;
 mod read;
+mod scan;
 mod write;
 
 pub use header::{Header, Value};

@@ -12,7 +12,7 @@ use std::path::Path;
 /// cfitsio's limit on file names is 1024 characters, the final zero included.
 const LONGEST_NAME: usize = 1000;
 /// No single image or column may need more memory than this [byte]: a broken size, not a frame.
-const LARGEST: u64 = 1 << 36;
+const LARGEST: u64 = 4 * super::scan::LARGEST_IMAGE;
 const END_OF_FILE: c_int = 107;
 
 /// What a unit is to cfitsio.
@@ -134,15 +134,6 @@ impl Reader {
             cards.push(card.iter().take_while(|b| **b != 0).map(|b| char::from(*b as u8)).collect());
         }
         Ok(cards)
-    }
-
-    /// Where the unit ends, padding included [byte].
-    pub(super) fn end(&self) -> Result<u64, FitsError> {
-        let (mut header, mut data, mut end, mut status) = (0, 0, 0, 0);
-        // SAFETY: the handle is open; four integers of ours are written.
-        unsafe { c::ffghadll(self.handle, &mut header, &mut data, &mut end, &mut status) };
-        self.check(status, "reading the header")?;
-        u64::try_from(end).map_err(|_| self.content("the size of a unit is negative"))
     }
 
     /// Checks DATASUM and CHECKSUM: 1 right, 0 not there, -1 wrong.

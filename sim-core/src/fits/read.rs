@@ -3,11 +3,12 @@
 use super::card::{Card, decode};
 use super::header::is_structural;
 use super::raw::{ColumnType, Kind, Number, Reader};
+use super::scan::{Sums, scan};
 use super::{Data, FitsError, Hdu, Header, Value};
 use crate::table::{Column, ColumnData, Table};
 use fitsio_sys as c;
 use ndarray::{Array2, Array3};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 
 /// Reads a whole file, checking CHECKSUM and DATASUM where present.
@@ -22,7 +23,7 @@ use std::path::Path;
 /// When the file is missing, truncated, has a wrong checksum, or holds something [`Data`] cannot.
 pub fn read(path: &Path) -> Result<Vec<Hdu>, FitsError> {
     let mut out = Vec::new();
-    walk(path, |reader, unit| {
+    walk(path, Sums::Check, |reader, unit| {
         let data = data(reader, &unit)?;
         let header = header(&unit, &data);
         out.push(Hdu { name: unit.name, header, data });
@@ -37,7 +38,7 @@ pub fn read(path: &Path) -> Result<Vec<Hdu>, FitsError> {
 /// As [`read`], but for the checksums.
 pub fn read_headers(path: &Path) -> Result<Vec<(String, Header)>, FitsError> {
     let mut out = Vec::new();
-    walk(path, |_, unit| {
+    walk(path, Sums::Ignore, |_, unit| {
         let header = header(&unit, &Data::None);
         out.push((unit.name, header));
         Ok(())
@@ -66,41 +67,42 @@ impl Unit {
     }
 }
 
-fn walk(path: &Path, mut visit: impl FnMut(&Reader, Unit) -> Result<(), FitsError>) -> Result<(), FitsError> {
+fn walk(path: &Path, sums: Sums, mut visit: impl FnMut(&Reader, Unit) -> Result<(), FitsError>) -> Result<(), FitsError> {
     let shown = path.display().to_string();
-    let content = |reason: String| FitsError::Content { path: shown.clone(), reason };
+    let content = |reason: &str| FitsError::Content { path: shown.clone(), reason: reason.into() };
     let io = |source| FitsError::Io { path: shown.clone(), source };
     let mut file = std::fs::File::open(path).map_err(io)?;
     if !file.metadata().map_err(io)?.is_file() {
-        return Err(content("this is not a file".into()));
+        return Err(content("this is not a file"));
     }
     let mut start = Vec::new();
     (&file).take(9).read_to_end(&mut start).map_err(io)?;
-    let plain = start == b"SIMPLE  =";
-    if !plain && !start.starts_with(&[0x1f, 0x8b]) {
-        return Err(content("this is not a FITS file: it does not begin with SIMPLE".into()));
-    }
-    let length = file.metadata().map_err(io)?.len();
-    let reader = Reader::open(path)?;
-    let (mut number, mut end) = (1, 0);
-    while let Some(kind) = reader.go_to(number)? {
-        if plain {
-            end = reader.end()?;
-            if end > length {
-                return Err(content(format!("truncated: unit {number} ends at byte {end}, the file at {length}")));
-            }
+    let gzipped = start.starts_with(&[0x1f, 0x8b]);
+    if !gzipped {
+        if start != b"SIMPLE  =" {
+            return Err(content("this is not a FITS file: it does not begin with SIMPLE"));
         }
-        visit(&reader, unit(&reader, &shown, number, kind)?)?;
+        scan(&mut file, &shown, sums)?;
+    }
+    let reader = Reader::open(path)?;
+    let mut number = 1;
+    while let Some(kind) = reader.go_to(number)? {
+        let unit = unit(&reader, &shown, number, kind)?;
+        // A plain file has been checked by the scan.
+        if gzipped && sums == Sums::Check {
+            check_sums(&reader, &unit)?;
+        }
+        visit(&reader, unit)?;
         number += 1;
     }
-    // What follows the last unit may be zeros that some writer left, not half a unit.
-    if plain && end < length {
-        file.seek(SeekFrom::Start(end)).map_err(io)?;
-        let mut rest = Vec::new();
-        file.take(2880).read_to_end(&mut rest).map_err(io)?;
-        if rest.iter().any(|b| *b != 0) {
-            return Err(content(format!("truncated or damaged: {} bytes after the last whole unit are not a unit", length - end)));
-        }
+    Ok(())
+}
+
+fn check_sums(reader: &Reader, unit: &Unit) -> Result<(), FitsError> {
+    let (data, whole) = reader.checksums()?;
+    if data < 0 || whole < 0 {
+        let key = if data < 0 { "DATASUM" } else { "CHECKSUM" };
+        return Err(unit.content(format!("{key} does not fit the content: the file is damaged or was changed by hand")));
     }
     Ok(())
 }
@@ -154,11 +156,6 @@ fn header(unit: &Unit, data: &Data) -> Header {
 }
 
 fn data(reader: &Reader, unit: &Unit) -> Result<Data, FitsError> {
-    let (data, whole) = reader.checksums()?;
-    if data < 0 || whole < 0 {
-        let key = if data < 0 { "DATASUM" } else { "CHECKSUM" };
-        return Err(unit.content(format!("{key} does not fit the content: the file is damaged or was changed by hand")));
-    }
     match unit.kind {
         Kind::Image => image(reader, unit),
         Kind::Table => table(reader, unit).map(Data::Table),

@@ -1,0 +1,103 @@
+"""FITS products: fitsverify without an error or a warning, astropy's checksums right, units readable by astropy.
+
+usage: fits_products.py DEMO_FOLDER
+
+Also checks one file with every kind of unit we can write (`cargo run --release -p sim-core --example fits_sampler`).
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+from astropy import units
+from astropy.io import fits
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def verify(path):
+    """fitsverify's counts of warnings and errors, with its words if there are any."""
+    said = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True, errors="replace").stdout
+    found = re.findall(r"Verification found (\d+) warning\(s\) and (\d+) error\(s\)", said)
+    if not found:
+        return 0, 1, said[-500:]
+    words = "\n".join(line for line in said.splitlines() if line.startswith("***") and "Verification" not in line)
+    return int(found[-1][0]), int(found[-1][1]), words
+
+
+def open_with_astropy(path):
+    """What astropy dislikes: wrong checksums, missing checksums, units it does not know."""
+    complaints = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with fits.open(path, checksum=True) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
+                for key in ("CHECKSUM", "DATASUM"):
+                    if key not in hdu.header:
+                        complaints.append(f"{hdu.name}: no {key}")
+                if isinstance(hdu, fits.BinTableHDU):
+                    for col in hdu.columns:
+                        try:
+                            units.Unit(col.unit or "")
+                        except ValueError as error:
+                            complaints.append(f"{hdu.name}.{col.name}: {error}")
+                _ = hdu.data
+    return complaints + [str(w.message) for w in caught]
+
+
+def sampler(folder):
+    """Writes the file with every kind of unit and checks its values."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "sampler.fits"
+    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "sim-core", "--example", "fits_sampler", "--", str(path)]
+    subprocess.run(command, check=True, cwd=ROOT)
+    with fits.open(path) as hdus:
+        header = hdus[0].header
+        y, x = np.mgrid[:40, :60]
+        rows = hdus["TABLE"].data
+        facts = {
+            "real": header["THIRD"] == 1 / 3 and header["SMALL"] == -8.17455836176e-06,
+            "logical": header["SHUTTER"] is True,
+            "long text": header["LONG"] == ("0123456789 " * 30).rstrip(),
+            "quote": header["QUOTED"] == "it's",
+            "u16": np.array_equal(hdus["U16"].data, (y * 1638 + x).astype(np.uint16)),
+            "f32": np.array_equal(hdus["F32"].data, (y - x).astype(np.float32) / np.float32(7)),
+            "cube": hdus["CUBE"].data[1, 2, 3] == 123,
+            "table": rows["ID"][1000] == 999 and rows["RA"][1] == 1 / 3 and np.isnan(rows["FLUX"][-1]),
+            "text": rows["NAME"][0] == "" and rows["NAME"][1] == "star 1",
+            "no rows": len(hdus["ROWLESS"].data) == 0,
+        }
+    bad = [name for name, good in facts.items() if not good]
+    if bad:
+        print(f"sampler: astropy reads other values than we wrote: {', '.join(bad)}")
+    return path, not bad
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    path, good = sampler(ROOT / "target" / "peers")
+    products = sorted(pathlib.Path(sys.argv[1]).rglob("*.fits"))
+    if not products:
+        print(f"no FITS products under {sys.argv[1]}")
+        good = False
+    total = [0, 0, 0]
+    for product in [path, *products]:
+        warned, failed, words = verify(product)
+        complaints = open_with_astropy(product)
+        if warned or failed or complaints:
+            good = False
+            print(f"{product.name}: {warned} warnings, {failed} errors, {len(complaints)} complaints of astropy")
+            print(words)
+            print("\n".join(complaints))
+        total = [total[0] + warned, total[1] + failed, total[2] + len(complaints)]
+    print(f"{1 + len(products)} files: {total[0]} warnings, {total[1]} errors by fitsverify, {total[2]} complaints by astropy")
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
