@@ -4,7 +4,7 @@
 //! (gain 1.1, read noise 5, dark 0.02, full well 90000), else invented: this measures time, not physics.
 
 use instruments::chain::{Chain, counts_to_u16};
-use instruments::description::{ChainOrder, DetectorSpec};
+use instruments::description::{ChainOrder, DetectorKind, DetectorSpec};
 use instruments::effects::registry;
 use ndarray::Array2;
 use sim_core::bandpass::Bandpass;
@@ -53,7 +53,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         amplifiers: AmplifierGrid { columns: 8, rows: 2, prescan_x: 27, overscan_x: 71, overscan_y: 84 },
     };
     let band = Arc::new(Bandpass::new("r", vec![549.0, 550.0, 690.0, 691.0], vec![0.0, 0.6, 0.6, 0.0])?);
-    let mut spec = DetectorSpec { geometry, band, table_sky_electron_s: None, device_seed: 1, parameters: Default::default() };
+    let mut spec = DetectorSpec {
+        geometry,
+        kind: DetectorKind::Imaging,
+        band,
+        table_sky_electron_s: None,
+        device_seed: 1,
+        parameters: Default::default(),
+    };
     for &(effect, key, value) in PARAMETERS {
         registry::set_parameters(&mut spec, effect, &[(key.to_string(), value)], "benchmark")?;
     }

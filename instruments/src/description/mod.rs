@@ -1,4 +1,28 @@
 //! An instrument as data: telescope, bands, detectors, effect parameters, each number with its provenance.
+//!
+//! An instrument is a folder: `instrument.toml`, the focal plane and the curves it names. Every number is a
+//! [`sim_core::quantity::Quantity`] (`{ value, unit, source, status }`); every column of a data file says its unit,
+//! status and source in a comment (`columns` has the form). Unknown keys, other units and values out of range are
+//! refused with file, line, key and what was meant. Two instruments are built in: `msc` and `testbench`.
+
+mod bands;
+mod columns;
+mod document;
+mod effect_tables;
+mod error;
+mod explain;
+mod files;
+mod focal_plane;
+mod load;
+mod nearest;
+mod section;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{DescriptionError, Place};
+pub use explain::explain;
+pub use load::{load, load_with};
 
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::DetectorGeometry;
@@ -15,11 +39,17 @@ pub struct Instrument {
     pub area_cm2: f64,
     /// Parity of the mosaic's y axis.
     pub parity: Parity,
+    /// Image rotation t of the mosaic that a pointing has when it says nothing else \[deg\].
+    pub rotation_deg: f64,
     /// Field distortion, if any.
     pub distortion: Option<Distortion>,
     /// Detectors by number.
     pub detectors: BTreeMap<u16, DetectorSpec>,
-    /// PSF table of the instrument file, read by the `psf` crate.
+    /// Bands by name.
+    pub bands: BTreeMap<String, BandSpec>,
+    /// Which throughputs the detectors were given.
+    pub throughput: ThroughputSet,
+    /// PSF table of the instrument file, read by the `psf` crate. The file of a PSF cube is an absolute path here.
     pub psf: toml::Table,
     /// Order of the effects per plane.
     pub chain: ChainOrder,
@@ -56,11 +86,66 @@ pub struct ProvenanceLine {
     pub status: sim_core::quantity::Status,
 }
 
+/// Which of an instrument's two descriptions of its throughput is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThroughputSet {
+    /// Curves: mirrors x filter x detector over wavelength. For work with spectra.
+    #[default]
+    Curves,
+    /// The band table: top-hats of the tabulated width and mean throughput. For the tabulated limits.
+    Table,
+}
+
+/// What a detector does with the light of its band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectorKind {
+    /// Takes images through a filter.
+    Imaging,
+    /// Takes spectra through a grating, without a slit.
+    Slitless,
+}
+
+/// A filter or grating.
+#[derive(Debug, Clone)]
+pub struct BandSpec {
+    /// Filter or grating.
+    pub kind: DetectorKind,
+    /// Total efficiency in the throughput set the instrument was loaded with.
+    pub bandpass: Arc<Bandpass>,
+    /// Its row of the band table, if it has one.
+    pub table: Option<BandTable>,
+}
+
+/// A row of an instrument's band table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BandTable {
+    /// Effective wavelength \[nm\].
+    pub wavelength_nm: f64,
+    /// Width of the equivalent top-hat \[nm\].
+    pub width_nm: f64,
+    /// Where the band begins \[nm\].
+    pub blue_edge_nm: f64,
+    /// Where it ends \[nm\].
+    pub red_edge_nm: f64,
+    /// Mean total efficiency over the width \[1\].
+    pub throughput: f64,
+    /// Sky background \[electron / s / pixel\].
+    pub sky_electron_s: f64,
+    /// Magnitude at which a point source saturates.
+    pub saturation_mag: f64,
+    /// Limiting magnitude, 5 sigma.
+    pub limit_mag: f64,
+}
+
 /// A detector as it is. Effects read their own table from `parameters`.
 #[derive(Debug, Clone)]
 pub struct DetectorSpec {
     /// Geometry.
     pub geometry: DetectorGeometry,
+    /// Behind a filter or a grating.
+    pub kind: DetectorKind,
     /// Total efficiency of the band in front of it.
     pub band: Arc<Bandpass>,
     /// Sky background of the official band table \[electron / s / pixel\], where there is one.

@@ -1,6 +1,6 @@
 //! A small detector with everything a large one has: 8 amplifiers in two registers, scans, hot pixels.
 
-use instruments::description::{ChainOrder, DetectorSpec};
+use instruments::description::{ChainOrder, DetectorKind, DetectorSpec};
 use instruments::effects::registry::{self, Entry};
 use ndarray::Array2;
 use sim_core::bandpass::Bandpass;
@@ -50,7 +50,14 @@ pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
         amplifiers: AmplifierGrid { columns: 4, rows: 2, prescan_x: 3, overscan_x: 24, overscan_y: 4 },
     };
     let band = Arc::new(Bandpass::new("r", vec![549.0, 550.0, 690.0, 691.0], vec![0.0, 0.6, 0.6, 0.0]).unwrap());
-    let mut spec = DetectorSpec { geometry, band, table_sky_electron_s: None, device_seed: 99, parameters: Default::default() };
+    let mut spec = DetectorSpec {
+        geometry,
+        kind: DetectorKind::Imaging,
+        band,
+        table_sky_electron_s: None,
+        device_seed: 99,
+        parameters: Default::default(),
+    };
     for &(effect, key, value) in PARAMETERS {
         set(&mut spec, effect, key, value);
     }
