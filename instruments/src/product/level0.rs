@@ -47,7 +47,7 @@ pub struct Level0Meta<'a> {
     pub nominal_read_noise_electron: &'a [f64],
     /// Nominal full well \[electron\], if specified: documentation, and the upper bound of SATURATE.
     pub nominal_full_well_electron: Option<f64>,
-    /// Version of the software that made the file.
+    /// Name and version of the software that made the file.
     pub software: &'a str,
     /// How the name is written.
     pub style: &'a NameStyle,
@@ -208,7 +208,7 @@ fn primary_header(meta: &Level0Meta<'_>, name: &ProductName) -> Header {
     header.set("RA_OBJ", exposure.pointing.ra_deg, "[deg] right ascension of the boresight");
     header.set("DEC_OBJ", exposure.pointing.dec_deg, "[deg] declination of the boresight");
     header.set("ROTANGLE", exposure.pointing.rotation_deg, "[deg] image rotation (image_rot)");
-    header.set("CREATOR", format!("Skyloop {}", meta.software), "software");
+    header.set("CREATOR", meta.software, "software");
     header
 }
 

@@ -6,7 +6,7 @@
 
 use crate::level1::Level1;
 use crate::qc0::Verdict;
-use crate::set::DetectorCalibration;
+use crate::set::{DetectorCalibration, Master};
 use instruments::product::level0::Level0Info;
 use instruments::product::names::ProductName;
 use instruments::product::time::Civil;
@@ -58,16 +58,16 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     flux(&mut header);
     quality(&mut header, level1, &stamp);
     for (key, kind, what) in [
-        ("R_BIAS", "MBIAS", "bias, gain and read noise"),
-        ("R_DARK", "MDARK", "dark"),
-        ("R_DFLAT", "MFLAT", "flat"),
-        ("R_SHUT", "MSHUT", "shutter"),
+        ("R_BIAS", Master::Bias, "bias, gain and read noise"),
+        ("R_DARK", Master::Dark, "dark"),
+        ("R_DFLAT", Master::Flat, "flat"),
+        ("R_SHUT", Master::Shutter, "shutter"),
     ] {
-        header.set(key, calibration.names.get(kind).map_or(FILL_TEXT, String::as_str), &format!("master {what}"));
+        header.set(key, calibration.name(kind).unwrap_or_else(|| FILL_TEXT.into()), &format!("master {what}"));
     }
     for place in info.layout.tiles.iter().map(|t| t.amplifier) {
-        header.set(&format!("GAIN{}", place + 1), calibration.masters.gain[place].value, "[electron/adu] measured gain");
-        header.set(&format!("RDNOISE{}", place + 1), calibration.masters.read_noise[place].value, "[electron] measured read noise");
+        header.set(&format!("GAIN{}", place + 1), calibration.gain[place].value, "[electron/adu] measured gain");
+        header.set(&format!("RDNOISE{}", place + 1), calibration.read_noise[place].value, "[electron] measured read noise");
     }
     for key in ["WINX0", "WINY0", "WINNX", "WINNY", "DETNX", "DETNY", "PIXSCALE"] {
         if let Some(value) = info.header.get(key) {

@@ -9,7 +9,7 @@ use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::group::Key;
 use crate::qc0::{self, Qc0};
-use crate::set::DetectorCalibration;
+use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
 use instruments::product::level0::Level0;
 use ndarray::s;
@@ -64,9 +64,9 @@ pub fn reduce_frame(level0: &Level0, calibration: &DetectorCalibration, noise: S
         let have = calibration.key.describe();
         return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: info.geometry.number, have });
     }
-    let masters = &calibration.masters;
-    let qc0 = qc0::inspect(level0, &masters.gain, &masters.read_noise)?;
-    let knowledge = calibration.knowledge(info);
+    let qc0 = qc0::inspect(level0, &calibration.gain, &calibration.read_noise)?;
+    let saturation_electron = saturation_electron(level0, calibration)?;
+    let knowledge = |step: &str| calibration.knowledge_for(step, info);
     let kind = info.observation.kind;
     let mut walk = Walk::new(&knowledge, &info.path);
     let mut charge = walk.charge(level0.frame())?;
@@ -82,24 +82,21 @@ pub fn reduce_frame(level0: &Level0, calibration: &DetectorCalibration, noise: S
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
     light.pixels.par_mapv_inplace(|v| v * per_time);
     light.variance.get_or_insert_with(|| ndarray::Array2::zeros(shape)).par_mapv_inplace(|v| v * per_time2);
-    let flags = light.flags.get_or_insert_with(|| ndarray::Array2::zeros(shape));
-    // Bias and dark exposures do not walk through dark and flat in full: the defects are known all the same.
-    if let Some(defects) = &knowledge.defects {
-        ndarray::Zip::from(&mut *flags).and(&**defects).par_for_each(|f, d| *f |= d);
-    }
+    let flags = &*light.flags.get_or_insert_with(|| ndarray::Array2::zeros(shape));
     let flagged =
         flags.axis_iter(ndarray::Axis(0)).into_par_iter().map(|row| row.iter().filter(|f| sim_core::flags::official(**f) != 0).count());
     let flagged_fraction = flagged.sum::<usize>() as f64 / flags.len().max(1) as f64;
     let background = background::estimate(&light.pixels, flags);
-    let saturation = saturation_electron(level0, calibration) / time_s;
+    let saturation = saturation_electron / time_s;
     let unit = if kind == ExposureKind::Bias { "electron" } else { "electron/s" };
     Ok(Level1 { rate: light.cross(), unit, steps: walk.steps, background, saturation, qc0, flagged_fraction })
 }
 
 /// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.
-fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> f64 {
-    let masters = &calibration.masters;
+fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Result<f64, ReductionError> {
     let full_well = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let has_overscan = level0.info.layout.tiles.iter().all(|t| t.raw_overscan.nx > 0);
+    let bias = if has_overscan { None } else { calibration.reference(Master::Bias)? };
     let of_tile = |tile: &sim_core::detector::AmplifierTile| {
         let level = if tile.raw_overscan.nx > 0 {
             let area = tile.raw_overscan;
@@ -109,11 +106,13 @@ fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> f6
             f64::from(*values.select_nth_unstable(at).1)
         } else {
             let area = tile.science;
-            let level = masters.bias.image.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]);
-            level.iter().map(|&v| f64::from(v)).sum::<f64>() / level.len() as f64
+            bias.as_ref().map_or(0.0, |bias| {
+                let level = bias.image.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]);
+                level.iter().map(|&v| f64::from(v)).sum::<f64>() / level.len() as f64
+            })
         };
-        let Measured { value: gain, .. } = masters.gain[tile.amplifier];
+        let Measured { value: gain, .. } = calibration.gain[tile.amplifier];
         (f64::from(u16::MAX) - level) * gain
     };
-    level0.info.layout.tiles.iter().map(of_tile).fold(full_well, f64::min)
+    Ok(level0.info.layout.tiles.iter().map(of_tile).fold(full_well, f64::min))
 }

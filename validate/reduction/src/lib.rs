@@ -31,4 +31,4 @@ pub use error_model::ShotNoise;
 pub use level1::{Level1, reduce_frame};
 pub use masters::CalibrationOptions;
 pub use products::{Level1Paths, reduce, write_level1};
-pub use set::{CalibrationSet, DetectorCalibration, calibrate};
+pub use set::{CalibrationSet, DetectorCalibration, Master, calibrate};

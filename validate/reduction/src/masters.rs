@@ -11,7 +11,7 @@
 //! Median and mean of the min/max-clipped stack: official pipeline (csster/csst). Bad, hot and warm: its flag definitions.
 //! # Limits
 //! The error of the master bias is common to all darks and is not in the dark's variance: `DARK` carries the mean of `1/t` so that
-//! the user can take the two together (see [`DetectorCalibration::knowledge`](crate::set::DetectorCalibration::knowledge)). One exposure time and lamp setting, the best exposed,
+//! the user can take the two together (see [`crate::set::DetectorCalibration`]). One exposure time and lamp setting, the best exposed,
 //! goes into the flat. The noise of the overscan levels (1/48 of the read noise, common to 32 rows) is not in the masters' variances.
 
 use crate::amplifiers::{add_pairs, by_amplifier, spread};
@@ -73,7 +73,7 @@ pub struct Made {
     /// What was decided on the way, for the products' HISTORY.
     pub notes: Vec<String>,
     /// Variance of the master bias by amplifier \[ADU^2\].
-    bias_variance: Vec<f64>,
+    pub bias_variance: Vec<f64>,
 }
 
 /// The dark.
@@ -108,7 +108,7 @@ impl Made {
     }
     /// Variance of the master bias \[ADU^2\].
     #[must_use]
-    pub fn bias_variance(&self) -> Array2<f32> {
+    pub fn bias_variance_image(&self) -> Array2<f32> {
         of_rows(self.bias.dim(), |y, out| {
             let of_amplifier = spread(&self.layout, y, out.len(), &self.bias_variance);
             out.iter_mut().zip(of_amplifier).for_each(|(v, of_amplifier)| *v = of_amplifier as f32);
@@ -153,19 +153,20 @@ impl Made {
             }
         })
     }
-    /// Flags of bad, hot and warm pixels for an exposure time: see [`defects`].
+    /// Flags of bad, hot and warm pixels for an exposure time.
     #[must_use]
     pub fn defects(&self, time_s: f64) -> Array2<u32> {
-        let dark = self.dark.as_ref().map(|dark| {
+        let mut out = self.flat.response.mapv(|f| if (0.5..=1.5).contains(&f) { 0 } else { sim_core::flags::BAD });
+        if let Some(dark) = &self.dark {
+            let read = Self::squares(&self.read_noise);
             let bias: Vec<f64> =
                 self.bias_variance.iter().zip(&self.gain).map(|(v, g)| v * (g.value * dark.inverse_time_s).powi(2)).collect();
-            let read = Self::squares(&self.read_noise);
-            let variance = move |amplifier: usize, _: usize, _: usize, rate: f64| {
+            let variance = |amplifier: usize, _: usize, _: usize, rate: f64| {
                 dark.factor * (read[amplifier] * dark.inverse_square + rate.max(0.0) * dark.inverse_time_s) + bias[amplifier]
             };
-            (&dark.rate, variance)
-        });
-        defects(&self.layout, &self.flat.response, dark, &self.read_noise, time_s)
+            out.zip_mut_with(&hot_and_warm(&self.layout, &dark.rate, variance, &self.read_noise, time_s), |bits, hot| *bits |= hot);
+        }
+        out
     }
 }
 
@@ -521,24 +522,22 @@ pub(crate) fn median(image: &Array2<f32>) -> f32 {
 /// How far a dark must stand out of the median dark to be called hot or warm, in units of its own error.
 const SIGNIFICANT: f64 = 4.0;
 
-/// Flags of bad, hot and warm pixels for an exposure time, by the official definitions (csster/csst): bad, flat outside
-/// 0.5-1.5; hot, dark x t >= RN^2; warm, dark x t above half of it. The dark comes with the variance of its rate, a function of
-/// amplifier, row, column and rate.
+/// Flags of hot and warm pixels for an exposure time, by the official definitions (csster/csst): hot, dark x t >= RN^2; warm,
+/// dark x t above half of it. `variance` of the dark's rate is a function of amplifier, row, column and rate.
 ///
-/// Hot and warm pixels must also stand out of the median dark by four times the error of their own dark. Without that, the
-/// noise of a dark from few frames passes the threshold (0.03-1 % of all pixels), and all pixels are warm in long exposures.
+/// They must also stand out of the median dark by four times the error of their own dark. Without that, the noise of a dark
+/// from few frames passes the threshold (0.03-1 % of all pixels), and all pixels are warm in long exposures.
 #[must_use]
-pub fn defects(
+pub fn hot_and_warm(
     layout: &ReadoutLayout,
-    flat: &Array2<f32>,
-    dark: Option<(&Array2<f32>, impl Fn(usize, usize, usize, f64) -> f64 + Sync)>,
+    dark: &Array2<f32>,
+    variance: impl Fn(usize, usize, usize, f64) -> f64 + Sync,
     read_noise: &[Measured],
     time_s: f64,
 ) -> Array2<u32> {
-    use sim_core::flags::{BAD, HOT, WARM};
-    let mut out = flat.mapv(|f| if (0.5..=1.5).contains(&f) { 0 } else { BAD });
-    let Some((dark, variance)) = dark else { return out };
+    use sim_core::flags::{HOT, WARM};
     let usual = f64::from(median(dark));
+    let mut out = Array2::zeros(dark.dim());
     out.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(y, mut row)| {
         for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
             let noise2 = read_noise[tile.amplifier].value.powi(2);

@@ -75,13 +75,13 @@ pub fn write_level1(
 ) -> Result<Level1Paths, ReductionError> {
     let paths = Level1Paths::of(info, out);
     let shape = level1.rate.pixels.dim();
-    let zeros = || Array2::zeros(shape);
     let image = keywords::image(level1, info, calibration);
     let primary = |part| Hdu::primary(keywords::primary(info, &info.name.level1(part)));
 
     let variance = level1.rate.variance.as_ref();
-    let bits = level1.rate.flags.clone().unwrap_or_else(zeros);
-    let inverse = weight(variance.unwrap_or(&Array2::zeros(shape)), &bits);
+    let none = Array2::zeros(if level1.rate.flags.is_some() { (0, 0) } else { shape });
+    let bits = level1.rate.flags.as_ref().unwrap_or(&none);
+    let inverse = variance.map_or_else(|| Array2::zeros(shape), |variance| weight(variance, bits));
     let unit = if level1.unit == "electron" { "electron**(-2)" } else { "s2/electron**2" };
     fits::write(
         &paths.weight,
@@ -89,7 +89,6 @@ pub fn write_level1(
     )?;
 
     let folded = bits.mapv(flags::official);
-    drop(bits);
     let units = [
         primary(Level1Part::Flags),
         Hdu::new("FLG", companion(info, "", "quality flags, see the DQ table"), Data::U16(folded)),

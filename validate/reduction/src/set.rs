@@ -2,7 +2,7 @@
 
 use crate::error::ReductionError;
 use crate::group::{Key, groups};
-use crate::masters::{self, CalibrationOptions, Made, defects};
+use crate::masters::{self, CalibrationOptions, Made, hot_and_warm};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use instruments::product::names::ProductName;
@@ -18,110 +18,167 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Types of the master products' names.
-const BIAS: &str = "MBIAS";
-const DARK: &str = "MDARK";
-const FLAT: &str = "MFLAT";
-const SHUTTER: &str = "MSHUT";
+/// Masters of windows up to this many pixels stay in memory; larger ones are read for the step that needs them.
+const KEPT_PIXELS: usize = 1 << 24;
 
-/// The dark.
-#[derive(Debug, Clone)]
-pub struct MasterDark {
-    /// Rate \[electron / s\]; variance without the master bias's part.
-    pub rate: Arc<Reference>,
-    /// Mean of 1 / t of the frames \[1 / s\].
-    pub inverse_time_s: f64,
+/// Charge counts as saturated from this fraction of the nominal full well: clipped pixels scatter below it by read noise and
+/// by the error of the measured gain, both under a third of a per cent.
+const SATURATION_MARGIN: f64 = 0.99;
+
+/// Kinds of master products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Master {
+    /// Bias \[ADU\], with gain and read noise of the amplifiers.
+    Bias,
+    /// Dark \[electron / s\].
+    Dark,
+    /// Flat \[1\].
+    Flat,
+    /// Excess time of the shutter \[s\].
+    Shutter,
 }
 
-/// The shutter map and its fit.
-#[derive(Debug, Clone)]
-pub struct MasterShutter {
-    /// Excess time \[s\].
-    pub excess: Arc<Reference>,
-    /// Polynomial.
-    pub map: ShutterMap,
-}
-
-/// All masters of one detector and window, as read from their products.
-#[derive(Debug, Clone)]
-pub struct Masters {
-    /// Read noise by amplifier \[electron\].
-    pub read_noise: Vec<Measured>,
-    /// Gain by amplifier \[electron / ADU\].
-    pub gain: Vec<Measured>,
-    /// Largest chi-square per degree of freedom of the photon transfer curves.
-    pub transfer_chi2: f64,
-    /// Master bias \[ADU\].
-    pub bias: Arc<Reference>,
-    /// Master dark.
-    pub dark: Option<MasterDark>,
-    /// Master flat.
-    pub flat: Arc<Reference>,
-    /// Shutter map.
-    pub shutter: Option<MasterShutter>,
+impl Master {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Bias, Self::Dark, Self::Flat, Self::Shutter];
+    /// Type in the file name.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Bias => "MBIAS",
+            Self::Dark => "MDARK",
+            Self::Flat => "MFLAT",
+            Self::Shutter => "MSHUT",
+        }
+    }
+    fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.code() == code)
+    }
+    /// The master that a step of the reduction needs, by the name of the effect it undoes.
+    fn of_step(step: &str) -> Option<Self> {
+        match step {
+            "bias" => Some(Self::Bias),
+            "dark" => Some(Self::Dark),
+            "flat" => Some(Self::Flat),
+            "shutter" => Some(Self::Shutter),
+            _ => None,
+        }
+    }
 }
 
 /// The calibration of one detector and window.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DetectorCalibration {
     /// What it is for.
     pub key: Key,
     /// Raw layout.
     pub layout: ReadoutLayout,
-    /// Masters.
-    pub masters: Masters,
-    /// File names of the masters without `.fits`, by type.
-    pub names: BTreeMap<String, String>,
+    /// Gain by amplifier \[electron / ADU\].
+    pub gain: Vec<Measured>,
+    /// Read noise by amplifier \[electron\].
+    pub read_noise: Vec<Measured>,
+    /// Variance of the master bias by amplifier \[ADU^2\].
+    pub bias_variance: Vec<f64>,
+    /// Largest chi-square per degree of freedom of the photon transfer curves.
+    pub transfer_chi2: f64,
+    /// Mean of 1 / t of the dark frames \[1 / s\], if there is a dark.
+    pub dark_inverse_time_s: Option<f64>,
+    /// Files of the masters.
+    pub files: BTreeMap<Master, PathBuf>,
+    kept: BTreeMap<Master, Arc<Reference>>,
 }
 
 impl DetectorCalibration {
-    /// What the reduction knows of a frame.
-    ///
-    /// The error of the master bias enters a frame twice: directly, and through the dark, from which it was subtracted. The
-    /// two cancel in part: with darks of mean inverse time <1/t_d> the net factor is 1 - t <1/t_d>. The bias handed on
-    /// carries that net variance, the dark only its own.
+    /// File name of a master without `.fits`.
     #[must_use]
-    pub fn knowledge(&self, info: &Level0Info) -> Knowledge {
-        let masters = &self.masters;
-        let time_s = info.observation.time_s;
-        let factor = match (&masters.dark, info.observation.kind) {
-            (Some(dark), kind) if kind != ExposureKind::Bias => (1.0 - time_s * dark.inverse_time_s).powi(2) as f32,
-            _ => 1.0,
-        };
-        let bias = if factor == 1.0 {
-            Arc::clone(&masters.bias)
-        } else {
-            Arc::new(Reference { image: masters.bias.image.clone(), variance: &masters.bias.variance * factor })
-        };
-        let dark = masters.dark.as_ref().map(|d| Arc::clone(&d.rate));
-        let with_error = masters.dark.as_ref().map(|dark| {
-            let variance = |amplifier: usize, y: usize, x: usize, _: f64| {
-                let of_bias = (masters.gain[amplifier].value * dark.inverse_time_s).powi(2) * f64::from(masters.bias.variance[(y, x)]);
-                f64::from(dark.rate.variance[(y, x)]) + of_bias
-            };
-            (&dark.rate.image, variance)
-        });
-        let defects = defects(&self.layout, &masters.flat.image, with_error, &masters.read_noise, time_s);
-        Knowledge {
-            layout: self.layout.clone(),
-            window: info.window,
-            exposure_time_s: time_s,
-            gain: Some(masters.gain.clone()),
-            read_noise: Some(masters.read_noise.clone()),
-            bias: Some(bias),
-            dark,
-            flat: Some(Arc::clone(&masters.flat)),
-            shutter: masters.shutter.as_ref().map(|s| Arc::clone(&s.excess)),
-            defects: Some(Arc::new(defects)),
-            saturation_electron: info.header.f64("FULLWELL"),
+    pub fn name(&self, master: Master) -> Option<String> {
+        self.files.get(&master).and_then(|p| p.file_stem()).map(|s| s.to_string_lossy().into_owned())
+    }
+    /// Image and variance of a master; `None` when it was not made.
+    ///
+    /// # Errors
+    /// When its file cannot be read or does not fit the window.
+    pub fn reference(&self, master: Master) -> Result<Option<Arc<Reference>>, ReductionError> {
+        if let Some(kept) = self.kept.get(&master) {
+            return Ok(Some(Arc::clone(kept)));
         }
+        let Some(path) = self.files.get(&master) else { return Ok(None) };
+        let (_, _, columns, rows) = self.key.window;
+        Units::open(path)?.reference((rows, columns)).map(Some)
+    }
+    /// The fit of the shutter map, if there is one.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn shutter_map(&self) -> Result<Option<ShutterMap>, ReductionError> {
+        self.files.get(&Master::Shutter).map(|path| read_map(&mut Units::open(path)?)).transpose()
+    }
+    /// All that the reduction knows of a frame.
+    ///
+    /// # Errors
+    /// When a master cannot be read.
+    pub fn knowledge(&self, info: &Level0Info) -> Result<Knowledge, ReductionError> {
+        let mut knowledge = self.numbers(info);
+        knowledge.bias = self.bias_for(info)?;
+        knowledge.dark = self.reference(Master::Dark)?;
+        knowledge.flat = self.reference(Master::Flat)?;
+        knowledge.shutter = self.reference(Master::Shutter)?;
+        knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+        Ok(knowledge)
+    }
+    /// What one step of the reduction needs to know, so that no more than one master is in memory.
+    ///
+    /// # Errors
+    /// When its master cannot be read.
+    pub fn knowledge_for(&self, step: &str, info: &Level0Info) -> Result<Knowledge, ReductionError> {
+        let mut knowledge = self.numbers(info);
+        match Master::of_step(step) {
+            Some(Master::Bias) => knowledge.bias = self.bias_for(info)?,
+            Some(Master::Dark) => {
+                knowledge.dark = self.reference(Master::Dark)?;
+                knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+            }
+            Some(Master::Flat) => knowledge.flat = self.reference(Master::Flat)?,
+            Some(Master::Shutter) => knowledge.shutter = self.reference(Master::Shutter)?,
+            None => {}
+        }
+        Ok(knowledge)
+    }
+    fn numbers(&self, info: &Level0Info) -> Knowledge {
+        let mut knowledge = Knowledge::of_layout(self.layout.clone(), info.window, info.observation.time_s);
+        knowledge.gain = Some(self.gain.clone());
+        knowledge.read_noise = Some(self.read_noise.clone());
+        knowledge.saturation_electron = info.header.f64("FULLWELL").map(|full_well| SATURATION_MARGIN * full_well);
+        knowledge
+    }
+    /// The master bias for a frame.
+    ///
+    /// Its error enters a frame twice: directly, and through the dark, from which it was subtracted. The two cancel in part:
+    /// with darks of mean inverse time <1/t_d> the net factor is 1 - t <1/t_d>. The bias handed on carries that net variance,
+    /// the dark only its own.
+    fn bias_for(&self, info: &Level0Info) -> Result<Option<Arc<Reference>>, ReductionError> {
+        let Some(bias) = self.reference(Master::Bias)? else { return Ok(None) };
+        let factor = match (self.dark_inverse_time_s, info.observation.kind) {
+            (Some(inverse_time_s), kind) if kind != ExposureKind::Bias => (1.0 - info.observation.time_s * inverse_time_s).powi(2) as f32,
+            _ => return Ok(Some(bias)),
+        };
+        let mut own = Arc::try_unwrap(bias).unwrap_or_else(|shared| (*shared).clone());
+        own.variance.par_mapv_inplace(|v| v * factor);
+        Ok(Some(Arc::new(own)))
+    }
+    /// Hot and warm pixels for an exposure time. (Bad pixels are flagged by the flat step.)
+    fn defects(&self, dark: &Reference, time_s: f64) -> Array2<u32> {
+        let inverse_time_s = self.dark_inverse_time_s.unwrap_or(0.0);
+        let of_bias = |amplifier: usize| (self.gain[amplifier].value * inverse_time_s).powi(2) * self.bias_variance[amplifier];
+        let variance = |amplifier: usize, y: usize, x: usize, _: f64| f64::from(dark.variance[(y, x)]) + of_bias(amplifier);
+        hot_and_warm(&self.layout, &dark.image, variance, &self.read_noise, time_s)
     }
 }
 
-/// The calibrations of a folder. Masters are read when first needed; the last ones stay in memory.
+/// The calibrations of a folder. Masters are read when first needed; those of the last detector stay in memory when small.
 #[derive(Debug)]
 pub struct CalibrationSet {
-    files: BTreeMap<Key, BTreeMap<String, PathBuf>>,
+    files: BTreeMap<Key, BTreeMap<Master, PathBuf>>,
     last: Mutex<Option<Arc<DetectorCalibration>>>,
 }
 
@@ -136,10 +193,12 @@ pub fn calibrate(level0: &[PathBuf], out: &Path, options: CalibrationOptions) ->
         let masters = masters::make(&group, options)?;
         let mut paths = BTreeMap::new();
         let masters = &masters;
-        for (kind, frames) in [(BIAS, &group.bias), (DARK, &group.dark), (FLAT, &group.flat), (SHUTTER, &group.flat)] {
+        for (kind, frames) in
+            [(Master::Bias, &group.bias), (Master::Dark, &group.dark), (Master::Flat, &group.flat), (Master::Shutter, &group.flat)]
+        {
             let (Some(first), Some(last)) = (frames.first(), frames.last()) else { continue };
             let Some(units) = product(kind, masters) else { continue };
-            let name = ProductName { kind: kind.into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
+            let name = ProductName { kind: kind.code().into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
             let path = out.join(name.file_name());
             let mut hdus = vec![Hdu::primary(primary(&name, first, frames, masters))];
             for mut unit in units {
@@ -147,7 +206,7 @@ pub fn calibrate(level0: &[PathBuf], out: &Path, options: CalibrationOptions) ->
                 hdus.push(unit);
             }
             fits::write(&path, &hdus)?;
-            paths.insert(kind.to_string(), path);
+            paths.insert(kind, path);
         }
         files.insert(key, paths);
     }
@@ -181,14 +240,14 @@ fn image(name: &str, unit: &str, data: Array2<f32>) -> Hdu {
 }
 
 /// The extensions of a master; `None` when it was not made.
-fn product(kind: &str, made: &Made) -> Option<Vec<Hdu>> {
+fn product(kind: Master, made: &Made) -> Option<Vec<Hdu>> {
     Some(match kind {
-        BIAS => {
+        Master::Bias => {
             let mut table = Hdu::new("AMPLIFIERS", Header::default(), Data::Table(amplifier_table(made)));
             table.header.set("PTCCHI2", made.transfer_chi2, "worst chi2/dof of the photon transfer");
-            vec![image("IMAGE", "adu", made.bias.clone()), image("VARIANCE", "adu2", made.bias_variance()), table]
+            vec![image("IMAGE", "adu", made.bias.clone()), image("VARIANCE", "adu2", made.bias_variance_image()), table]
         }
-        DARK => {
+        Master::Dark => {
             let dark = made.dark.as_ref()?;
             let mut rate = image("IMAGE", "electron/s", dark.rate.clone());
             rate.header.set("BIASCOEF", dark.inverse_time_s, "[1/s] the master bias's error enters times -gain*this");
@@ -199,8 +258,8 @@ fn product(kind: &str, made: &Made) -> Option<Vec<Hdu>> {
             let bits = made.defects(reference_s).mapv(sim_core::flags::official);
             vec![rate, image("VARIANCE", "electron2/s2", made.dark_variance(dark)), Hdu::new("DEFECTS", header, Data::U16(bits))]
         }
-        FLAT => vec![image("IMAGE", "", made.flat.response.clone()), image("VARIANCE", "", made.flat_variance())],
-        SHUTTER => {
+        Master::Flat => vec![image("IMAGE", "", made.flat.response.clone()), image("VARIANCE", "", made.flat_variance())],
+        Master::Shutter => {
             let map = made.shutter.as_ref()?;
             let (rows, columns) = made.bias.dim();
             let Reference { image: excess, variance } = map.over(rows, columns);
@@ -208,7 +267,6 @@ fn product(kind: &str, made: &Made) -> Option<Vec<Hdu>> {
             table.header.set("CHI2DOF", map.reduced_chi2, "chi2/dof of the blocks");
             vec![image("IMAGE", "s", excess), image("VARIANCE", "s2", variance), table]
         }
-        _ => return None,
     })
 }
 
@@ -222,6 +280,7 @@ fn amplifier_table(masters: &Made) -> Table {
             Column::new("GAIN_ERR", "electron/adu", "standard error; -9999: not measured", f64s(&|i| finite(masters.gain[i].error))),
             Column::new("RDNOISE", "electron", "read noise from bias pairs", f64s(&|i| masters.read_noise[i].value)),
             Column::new("RDNOISE_ERR", "electron", "standard error; -9999: not measured", f64s(&|i| finite(masters.read_noise[i].error))),
+            Column::new("BIAS_VAR", "adu2", "variance of the master bias", f64s(&|i| masters.bias_variance[i])),
         ],
     }
 }
@@ -258,12 +317,10 @@ impl CalibrationSet {
         let mut paths =
             std::fs::read_dir(folder).map_err(failed)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         paths.sort();
-        let mut files: BTreeMap<Key, BTreeMap<String, PathBuf>> = BTreeMap::new();
+        let mut files: BTreeMap<Key, BTreeMap<Master, PathBuf>> = BTreeMap::new();
         for path in paths {
             let Some(Ok(name)) = path.file_name().and_then(|n| n.to_str()).map(ProductName::parse) else { continue };
-            if ![BIAS, DARK, FLAT, SHUTTER].contains(&name.kind.as_str()) {
-                continue;
-            }
+            let Some(kind) = Master::from_code(&name.kind) else { continue };
             let headers = fits::read_headers(&path)?;
             let [(_, first), (_, second), ..] = headers.as_slice() else {
                 return Err(ReductionError::Master { path, what: "HDU1".into(), expected: "an image" });
@@ -271,7 +328,7 @@ impl CalibrationSet {
             let (_, _, window, layout) = sections::read_layout(&path, second)?;
             let instrument = first.text("INSTRUME").unwrap_or_default().to_lowercase();
             // Later masters of the same kind replace earlier ones: names sort by their start.
-            files.entry(Key::new(&instrument, name.detector, window, layout.scans)).or_default().insert(name.kind.clone(), path);
+            files.entry(Key::new(&instrument, name.detector, window, layout.scans)).or_default().insert(kind, path);
         }
         Ok(Self { files, last: Mutex::new(None) })
     }
@@ -279,9 +336,9 @@ impl CalibrationSet {
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.files.keys()
     }
-    /// The master files of a detector and window, by type: MBIAS, MDARK, MFLAT, MSHUT.
+    /// The master files of a detector and window, by kind.
     #[must_use]
-    pub fn files(&self, key: &Key) -> Option<&BTreeMap<String, PathBuf>> {
+    pub fn files(&self, key: &Key) -> Option<&BTreeMap<Master, PathBuf>> {
         self.files.get(key)
     }
     /// The calibration for a frame.
@@ -344,17 +401,14 @@ impl Units {
     }
 }
 
-fn read(key: Key, files: &BTreeMap<String, PathBuf>, info: &Level0Info) -> Result<DetectorCalibration, ReductionError> {
-    let shape = info.window.shape();
-    let of = |kind: &str| files.get(kind);
-    let need = |kind: &'static str| {
-        of(kind).ok_or_else(|| ReductionError::Master {
-            path: PathBuf::from(key.describe()),
-            what: kind.into(),
-            expected: "a master of this type",
-        })
+fn read(key: Key, files: &BTreeMap<Master, PathBuf>, info: &Level0Info) -> Result<DetectorCalibration, ReductionError> {
+    let need = |kind: Master| {
+        let missing =
+            || ReductionError::Master { path: PathBuf::from(key.describe()), what: kind.code().into(), expected: "a master of this type" };
+        files.get(&kind).ok_or_else(missing)
     };
-    let mut bias = Units::open(need(BIAS)?)?;
+    need(Master::Flat)?;
+    let mut bias = Units::open(need(Master::Bias)?)?;
     let (header, table) = bias.table("AMPLIFIERS")?;
     let column = |name: &str| {
         let values = table.f64s(name).filter(|v| v.len() == info.layout.amplifier_count);
@@ -364,34 +418,42 @@ fn read(key: Key, files: &BTreeMap<String, PathBuf>, info: &Level0Info) -> Resul
         let known = |e: f64| if e < 0.0 { f64::INFINITY } else { e };
         Ok(column(value)?.into_iter().zip(column(error)?).map(|(value, error)| Measured { value, error: known(error) }).collect())
     };
-    let (gain, read_noise) = (measured("GAIN", "GAIN_ERR")?, measured("RDNOISE", "RDNOISE_ERR")?);
-    if gain.iter().chain(&read_noise).any(|m| !(m.value > 0.0 && m.value.is_finite())) {
-        return Err(bias.missing("GAIN or RDNOISE", "numbers above 0"));
+    let (gain, read_noise, bias_variance) = (measured("GAIN", "GAIN_ERR")?, measured("RDNOISE", "RDNOISE_ERR")?, column("BIAS_VAR")?);
+    let values = gain.iter().chain(&read_noise).map(|m| m.value).chain(bias_variance.iter().copied());
+    if values.into_iter().any(|v| !(v > 0.0 && v.is_finite())) {
+        return Err(bias.missing("GAIN, RDNOISE or BIAS_VAR", "numbers above 0"));
     }
-    let bias_reference = bias.reference(shape)?;
-    let dark = match of(DARK) {
-        None => None,
-        Some(path) => {
-            let mut units = Units::open(path)?;
-            let inverse = units.units.iter().find(|u| u.name == "IMAGE").and_then(|u| u.header.f64("BIASCOEF")).filter(|v| *v > 0.0);
-            let inverse_time_s = inverse.ok_or_else(|| units.missing("BIASCOEF", "a number above 0"))?;
-            Some(MasterDark { rate: units.reference(shape)?, inverse_time_s })
-        }
-    };
-    let flat = Units::open(need(FLAT)?)?.reference(shape)?;
-    let shutter = match of(SHUTTER) {
-        None => None,
-        Some(path) => {
-            let mut units = Units::open(path)?;
-            let map = read_map(&mut units)?;
-            Some(MasterShutter { excess: units.reference(shape)?, map })
-        }
-    };
-    let stem = |path: &PathBuf| path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let names = files.iter().map(|(kind, path)| (kind.clone(), stem(path))).collect();
     let transfer_chi2 = header.f64("PTCCHI2").unwrap_or(-9999.0);
-    let masters = Masters { read_noise, gain, transfer_chi2, bias: bias_reference, dark, flat, shutter };
-    Ok(DetectorCalibration { key, layout: info.layout.clone(), masters, names })
+    drop(bias);
+    let dark_inverse_time_s = match files.get(&Master::Dark) {
+        None => None,
+        Some(path) => {
+            let headers = fits::read_headers(path)?;
+            let found = headers.iter().find(|(name, _)| name == "IMAGE").and_then(|(_, h)| h.f64("BIASCOEF")).filter(|v| *v > 0.0);
+            let wrong = || ReductionError::Master { path: path.clone(), what: "BIASCOEF".into(), expected: "a number above 0" };
+            Some(found.ok_or_else(wrong)?)
+        }
+    };
+    let (layout, files) = (info.layout.clone(), files.clone());
+    let mut calibration = DetectorCalibration {
+        key,
+        layout,
+        gain,
+        read_noise,
+        bias_variance,
+        transfer_chi2,
+        dark_inverse_time_s,
+        files,
+        kept: BTreeMap::new(),
+    };
+    if info.window.nx * info.window.ny <= KEPT_PIXELS {
+        for master in Master::ALL {
+            if let Some(reference) = calibration.reference(master)? {
+                calibration.kept.insert(master, reference);
+            }
+        }
+    }
+    Ok(calibration)
 }
 
 fn read_map(units: &mut Units) -> Result<ShutterMap, ReductionError> {

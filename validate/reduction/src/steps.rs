@@ -24,10 +24,13 @@ pub struct Step {
     pub status: StepStatus,
 }
 
+/// What is known for a step, by the name of the effect it undoes. Asked for step by step, so that masters of whole
+/// chips need not be in memory together.
+pub type KnowledgeOf<'a> = &'a dyn Fn(&str) -> Result<Knowledge, ReductionError>;
+
 /// A walk back with one frame.
-#[derive(Debug)]
 pub struct Walk<'a> {
-    knowledge: &'a Knowledge,
+    knowledge: KnowledgeOf<'a>,
     path: &'a Path,
     /// Steps so far.
     pub steps: Vec<Step>,
@@ -36,7 +39,7 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk with what is known; `path` names the frame in errors.
     #[must_use]
-    pub fn new(knowledge: &'a Knowledge, path: &'a Path) -> Self {
+    pub fn new(knowledge: KnowledgeOf<'a>, path: &'a Path) -> Self {
         Self { knowledge, path, steps: Vec::new() }
     }
     fn failed(&self, source: CorrectionError) -> ReductionError {
@@ -59,7 +62,9 @@ impl<'a> Walk<'a> {
                 self.record(entry.name, StepStatus::Skipped(reason.into()));
                 continue;
             }
-            let status = match entry.twin.correction(self.knowledge) {
+            // The knowledge goes before the correction acts: what the correction needs of it, it keeps.
+            let correction = entry.twin.correction(&(self.knowledge)(entry.name)?);
+            let status = match correction {
                 None => match &entry.twin {
                     registry::Twin::None(reason) => StepStatus::Skipped((*reason).into()),
                     _ => StepStatus::Skipped("no correction".into()),
@@ -81,7 +86,7 @@ impl<'a> Walk<'a> {
         let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
         self.record("non_linearity", status);
         let digitise = registry::digitise();
-        let back = (digitise.backward)(self.knowledge).map_err(|e| self.failed(e))?;
+        let back = (digitise.backward)(&(self.knowledge)(digitise.name)?).map_err(|e| self.failed(e))?;
         let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
         self.record(digitise.name, status);
         Ok(frame)
@@ -100,7 +105,7 @@ impl<'a> Walk<'a> {
                 (frame.cross(), StepStatus::Done)
             }
             ShotNoise::Pixel => {
-                let back = (detect.backward)(self.knowledge).map_err(|e| self.failed(e))?;
+                let back = (detect.backward)(&(self.knowledge)(detect.name)?).map_err(|e| self.failed(e))?;
                 back.cross_back(frame).map_err(|e| self.failed(e))?
             }
         };

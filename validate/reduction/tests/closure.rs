@@ -7,7 +7,7 @@ mod bench;
 
 use bench::{Bench, DARK, DEAD, HOT, READ_NOISE, WARM, only, pulls};
 use instruments::product::level0::read_level0;
-use reduction::{CalibrationOptions, CalibrationSet, ReductionError, ShotNoise, calibrate, reduce, reduce_frame};
+use reduction::{CalibrationOptions, CalibrationSet, Master, ReductionError, ShotNoise, calibrate, reduce, reduce_frame};
 use sim_core::detector::Scans;
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data};
@@ -21,7 +21,7 @@ const WIDTH: f64 = 5.0 * 0.0023;
 fn tolerances(time_s: f64, rate: f64, variance: &ndarray::Array2<f32>, calibration: &reduction::DetectorCalibration) -> f64 {
     let unit = if time_s > 0.0 { time_s } else { 1.0 };
     let sigma = f64::from(variance[(128, 200)]).sqrt() * unit;
-    let gain = calibration.masters.gain.iter().map(|g| (g.error / g.value).powi(2)).sum::<f64>().sqrt() / 8.0;
+    let gain = calibration.gain.iter().map(|g| (g.error / g.value).powi(2)).sum::<f64>().sqrt() / 8.0;
     let levels = 0.7 / 16.0 * (time_s / 150.0).max(1.0) / sigma;
     5.0 * (0.0032_f64.powi(2) + levels.powi(2) + (gain * rate * unit / sigma).powi(2)).sqrt() + 0.011
 }
@@ -36,35 +36,36 @@ fn masters_agree_with_the_truth_within_their_errors() {
     let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
     let level0 = read_level0(&science(&bench, 1)).unwrap();
     let calibration = set.of(&level0.info).unwrap();
-    let masters = &calibration.masters;
+    let reference = |master| calibration.reference(master).unwrap().unwrap();
     for amplifier in 0..8 {
-        let gain = masters.gain[amplifier];
+        let gain = calibration.gain[amplifier];
         assert!((gain.value - Bench::gain(amplifier)).abs() < 5.0 * gain.error, "amplifier {amplifier}: {gain:?}");
         assert!(gain.error < 0.01 * gain.value);
         // Rounding to whole counts adds gain^2 / 12 electron^2.
-        let noise = masters.read_noise[amplifier];
+        let noise = calibration.read_noise[amplifier];
         let expected = (READ_NOISE.powi(2) + Bench::gain(amplifier).powi(2) / 12.0).sqrt();
         assert!((noise.value - expected).abs() < 5.0 * noise.error, "amplifier {amplifier}: {noise:?}");
     }
+    let (bias, flat) = (reference(Master::Bias), reference(Master::Flat));
     let good = |y: usize, x: usize| (y, x) != DEAD && (y, x) != (HOT.0, HOT.1) && (y, x) != (WARM.0, WARM.1);
     // The level of an amplifier is known from 64 overscan pixels per bin of 4 rows: an eighth of a pixel's error is common to a
     // bin. Over 256 bins this moves the mean by 1/128 of a pull; it is not in the master's variance: width up by 1/128.
-    let (mean, width, _) = pulls(&masters.bias.image, &masters.bias.variance, |_, x| 2.0 * (x as f64 / 7.0).sin(), good);
+    let (mean, width, _) = pulls(&bias.image, &bias.variance, |_, x| 2.0 * (x as f64 / 7.0).sin(), good);
     assert!(mean.abs() < 5.0 * 0.0032_f64.hypot(1.0 / 128.0), "bias mean {mean}");
     assert!((width - 1.0 - 1.0 / 128.0).abs() < WIDTH, "bias width {width}");
-    let dark = masters.dark.as_ref().unwrap();
+    let (dark, inverse_time_s) = (reference(Master::Dark), calibration.dark_inverse_time_s.unwrap());
     // The dark also carries the error of the bias it was cleaned with.
-    let mut variance = dark.rate.variance.clone();
+    let mut variance = dark.variance.clone();
     for ((y, x), v) in variance.indexed_iter_mut() {
         let gain = calibration
             .layout
             .tiles
             .iter()
             .find(|t| t.science.x0 <= x && x < t.science.x0 + t.science.nx && t.science.y0 <= y && y < t.science.y0 + t.science.ny);
-        let gain = masters.gain[gain.unwrap().amplifier].value;
-        *v += masters.bias.variance[(y, x)] * (gain * dark.inverse_time_s).powi(2) as f32;
+        let gain = calibration.gain[gain.unwrap().amplifier].value;
+        *v += bias.variance[(y, x)] * (gain * inverse_time_s).powi(2) as f32;
     }
-    let (mean, width, _) = pulls(&dark.rate.image, &variance, |_, _| DARK, good);
+    let (mean, width, _) = pulls(&dark.image, &variance, |_, _| DARK, good);
     assert!(mean.abs() < 5.0 * 0.0032_f64.hypot(1.0 / 128.0), "dark mean {mean}");
     assert!((width - 1.0 - 1.0 / 128.0).abs() < WIDTH + 0.005, "dark width {width}");
     // The flat's normalisation is the median of the true one over the window.
@@ -73,18 +74,18 @@ fn masters_agree_with_the_truth_within_their_errors() {
     let middle = values[values.len() / 2];
     // An amplifier's gain error divides out in use but shows here: compare within amplifiers.
     for tile in &calibration.layout.tiles {
-        let ratio = masters.gain[tile.amplifier].value / Bench::gain(tile.amplifier);
+        let ratio = calibration.gain[tile.amplifier].value / Bench::gain(tile.amplifier);
         let inside = |y: usize, x: usize| {
             good(y, x)
                 && (tile.science.x0..tile.science.x0 + tile.science.nx).contains(&x)
                 && (tile.science.y0..tile.science.y0 + tile.science.ny).contains(&y)
         };
-        let (_, width, count) = pulls(&masters.flat.image, &masters.flat.variance, |y, x| bench.flat(y, x) / middle * ratio, inside);
+        let (_, width, count) = pulls(&flat.image, &flat.variance, |y, x| bench.flat(y, x) / middle * ratio, inside);
         assert!((width - 1.0).abs() < 5.0 / (2.0 * count).sqrt() + 0.01, "flat width {width}");
     }
-    let shutter = masters.shutter.as_ref().unwrap();
+    let shutter = reference(Master::Shutter);
     for (y, x) in [(0, 0), (128, 192), (255, 383), (10, 300)] {
-        let (got, error) = (f64::from(shutter.excess.image[(y, x)]), f64::from(shutter.excess.variance[(y, x)]).sqrt());
+        let (got, error) = (f64::from(shutter.image[(y, x)]), f64::from(shutter.variance[(y, x)]).sqrt());
         assert!((got - bench.shutter(y, x)).abs() < 5.0 * error, "({y}, {x}): {got} +- {error}, truth {}", bench.shutter(y, x));
         assert!(error < 0.01);
     }
