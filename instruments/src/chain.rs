@@ -228,9 +228,23 @@ impl Chain {
     /// When the frame does not fit the context or an effect fails.
     pub fn run(
         &self,
+        light: Frame<Light>,
+        cx: &Context<'_>,
+        observer: &mut dyn FnMut(&'static str),
+    ) -> Result<(Frame<Counts>, Vec<LedgerLine>), ChainError> {
+        self.run_inspected(light, cx, observer, &mut |_| ())
+    }
+
+    /// As [`Chain::run`], showing the charge as it is read out (after all charge effects) to `inspect`, for truth masks.
+    ///
+    /// # Errors
+    /// As [`Chain::run`].
+    pub fn run_inspected(
+        &self,
         mut light: Frame<Light>,
         cx: &Context<'_>,
         observer: &mut dyn FnMut(&'static str),
+        inspect: &mut dyn FnMut(&Frame<Charge>),
     ) -> Result<(Frame<Counts>, Vec<LedgerLine>), ChainError> {
         if matches!(cx.exposure.kind, ExposureKind::Flat { .. }) && self.light.iter().all(|s| s.name != "lamp") {
             return Err(ChainError::NoLamp { light: self.light.iter().map(|s| s.name).collect::<Vec<_>>().join(", ") });
@@ -247,6 +261,7 @@ impl Chain {
             None => light.cross(),
         };
         run_steps(&self.charge, &mut charge, cx, &mut lines, observer)?;
+        inspect(&charge);
         let (mut counts, ledger) = self.digitise.cross(charge, &cx.named("digitise"))?;
         lines.push(line::<Charge>("digitise", ledger.left));
         lines.push(line::<Counts>("digitise", ledger.entered));

@@ -193,6 +193,8 @@ mod tests {
     fn a_good_quantity_is_read() {
         let good = tables("sigma = { value = 5.0, unit = \"electron\", source = \"x\", status = \"required\" }");
         assert_eq!(read(&good, "read_noise", &KEYS), Ok([5.0]));
+        let whole = tables("sigma = { value = 5, unit = \"electron\", source = \"x\", status = \"required\" }");
+        assert_eq!(read(&whole, "read_noise", &KEYS), Ok([5.0]));
     }
 
     #[test]

@@ -18,6 +18,10 @@ fn chain(scene: &Scene) -> Chain {
     Chain::from_order(&order(), &scene.spec).unwrap()
 }
 
+fn starry_yx(y: usize, x: usize) -> f32 {
+    starry(x, y)
+}
+
 fn run(chain: &Chain, scene: &Scene) -> (Frame<Counts>, Vec<LedgerLine>) {
     let window = scene.window;
     let light = scene.frame::<Light>(|y, x| starry(window.x0 + x, window.y0 + y));
@@ -156,7 +160,7 @@ fn effects_at_zero_give_the_input_back_bit_for_bit() {
 #[test]
 fn the_ledger_adds_up_to_the_frame() {
     let scene = Scene::full(spec(), science(1));
-    let light = scene.frame::<Light>(|y, x| starry(x, y));
+    let light = scene.frame::<Light>(starry_yx);
     let start = light.total();
     let mut seen = Vec::new();
     let chain = chain(&scene);
@@ -194,6 +198,23 @@ fn the_order_is_checked_and_explained() {
 }
 
 #[test]
+fn built_in_instruments_have_a_chain_that_runs_on_every_detector() {
+    for name in ["msc", "testbench"] {
+        let instrument = instruments::description::load(name).unwrap();
+        for spec in instrument.detectors.values() {
+            // The corner farthest from the boresight along x asks most of the shutter.
+            let left = spec.geometry.crpix1 > 0.5 * spec.geometry.nx as f64;
+            let x0 = if left { 0 } else { spec.geometry.nx - 16 };
+            let window = Window { x0, y0: spec.geometry.ny / 2 - 4, nx: 16, ny: 8 };
+            let scene = Scene::new(spec.clone(), science(1), window, Scans::Full);
+            let (counts, _) = Chain::new(&instrument, spec).unwrap().run(Frame::zeros(window), &scene.cx(""), &mut |_| ()).unwrap();
+            let outside = counts.pixels.iter().filter(|&&v| !(0.0..=65535.0).contains(&v) || v.fract() != 0.0).count();
+            assert_eq!(outside, 0, "{name} {}", spec.geometry.number);
+        }
+    }
+}
+
+#[test]
 fn a_flat_without_lamp_is_an_error() {
     let scene = Scene::full(spec(), exposure(1, ExposureKind::Flat { rate_electron_s: 100.0 }, 10.0));
     let dark = chain(&scene).without("lamp").unwrap();
@@ -207,6 +228,21 @@ fn a_light_frame_of_another_shape_is_an_error() {
     let small = Frame::<Light>::zeros(Window { x0: 0, y0: 0, nx: 10, ny: 10 });
     let error = chain(&scene).run(small, &scene.cx(""), &mut |_| ()).err().unwrap();
     assert_eq!(error.to_string(), "sky: frame of (10, 10) (rows, columns), needs (96, 128)");
+}
+
+#[test]
+fn the_charge_shown_to_truth_is_clipped_at_the_full_well() {
+    let scene = Scene::full(spec(), science(1));
+    let light = scene.frame::<Light>(starry_yx);
+    let mut greatest = (0.0, 0);
+    let mut look = |charge: &Frame<Charge>| {
+        greatest.0 = charge.pixels.iter().copied().fold(0.0, f32::max);
+        greatest.1 = charge.pixels.iter().filter(|&&v| v >= 90_000.0).count();
+    };
+    chain(&scene).run_inspected(light, &scene.cx(""), &mut |_| (), &mut look).unwrap();
+    assert_eq!(greatest.0, 90_000.0);
+    // The brightest star, 3e5 exp(-0.3 r^2), passes 9e4 within r^2 = 4.01: 13 pixels; shot noise decides at r = 2.
+    assert!((9..=13).contains(&greatest.1), "{}", greatest.1);
 }
 
 #[test]
