@@ -15,8 +15,9 @@ use rayon::prelude::*;
 const MODEL_ERROR: f64 = 0.005;
 /// Residual, in standard deviations, beyond which a pixel of a star is left out (a neighbour, a hit).
 const CLIP: f64 = 5.0;
-/// Prior on second differences, as a fraction of the local brightness.
-const STIFFNESS: f64 = 0.3;
+/// Prior on second differences, as a fraction of the local brightness: a Gaussian PSF of 2 pixels FWHM has 0.15 at its
+/// centre, and with 0.3 the noise of 170 stars showed as 0.7 % of the peak (0.5 % with 0.1).
+const STIFFNESS: f64 = 0.1;
 /// Stars per parallel chunk: fixed, so that sums have one order for any number of threads.
 const CHUNK: usize = 8;
 
