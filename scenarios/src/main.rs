@@ -1,2 +1,150 @@
-//! skyloop
-fn main() {}
+//! `skyloop`: from a catalogue to a verdict.
+
+mod commands;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Simulates the instruments of the China Space Station Survey Telescope, reduces the frames and judges the loop.
+///
+/// Start with `skyloop demo`: it simulates a small survey-camera scenario, makes calibration frames and masters,
+/// reduces, judges, and prints the path of a report to open in a browser.
+#[derive(Debug, Parser)]
+#[command(name = "skyloop", version, max_term_width = 110)]
+pub struct Cli {
+    /// Threads to use; all cores when absent. The pixels do not depend on it.
+    #[arg(long, short = 'j', global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// No progress on the terminal.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate, reduce and judge a built-in scenario; ends with the path of a report.
+    Demo {
+        /// Output folder.
+        #[arg(long, default_value = "skyloop-demo")]
+        out: PathBuf,
+        /// Built-in scenario: demo, limits, smoke.
+        #[arg(long, default_value = "demo")]
+        scenario: String,
+    },
+    /// Make the level-0 frames, calibration frames and truth of a scenario.
+    Simulate {
+        /// Scenario file, or the name of a built-in one.
+        scenario: String,
+        /// Output folder; finished units in it are kept.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make masters from the calibration frames of a folder and reduce its level-0 frames to level 1.
+    Reduce {
+        /// Folder made by `simulate`.
+        folder: PathBuf,
+        /// Take the masters from this folder instead of the folder's own calibration frames.
+        #[arg(long)]
+        masters: Option<PathBuf>,
+    },
+    /// Measure a reduced folder against its truth and judge it: exit 0 pass, 1 the judge says no, 2 failure.
+    Validate {
+        /// Folder that was simulated and reduced.
+        folder: PathBuf,
+        /// Criteria file instead of the built-in one.
+        #[arg(long)]
+        criteria: Option<PathBuf>,
+    },
+    /// Print what a scenario resolves to: units, chain, every number with its source, every assumed one marked.
+    Explain {
+        /// Scenario file, or the name of a built-in one.
+        scenario: String,
+    },
+    /// Draw one source through one PSF onto a pixel grid (for debugging and comparison with other renderers).
+    Stamp {
+        /// Stamp specification (TOML); `skyloop stamp --example` prints one.
+        #[arg(required_unless_present = "example")]
+        spec: Option<PathBuf>,
+        /// FITS file to write.
+        #[arg(long, required_unless_present = "example")]
+        out: Option<PathBuf>,
+        /// Print an example specification.
+        #[arg(long)]
+        example: bool,
+    },
+    /// Apply one effect to an existing FITS image.
+    Apply(commands::one_effect::OneEffect),
+    /// Apply the correction of one effect to an existing FITS image.
+    Correct(commands::one_effect::OneEffect),
+    /// Measure speed and memory on this machine.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: commands::bench::Bench,
+    },
+    /// Make the unit of a manifest again and compare it bit for bit.
+    Remake {
+        /// A `.manifest.json` beside a level-0 file.
+        manifest: PathBuf,
+        /// Folder to make it in.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Print the JSON schema of scenario files, for editors.
+    Schema,
+    /// Print shell completions.
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(jobs) = cli.jobs
+        && let Err(e) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()
+    {
+        eprintln!("skyloop: --jobs {jobs}: {e}");
+        return ExitCode::from(2);
+    }
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("skyloop: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let quiet = cli.quiet;
+    match cli.command {
+        Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
+        Command::Simulate { scenario, out } => commands::loops::simulate(&scenario, &out, quiet),
+        Command::Reduce { folder, masters } => commands::loops::reduce(&folder, masters.as_deref(), quiet),
+        Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
+        Command::Explain { scenario } => commands::explain::explain(&scenario),
+        Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),
+        Command::Apply(one) => one.apply(),
+        Command::Correct(one) => one.correct(),
+        Command::Bench { what } => what.run(),
+        Command::Remake { manifest, out } => commands::loops::remake(&manifest, &out),
+        Command::Schema => {
+            println!("{}", serde_json::to_string_pretty(&schemars::schema_for!(scenarios::scenario::Scenario))?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "skyloop", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

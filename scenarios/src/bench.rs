@@ -1,0 +1,123 @@
+//! Benchmarks of named workloads: seconds per stage, rates, peak memory. Figures come from here, never from tests.
+
+use crate::folder::Folder;
+use crate::scenario::Scenario;
+use crate::simulate::{render_unit, write_unit};
+use crate::sky::Sky;
+use crate::unit::Plan;
+use cpu_time::ProcessTime;
+use std::path::Path;
+use std::time::Instant;
+
+/// One stage of a benchmark.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct StageTime {
+    /// Stage.
+    pub name: String,
+    /// CPU seconds of the process, all threads.
+    pub cpu_s: f64,
+    /// Wall seconds.
+    pub wall_s: f64,
+}
+
+/// Collects stage times.
+pub struct StageClock {
+    cpu: ProcessTime,
+    wall: Instant,
+    /// Stages so far.
+    pub stages: Vec<StageTime>,
+}
+
+impl Default for StageClock {
+    fn default() -> Self {
+        Self { cpu: ProcessTime::now(), wall: Instant::now(), stages: Vec::new() }
+    }
+}
+
+impl StageClock {
+    /// Closes a stage.
+    pub fn lap(&mut self, name: &str) {
+        self.stages.push(StageTime { name: name.into(), cpu_s: self.cpu.elapsed().as_secs_f64(), wall_s: self.wall.elapsed().as_secs_f64() });
+        self.cpu = ProcessTime::now();
+        self.wall = Instant::now();
+    }
+    /// CPU seconds of all stages.
+    #[must_use]
+    pub fn cpu_s(&self) -> f64 {
+        self.stages.iter().map(|s| s.cpu_s).sum()
+    }
+}
+
+/// Peak resident memory of this process \[MB\] (Linux; `None` elsewhere).
+#[must_use]
+pub fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kb| kb / 1024.0)
+}
+
+/// Result of `bench ccd`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct CcdBench {
+    /// Objects drawn.
+    pub objects: usize,
+    /// Pixels of the science array.
+    pub pixels: usize,
+    /// Stages in order.
+    pub stages: Vec<StageTime>,
+    /// Electrons of all sources inside the frame.
+    pub electrons_in_frame: f64,
+    /// Peak memory \[MB\].
+    pub peak_memory_mb: Option<f64>,
+}
+
+/// One whole survey-camera chip: the benchmark field through the optical PSF and the full first-set chain, truth and
+/// FITS written to `out`.
+///
+/// # Errors
+/// When the field cannot be read or a file cannot be written.
+pub fn ccd(catalogue: Option<&Path>, detector: u16, out: &Path) -> anyhow::Result<CcdBench> {
+    let mut scenario = Scenario::read("chip")?;
+    scenario.name = "bench_ccd".into();
+    scenario.detector[0].number = detector;
+    let plan = Plan::new(scenario)?;
+    let folder = Folder::create(out)?;
+    for sub in [folder.level0(), folder.truth()] {
+        std::fs::create_dir_all(sub)?;
+    }
+    let unit = &plan.units[0];
+    let spec = plan.spec(unit);
+    let mut clock = StageClock::default();
+    let sky = Sky::given(|library| match catalogue {
+        Some(path) => catalogs::bench_field::read(path, &library.seds),
+        None => Ok(catalogs::bench_field::bench_field(20_260_101, &library.seds)),
+    })?;
+    clock.lap("read catalogue");
+    let psf = psf::config::build(&plan.instrument.psf, spec.geometry.pixel_scale_arcsec)?;
+    clock.lap("describe PSF");
+    let made = render_unit(&plan, unit, psf.as_ref(), &sky, &mut |stage| clock.lap(stage))?;
+    clock.lap("close chain");
+    let objects = made.truth.len();
+    let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
+    write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
+    Ok(CcdBench { objects, pixels: spec.geometry.nx * spec.geometry.ny, stages: clock.stages, electrons_in_frame, peak_memory_mb: peak_memory_mb() })
+}
+
+impl std::fmt::Display for CcdBench {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{:<16} {:>9} {:>9}", "stage", "CPU s", "wall s")?;
+        for s in &self.stages {
+            writeln!(f, "{:<16} {:>9.3} {:>9.3}", s.name, s.cpu_s, s.wall_s)?;
+        }
+        let cpu: f64 = self.stages.iter().map(|s| s.cpu_s).sum();
+        let wall: f64 = self.stages.iter().map(|s| s.wall_s).sum();
+        writeln!(f, "{:<16} {cpu:>9.3} {wall:>9.3}", "all")?;
+        let optics = self.stages.iter().find(|s| s.name == "optics").map_or(f64::NAN, |s| s.cpu_s);
+        writeln!(f, "{} objects, {:.0} objects per CPU second of optics, {:.1} Mpixel per CPU second of the whole", self.objects, self.objects as f64 / optics, self.pixels as f64 / cpu / 1e6)?;
+        writeln!(f, "{:.2} Me- of sources in the frame", self.electrons_in_frame / 1e6)?;
+        match self.peak_memory_mb {
+            Some(mb) => writeln!(f, "peak memory {mb:.0} MB"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Judging a reduced folder: level 2, measures against truth, verdict, report.
+
+use crate::folder::Folder;
+use crate::progress::Progress;
+use crate::reduce::calibration_frames;
+use crate::scenario::Scenario;
+use anyhow::{Context as _, ensure};
+use instruments::product::level0::{Level0Info, read_level0_info};
+use ndarray::Array2;
+use reduction::set::Master;
+use reduction::{CalibrationSet, Level1Paths};
+use sim_core::exposure::ExposureKind;
+use sim_core::fits::{self, Data, Hdu, Header};
+use std::path::{Path, PathBuf};
+use validate::level2::{Level2Options, process};
+use validate::measures::calibration::measure_closure;
+use validate::product::{L1Frame, read_image, read_truth};
+use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
+
+/// The outcome of a judgement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// Whether every required criterion holds.
+    pub passed: bool,
+    /// One line per criterion.
+    pub summary: String,
+    /// The report.
+    pub report: PathBuf,
+}
+
+/// Measures and judges a folder that was simulated and reduced; writes level 2 and the report.
+///
+/// # Errors
+/// When products or truth are missing or unreadable.
+pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Result<Judgement> {
+    let folder = Folder::at(path);
+    let raw = Folder::fits_files(&folder.level0());
+    ensure!(!raw.is_empty(), "{}: no level-0 frames", folder.level0().display());
+    let scenario_path = folder.scenario();
+    let scenario = Scenario::read(&scenario_path.display().to_string())?;
+    let criteria = match criteria.or(scenario.criteria.as_deref()) {
+        Some(file) => Criteria::read(file)?,
+        None => Criteria::built_in(),
+    };
+    let set = CalibrationSet::open(&folder.masters()).ok();
+    let closure = calibration_frames(&folder)?.held_out;
+    let progress = Progress::new("validate", raw.len() + closure.len(), quiet);
+    std::fs::create_dir_all(folder.level2()).with_context(|| folder.level2().display().to_string())?;
+    let mut frames = Vec::new();
+    for level0 in &raw {
+        let name = level0.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        progress.doing(&name);
+        frames.push(judge_frame(&folder, level0, &scenario, set.as_ref()).with_context(|| format!("measuring {name}"))?);
+        progress.done(&name);
+    }
+    let mut calibration = Vec::new();
+    for level0 in &closure {
+        let info = read_level0_info(level0)?;
+        let paths = Level1Paths::of(&info, &folder.calibration_level1());
+        if paths.image.exists() {
+            calibration.push(judge_closure(&info, &paths)?);
+        }
+        progress.done(&format!("closure {}", info.observation.kind.code()));
+    }
+    let verdict = validate::judge(&frames, &calibration, &criteria);
+    let provenance = provenance(&folder, &scenario)?;
+    let report = validate::write_report(
+        &folder.report(),
+        &Report { title: &format!("{}: {}", scenario.name, scenario.description), frames: &frames, calibration: &calibration, verdict: &verdict, provenance: &provenance },
+    )?;
+    let summary = format!("{:?}: {} criteria hold, {} do not, {} not measured", verdict.outcome, verdict.passed, verdict.failed, verdict.not_measured);
+    Ok(Judgement { passed: verdict.outcome == Outcome::Pass, summary, report })
+}
+
+/// Level 2 and measures of one frame.
+fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<&CalibrationSet>) -> anyhow::Result<FrameMeasures> {
+    let info = read_level0_info(level0)?;
+    let paths = Level1Paths::of(&info, &folder.level1());
+    ensure!(paths.image.exists(), "{}: not reduced yet; run `skyloop reduce {}`", paths.image.display(), folder.path().display());
+    let truth_path = folder.truth_of(level0);
+    let ledger_path = folder.ledger_of(level0);
+    let noise = match set {
+        Some(set) => Some(noise_of(set, &info, scenario)?),
+        None => None,
+    };
+    let inputs = FrameInputs {
+        label: format!("{}, chip {}", info.geometry.filter, info.geometry.number),
+        img: paths.image,
+        wht: paths.weight,
+        flg: paths.flags,
+        truth: truth_path.clone(),
+        noiseless: scenario.truth.noiseless.then(|| NoiselessInput { path: truth_path.clone(), includes_sky: false }),
+        ledger: ledger_path.exists().then_some(ledger_path),
+        noise,
+        zero_point: None,
+        depth_exposures: None,
+    };
+    // The judge sees the product as any reader does; level 2 is kept beside the measures.
+    let frame = L1Frame::read(&inputs.img, &inputs.wht, &inputs.flg)?;
+    let level2 = process(&frame, &Level2Options::default());
+    let truth = read_truth(&inputs.truth, &frame)?;
+    let zero_point = validate::measures::photometric::true_zero_point(&truth);
+    let catalogue = folder.catalogue_of(level0);
+    let mut header = Header::default();
+    header.set("IMGFILE", inputs.img.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "measured image");
+    let table = level2.catalogue.table(frame.wcs.as_ref(), zero_point);
+    fits::write(&catalogue, &[Hdu::primary(header), Hdu::new("CATALOGUE", Header::default(), Data::Table(table))])?;
+    drop((frame, level2, truth));
+    Ok(validate::measure(&inputs)?)
+}
+
+/// Noise of a detector as its calibration measured it.
+fn noise_of(set: &CalibrationSet, info: &Level0Info, scenario: &Scenario) -> anyhow::Result<NoiseKnowledge> {
+    let calibration = set.of(info)?;
+    let used: Vec<usize> = info.layout.tiles.iter().map(|t| t.amplifier).collect();
+    let mean = |values: &[sim_core::knowledge::Measured]| used.iter().map(|&a| values[a].value).sum::<f64>() / used.len().max(1) as f64;
+    let dark = calibration.reference(Master::Dark)?.map_or(0.0, |d| median(&d.image));
+    let (bias_frames, dark_frames, dark_frame_s) =
+        scenario.calibration.map_or((0, 0, 1.0), |c| (c.bias.saturating_sub(1), c.dark.saturating_sub(1), c.dark_time_s));
+    Ok(NoiseKnowledge {
+        read_noise_electron: mean(&calibration.read_noise),
+        dark_electron_s: dark,
+        gain_electron_per_adu: mean(&calibration.gain),
+        bias_frames,
+        dark_frames,
+        dark_frame_s,
+    })
+}
+
+fn median(image: &Array2<f32>) -> f64 {
+    let mut values: Vec<f32> = image.iter().copied().filter(|v| v.is_finite()).collect();
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = values.len() / 2;
+    f64::from(*values.select_nth_unstable_by(middle, f32::total_cmp).1)
+}
+
+/// Closure of a held-out calibration frame: what the chain leaves of it, in units of its own errors.
+fn judge_closure(info: &Level0Info, paths: &Level1Paths) -> anyhow::Result<CalibrationMeasures> {
+    let (mut residual, _) = read_image(&paths.image)?;
+    let (weight, _) = read_image(&paths.weight)?;
+    let kind = match info.observation.kind {
+        ExposureKind::Bias => "bias",
+        ExposureKind::Dark => "dark",
+        _ => "flat",
+    };
+    if kind == "flat" {
+        // The lamp is uniform: what is left of a reduced flat is its difference from one level.
+        let level = median(&residual) as f32;
+        residual.mapv_inplace(|v| v - level);
+    }
+    let variance = weight.mapv(|w| if w > 0.0 { 1.0 / w } else { 0.0 });
+    let label = format!("{kind} {} s, {}, chip {}", info.observation.time_s, info.geometry.filter, info.geometry.number);
+    Ok(measure_closure(&label, kind, &residual, &variance, None))
+}
+
+fn provenance(folder: &Folder, scenario: &Scenario) -> anyhow::Result<Vec<(String, String)>> {
+    let text = std::fs::read(folder.scenario()).with_context(|| folder.scenario().display().to_string())?;
+    let mut lines = vec![
+        ("skyloop".to_string(), env!("CARGO_PKG_VERSION").to_string()),
+        ("physics version".into(), sim_core::manifest::PHYSICS.to_string()),
+        ("instrument".into(), scenario.instrument.clone()),
+        ("throughput".into(), format!("{:?}", scenario.throughput).to_lowercase()),
+        ("seed".into(), scenario.seed.to_string()),
+        ("scenario SHA-256".into(), sim_core::manifest::sha256(&text)),
+    ];
+    for level0 in Folder::fits_files(&folder.level0()) {
+        let name = level0.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        lines.push((name, sim_core::manifest::sha256_file(&level0)?));
+    }
+    Ok(lines)
+}

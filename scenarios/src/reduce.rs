@@ -1,0 +1,101 @@
+//! Reducing a folder: masters from its calibration frames, level 1 from its raw frames.
+
+use crate::folder::Folder;
+use crate::progress::Progress;
+use anyhow::{Context as _, ensure};
+use instruments::product::names::ProductName;
+use reduction::{CalibrationOptions, CalibrationSet, calibrate};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What was reduced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReductionSummary {
+    /// Science frames.
+    pub frames: usize,
+    /// Sets of masters (detector and window).
+    pub sets: usize,
+}
+
+/// Calibration frames of a folder: those that make masters, and one of each kind and detector held out of the masters
+/// for the closure test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CalibrationFrames {
+    /// For the masters.
+    pub masters: Vec<PathBuf>,
+    /// Held out.
+    pub held_out: Vec<PathBuf>,
+}
+
+/// Least number of frames of a kind from which one is held out.
+const ENOUGH_TO_HOLD_OUT: usize = 4;
+
+/// Splits the calibration frames: the last of each kind, exposure time and detector is held out when there are enough.
+///
+/// # Errors
+/// When a file name is not that of a product.
+pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> {
+    let mut series: BTreeMap<(String, u16, i64), Vec<PathBuf>> = BTreeMap::new();
+    for path in Folder::fits_files(&folder.calibration_level0()) {
+        let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = ProductName::parse(&file)?;
+        let seconds = ((name.stop.mjd() - name.start.mjd()) * 86_400.0).round() as i64;
+        series.entry((name.kind, name.detector, seconds)).or_default().push(path);
+    }
+    let mut frames = CalibrationFrames::default();
+    for (_, mut paths) in series {
+        if paths.len() >= ENOUGH_TO_HOLD_OUT {
+            frames.held_out.extend(paths.pop());
+        }
+        frames.masters.extend(paths);
+    }
+    Ok(frames)
+}
+
+/// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
+/// output folder that has them).
+///
+/// # Errors
+/// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
+pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+    let folder = Folder::at(path);
+    let raw = Folder::fits_files(&folder.level0());
+    ensure!(!raw.is_empty(), "{}: no level-0 frames to reduce", folder.level0().display());
+    let calibration = calibration_frames(&folder)?;
+    let set = match masters {
+        Some(given) => {
+            let inner = Folder::at(given).masters();
+            CalibrationSet::open(if inner.is_dir() { &inner } else { given })?
+        }
+        None => {
+            ensure!(
+                !calibration.masters.is_empty(),
+                "{}: no calibration frames; add a [calibration] table to the scenario or give --masters DIR",
+                folder.calibration_level0().display()
+            );
+            let progress = Progress::new("calibrate", 1, quiet);
+            progress.doing(&format!("{} calibration frames", calibration.masters.len()));
+            let set = calibrate(&calibration.masters, &folder.masters(), CalibrationOptions::default())?;
+            progress.done(&format!("masters from {} frames", calibration.masters.len()));
+            set
+        }
+    };
+    let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
+    let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
+    // Frames of one detector after another: its masters are read once.
+    let mut work: Vec<(u16, &PathBuf, PathBuf)> = Vec::new();
+    for (paths, out) in [(raw.as_slice(), folder.level1()), (closure, folder.calibration_level1())] {
+        for path in paths {
+            let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            work.push((ProductName::parse(&file)?.detector, path, out.clone()));
+        }
+    }
+    work.sort_by_key(|(detector, ..)| *detector);
+    for (_, path, out) in &work {
+        let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        progress.doing(&file);
+        reduction::reduce(path, &set, out).with_context(|| format!("reducing {file}"))?;
+        progress.done(&file);
+    }
+    Ok(ReductionSummary { frames: raw.len(), sets: set.keys().count() })
+}

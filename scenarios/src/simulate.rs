@@ -1,0 +1,297 @@
+//! Making level-0 frames and their truth, unit by unit.
+
+use crate::folder::Folder;
+use crate::progress::Progress;
+use crate::sky::Sky;
+use crate::unit::{Plan, Unit};
+use anyhow::Context as _;
+use instruments::chain::Chain;
+use instruments::optics::{Imaging, RenderTolerance};
+use instruments::product::level0::{Level0Meta, write_level0};
+use instruments::product::names::NameStyle;
+use serde::{Deserialize, Serialize};
+use sim_core::detector::ReadoutLayout;
+use sim_core::effect::Context;
+use sim_core::exposure::ExposureKind;
+use sim_core::files::write_atomically;
+use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::frame::Frame;
+use sim_core::ledger::LedgerLine;
+use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
+use sim_core::plane::{Charge, Counts, Light};
+use sim_core::psf::Psf;
+use sim_core::truth::{TruthRow, object_table};
+use sim_core::wcs::{Wcs, detector_wcs};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What became of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Units made now.
+    pub made: usize,
+    /// Units that were already there, whole and with the same key.
+    pub kept: usize,
+}
+
+/// A manifest with the key of its unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitManifest {
+    /// Key of the unit.
+    pub key: String,
+    /// How to make it again.
+    #[serde(flatten)]
+    pub manifest: Manifest,
+}
+
+/// Simulates every unit of a plan into `out`, keeping what is already there.
+///
+/// # Errors
+/// On the first unit that fails; finished units stay.
+pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSummary> {
+    let folder = Folder::create(out)?;
+    for sub in [folder.level0(), folder.truth(), folder.calibration_level0()] {
+        std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
+    }
+    write_atomically(&folder.scenario(), plan.scenario.to_toml().as_bytes()).with_context(|| folder.scenario().display().to_string())?;
+    let scale = plan.instrument.detectors.values().next().map_or(0.074, |d| d.geometry.pixel_scale_arcsec);
+    let psf = psf::config::build(&plan.instrument.psf, scale)?;
+    let epoch = plan.units.iter().find(|u| u.exposure.kind == ExposureKind::Science).map_or(61_580.0, |u| u.exposure.start_mjd);
+    let (sky, filled) = Sky::open(&plan.scenario, epoch)?;
+    let progress = Progress::new("simulate", plan.units.len(), quiet);
+    if let Some(report) = &filled {
+        progress.say(&report.to_string());
+        let path = folder.truth().join("catalogue_report.json");
+        write_atomically(&path, serde_json::to_string_pretty(report)?.as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    let mut summary = RunSummary::default();
+    for unit in &plan.units {
+        let name = unit.name();
+        progress.doing(&name);
+        if is_whole(plan, unit, &folder) {
+            summary.kept += 1;
+            progress.done(&format!("{name} kept"));
+            continue;
+        }
+        make(plan, unit, psf.as_ref(), &sky, &folder).with_context(|| format!("unit {name}"))?;
+        summary.made += 1;
+        progress.done(&format!("{name} made"));
+    }
+    Ok(summary)
+}
+
+/// Whether a unit's products are there with the same key and unchanged bytes.
+fn is_whole(plan: &Plan, unit: &Unit, folder: &Folder) -> bool {
+    let path = unit.level0_path(folder, &plan.instrument.name);
+    let Ok(text) = std::fs::read_to_string(Folder::manifest_of(&path)) else { return false };
+    let Ok(manifest) = serde_json::from_str::<UnitManifest>(&text) else { return false };
+    manifest.key == plan.key(unit)
+        && manifest
+            .manifest
+            .products
+            .iter()
+            .all(|(name, hash)| sha256_file(&folder.path().join(name)).is_ok_and(|found| found == *hash))
+}
+
+/// A unit in memory.
+pub struct Made {
+    /// Raw frame.
+    pub counts: Frame<Counts>,
+    /// Objects.
+    pub truth: Vec<TruthRow>,
+    /// Account of all effects.
+    pub ledger: Vec<LedgerLine>,
+    /// Images asked for by the scenario's `[truth]`: name and pixels.
+    pub images: Vec<(String, ndarray::Array2<f32>)>,
+    /// The exposure with its sky.
+    pub exposure: sim_core::exposure::Exposure,
+    /// WCS of the whole detector.
+    pub wcs: Wcs,
+    /// Raw layout.
+    pub layout: ReadoutLayout,
+}
+
+/// Renders one unit in memory; `observer` hears the name of each stage when it is finished.
+///
+/// # Errors
+/// When a stage refuses its input.
+pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
+    let spec = plan.spec(unit);
+    let mut exposure = unit.exposure.clone();
+    let wcs = detector_wcs(&spec.geometry, &exposure.pointing, plan.instrument.parity, plan.instrument.distortion.as_ref());
+    let mut truth = Vec::new();
+    let mut ledger = Vec::new();
+    let mut images = Vec::new();
+    let mut light = Frame::<Light>::zeros(unit.window);
+    if exposure.kind == ExposureKind::Science {
+        exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &exposure)?;
+        let sources = sky.sources(&plan.scenario, spec, unit.window, &wcs)?;
+        observer("catalogue");
+        let imaging = Imaging {
+            psf,
+            band: &spec.band,
+            area_cm2: plan.instrument.area_cm2,
+            geometry: &spec.geometry,
+            window: unit.window,
+            wcs: &wcs,
+            time_s: exposure.time_s,
+            tolerance: RenderTolerance::Electrons(plan.scenario.render.tolerance_electron),
+        };
+        let rendered = imaging.render(&sources)?;
+        light = rendered.light;
+        truth = rendered.truth;
+        ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
+        observer("optics");
+        if plan.scenario.truth.noiseless {
+            images.push(("NOISELESS".to_string(), light.pixels.clone()));
+        }
+    }
+    let layout = ReadoutLayout::new(&spec.geometry, unit.window, plan.scenario.scans);
+    let mut chain = Chain::new(&plan.instrument, spec)?;
+    for name in &plan.scenario.without {
+        chain = chain.without(name)?;
+    }
+    let cx = Context {
+        exposure: &exposure,
+        geometry: &spec.geometry,
+        layout: &layout,
+        window: unit.window,
+        effect: "chain",
+        seed: plan.scenario.seed,
+        device_seed: spec.device_seed,
+    };
+    let mut saturated = None;
+    let (counts, lines) = chain.run_inspected(light, &cx, &mut |name| observer(name), &mut |charge| {
+        if plan.scenario.truth.masks && exposure.kind == ExposureKind::Science {
+            saturated = Some(saturation_mask(charge, spec));
+        }
+    })?;
+    images.extend(saturated.map(|mask| ("SATURATED".to_string(), mask)));
+    ledger.extend(lines);
+    Ok(Made { counts, truth, ledger, images, exposure, wcs, layout })
+}
+
+/// Truth mask: 1 where the charge is at the full well, else 0.
+fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<f32> {
+    let capacity = nominal(spec, "full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
+    frame.pixels.mapv(|v| f32::from(u8::from(v >= capacity)))
+}
+
+/// Makes a unit and writes its products; the manifest comes last and completes it.
+fn make(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, folder: &Folder) -> anyhow::Result<()> {
+    let made = render_unit(plan, unit, psf, sky, &mut |_| {})?;
+    write_unit(plan, unit, made, folder, &mut |_| {})
+}
+
+/// Writes the products of a unit.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observer: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    let spec = plan.spec(unit);
+    let path = unit.level0_path(folder, &plan.instrument.name);
+    let mut products: Vec<PathBuf> = vec![path.clone()];
+    let amplifiers = made.layout.amplifier_count;
+    let meta = Level0Meta {
+        instrument: &plan.instrument.name,
+        geometry: &spec.geometry,
+        exposure: &made.exposure,
+        layout: &made.layout,
+        wcs: &made.wcs,
+        object: &plan.scenario.name,
+        nominal_gain: &vec![nominal(spec, "digitise", "gain").unwrap_or(1.0); amplifiers],
+        nominal_read_noise_electron: &vec![nominal(spec, "read_noise", "sigma").unwrap_or(0.0); amplifiers],
+        nominal_full_well_electron: nominal(spec, "full_well", "capacity"),
+        software: concat!("skyloop ", env!("CARGO_PKG_VERSION")),
+        style: &NameStyle::default(),
+    };
+    write_level0(&path, &made.counts, &meta)?;
+    observer("write L0");
+    let keep = plan.scenario.truth;
+    let science = made.exposure.kind == ExposureKind::Science;
+    let mut hdus = Vec::new();
+    if keep.objects && science {
+        hdus.push(Hdu::new("OBJECTS", Header::default(), Data::Table(object_table(&made.truth))));
+    }
+    for (name, pixels) in made.images {
+        if !science {
+            continue;
+        }
+        let mut header = Header::default();
+        made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut header);
+        let (unit_name, data) = if name == "SATURATED" {
+            ("", Data::I32(pixels.mapv(|v| v as i32)))
+        } else {
+            ("electron", Data::F32(pixels))
+        };
+        if !unit_name.is_empty() {
+            header.set("BUNIT", unit_name, "unit of the pixels");
+        }
+        hdus.push(Hdu::new(&name, header, data));
+    }
+    if !hdus.is_empty() {
+        let mut header = Header::default();
+        header.set("L0FILE", path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "level-0 file this is the truth of");
+        header.set("SKYELEC", made.exposure.sky_electron_s, "[electron/s/pixel] sky before any response");
+        header.set("WINX0", unit.window.x0 as i64, "[pixel] first column of the window, 0-based");
+        header.set("WINY0", unit.window.y0 as i64, "[pixel] first row of the window, 0-based");
+        hdus.insert(0, Hdu::primary(header));
+        let truth_path = folder.truth_of(&path);
+        fits::write(&truth_path, &hdus)?;
+        products.push(truth_path);
+        observer("write truth");
+    }
+    if keep.ledger && science {
+        let ledger_path = folder.ledger_of(&path);
+        write_atomically(&ledger_path, serde_json::to_string_pretty(&made.ledger)?.as_bytes())
+            .with_context(|| ledger_path.display().to_string())?;
+        products.push(ledger_path);
+    }
+    let mut hashes = BTreeMap::new();
+    for product in &products {
+        let relative = product.strip_prefix(folder.path()).unwrap_or(product).to_string_lossy().into_owned();
+        hashes.insert(relative, sha256_file(product).with_context(|| product.display().to_string())?);
+    }
+    let manifest = UnitManifest {
+        key: plan.key(unit),
+        manifest: Manifest {
+            skyloop: env!("CARGO_PKG_VERSION").into(),
+            physics: PHYSICS,
+            scenario: plan.scenario.to_toml(),
+            unit: unit.name(),
+            seed: plan.scenario.seed,
+            inputs: plan.inputs()?,
+            products: hashes,
+        },
+    };
+    let manifest_path = Folder::manifest_of(&path);
+    write_atomically(&manifest_path, serde_json::to_string_pretty(&manifest)?.as_bytes()).with_context(|| manifest_path.display().to_string())?;
+    observer("manifest");
+    Ok(())
+}
+
+/// A nominal number of the instrument file, for the header.
+fn nominal(spec: &instruments::description::DetectorSpec, effect: &str, key: &str) -> Option<f64> {
+    let value = spec.parameters.get(effect)?.get(key)?.get("value")?;
+    value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
+}
+
+/// Makes the unit of a manifest again into `out` and says whether every product has the same bytes.
+///
+/// # Errors
+/// When the manifest cannot be read or the unit cannot be made.
+pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, bool)>> {
+    let text = std::fs::read_to_string(manifest_path).with_context(|| manifest_path.display().to_string())?;
+    let old: UnitManifest = serde_json::from_str(&text).with_context(|| format!("{}: not a manifest", manifest_path.display()))?;
+    let scenario = crate::scenario::Scenario::parse(&old.manifest.scenario, &manifest_path.display().to_string())?;
+    let mut plan = Plan::new(scenario)?;
+    plan.units.retain(|u| u.name() == old.manifest.unit);
+    anyhow::ensure!(!plan.units.is_empty(), "{}: its scenario has no unit {}", manifest_path.display(), old.manifest.unit);
+    simulate(&plan, out, true)?;
+    Ok(old
+        .manifest
+        .products
+        .iter()
+        .map(|(name, hash)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash)))
+        .collect())
+}

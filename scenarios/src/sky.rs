@@ -1,0 +1,156 @@
+//! What lies in front of a detector in an exposure: its sources and its sky background.
+
+use crate::scenario::{CatalogChoice, Scenario, SkySpec};
+use anyhow::bail;
+use catalogs::read::FillReport;
+use catalogs::sky_background::SkyModel;
+use catalogs::synthetic::FieldSpec;
+use catalogs::{Footprint, Library};
+use instruments::description::{DetectorSpec, Instrument};
+use sim_core::exposure::Exposure;
+use sim_core::frame::Window;
+use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
+use sim_core::spectrum::{Sed, Spectrum};
+use sim_core::stream::StreamKey;
+use sim_core::wcs::Wcs;
+use std::sync::Arc;
+
+/// Margin around a window from which light still reaches it \[arcsec\].
+const HALO_ARCSEC: f64 = 20.0;
+
+/// What a scenario has in front of the telescope, read once.
+pub struct Sky {
+    library: Library,
+    diffuse: SkyModel,
+    objects: Objects,
+}
+
+/// The objects.
+enum Objects {
+    /// Made on demand, the same object whichever window asks.
+    Synthetic(FieldSpec),
+    /// All sources of a file, or sources given as they are.
+    Given(Vec<Source>),
+    /// A grid of stars.
+    StarGrid { spacing: f64, limits: (f64, f64) },
+    /// Nothing.
+    None,
+}
+
+impl Sky {
+    /// Opens the catalogue of a scenario; the report says what was filled and skipped in a file.
+    ///
+    /// # Errors
+    /// When the catalogue cannot be read or its table in the scenario is wrong.
+    pub fn open(scenario: &Scenario, epoch_mjd: f64) -> anyhow::Result<(Self, Option<FillReport>)> {
+        let library = Library::load();
+        let mut report = None;
+        let objects = match &scenario.catalog {
+            CatalogChoice::Synthetic { field } => Objects::Synthetic(FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() }),
+            CatalogChoice::File { file } => {
+                let (sources, filled) = catalogs::read::read(file, None, catalogs::read::julian_year(epoch_mjd), &library)?;
+                report = Some(filled);
+                Objects::Given(sources)
+            }
+            CatalogChoice::StarGrid { spacing_pixel, bright, faint } => {
+                Objects::StarGrid { spacing: *spacing_pixel, limits: (*bright, *faint) }
+            }
+            CatalogChoice::None => Objects::None,
+        };
+        Ok((Self::with(library, objects), report))
+    }
+
+    /// A sky of the sources that `make` gives.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn given<E>(make: impl FnOnce(&Library) -> Result<Vec<Source>, E>) -> Result<Self, E> {
+        let library = Library::load();
+        let sources = make(&library)?;
+        Ok(Self::with(library, Objects::Given(sources)))
+    }
+
+    fn with(library: Library, objects: Objects) -> Self {
+        let diffuse = SkyModel::new(&library.seds);
+        Self { library, diffuse, objects }
+    }
+
+    /// The sources that can reach a window.
+    ///
+    /// # Errors
+    /// When the population cannot be made.
+    pub fn sources(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, wcs: &Wcs) -> anyhow::Result<Vec<Source>> {
+        let centre = wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
+        // 2 % for the distortion of the field.
+        let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
+        let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + HALO_ARCSEC) / 3600.0)?;
+        Ok(match &self.objects {
+            Objects::Synthetic(field) => catalogs::synthetic::field(field, &footprint, &self.library)?,
+            Objects::Given(sources) => sources
+                .iter()
+                .filter(|s| match s.position {
+                    Position::Sky { ra_deg, dec_deg } => footprint.contains(ra_deg, dec_deg),
+                    Position::Pixel { .. } => true,
+                })
+                .cloned()
+                .collect(),
+            Objects::StarGrid { spacing, limits } => star_grid(scenario.seed, *spacing, *limits, spec, window),
+            Objects::None => Vec::new(),
+        })
+    }
+
+    /// Sky background of a detector in an exposure \[electron / s / pixel\].
+    ///
+    /// # Errors
+    /// When the scenario asks for the table's value and the band has none, or the field is too close to the Sun.
+    pub fn background(&self, scenario: &Scenario, instrument: &Instrument, spec: &DetectorSpec, exposure: &Exposure) -> anyhow::Result<f64> {
+        Ok(match &scenario.sky {
+            SkySpec::None => 0.0,
+            SkySpec::Fixed { electron_s } => *electron_s,
+            SkySpec::Table => match spec.table_sky_electron_s {
+                Some(value) => value,
+                None => bail!("sky.model = \"table\": detector {} ({}) has no sky value in the band table", spec.geometry.number, spec.geometry.filter),
+            },
+            SkySpec::Spectrum { conditions } => self
+                .diffuse
+                .at(exposure.pointing.ra_deg, exposure.pointing.dec_deg, exposure.start_mjd, conditions)?
+                .electron_s_pixel(&spec.band, instrument.area_cm2, spec.geometry.pixel_scale_arcsec),
+        })
+    }
+}
+
+/// A jittered grid of stars of constant f_nu over a window, anchored to the detector so that a cut-out shows the
+/// stars of the whole frame; magnitudes uniform between the limits.
+fn star_grid(seed: u64, spacing: f64, limits: (f64, f64), spec: &DetectorSpec, window: Window) -> Vec<Source> {
+    let sed = Sed::rest(Arc::new(Spectrum::flat_fnu()));
+    let key = StreamKey::new(seed).with(u64::from(spec.geometry.number)).with_name("star_grid");
+    let unit = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
+    let per_row = (spec.geometry.nx as f64 / spacing).ceil() as u64;
+    let (first_row, last_row) = (window.y0 as f64 / spacing, (window.y0 + window.ny) as f64 / spacing);
+    let (first_col, last_col) = (window.x0 as f64 / spacing, (window.x0 + window.nx) as f64 / spacing);
+    let mut stars = Vec::new();
+    for row in first_row.floor() as u64..=last_row.ceil() as u64 {
+        for column in first_col.floor() as u64..=last_col.ceil() as u64 {
+            let id = row * per_row + column;
+            let stream = key.stream(id);
+            // Half a spacing plus a random offset of one pixel: all sub-pixel phases occur.
+            let x = (column as f64 + 0.5) * spacing + unit(stream.word(0));
+            let y = (row as f64 + 0.5) * spacing + unit(stream.word(1));
+            let magnitude = limits.0 + (limits.1 - limits.0) * unit(stream.word(2));
+            stars.push(Source {
+                id,
+                kind: SourceKind::Star,
+                position: Position::Pixel { x, y },
+                components: vec![Component {
+                    profile: Profile::Point,
+                    sed: sed.clone(),
+                    brightness: Brightness::Ab { magnitude, band: spec.band.clone() },
+                }],
+                lensing: Lensing::default(),
+                redshift: 0.0,
+            });
+        }
+    }
+    stars
+}
+

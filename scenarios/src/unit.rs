@@ -1,0 +1,189 @@
+//! Units of work: one exposure of one detector. Each is made whole or not at all, and known by its key.
+
+use crate::folder::Folder;
+use crate::scenario::{CALIBRATION_ID, DetectorChoice, Scenario, Throughput};
+use anyhow::{Context as _, bail};
+use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
+use instruments::product::names::{NameStyle, ProductName};
+use sim_core::exposure::{Exposure, ExposureKind, Pointing};
+use sim_core::frame::Window;
+use sim_core::manifest::{PHYSICS, sha256};
+use std::path::PathBuf;
+
+/// One exposure of one detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    /// The exposure; its sky is set when it is made.
+    pub exposure: Exposure,
+    /// Chip number.
+    pub detector: u16,
+    /// Window on it.
+    pub window: Window,
+}
+
+impl Unit {
+    /// Short name for progress and manifests: `10160000001/08 SCIE`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{:02} {}", self.exposure.id, self.detector, self.exposure.kind.code())
+    }
+    /// Where its level-0 file lies.
+    #[must_use]
+    pub fn level0_path(&self, folder: &Folder, instrument: &str) -> PathBuf {
+        let base = if self.exposure.kind == ExposureKind::Science { folder.level0() } else { folder.calibration_level0() };
+        base.join(ProductName::level0(instrument, &self.exposure, self.detector, &NameStyle::default()).file_name())
+    }
+}
+
+/// A scenario with everything it names read and checked.
+pub struct Plan {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its instrument.
+    pub instrument: Instrument,
+    /// All units in order: calibration first.
+    pub units: Vec<Unit>,
+    /// Key of what all units share: physics, instrument, inputs, settings.
+    common_key: String,
+}
+
+impl Plan {
+    /// Resolves a scenario.
+    ///
+    /// # Errors
+    /// When the instrument cannot be read, or a detector or window is not on it.
+    pub fn new(scenario: Scenario) -> anyhow::Result<Self> {
+        let set = match scenario.throughput {
+            Throughput::Curves => ThroughputSet::Curves,
+            Throughput::Table => ThroughputSet::Table,
+        };
+        let instrument = load_with(&scenario.instrument, set)?;
+        let mut units = Vec::new();
+        let windows: Vec<(u16, Window)> = scenario.detector.iter().map(|d| window_on(&instrument, d)).collect::<anyhow::Result<_>>()?;
+        for (i, (number, _)) in windows.iter().enumerate() {
+            if windows[..i].iter().any(|(n, _)| n == number) {
+                bail!("detector.number = {number} is listed twice; one window of a detector per scenario");
+            }
+        }
+        for exposure in calibration_exposures(&scenario) {
+            units.extend(windows.iter().map(|&(detector, window)| Unit { exposure: exposure.clone(), detector, window }));
+        }
+        for exposure in science_exposures(&scenario)? {
+            units.extend(windows.iter().map(|&(detector, window)| Unit { exposure: exposure.clone(), detector, window }));
+        }
+        // The common part of every key leaves out what selects units, so that adding an exposure keeps the others.
+        let mut shared = scenario.clone();
+        shared.exposure.clear();
+        shared.detector.clear();
+        shared.calibration = None;
+        shared.criteria = None;
+        shared.description.clear();
+        let mut text = format!("physics {PHYSICS}\n{}", shared.to_toml());
+        for (name, hash) in &instrument.hashes {
+            text.push_str(&format!("{name} {hash}\n"));
+        }
+        if let Some(path) = catalog_path(&scenario) {
+            let hash = sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?;
+            text.push_str(&format!("catalogue {hash}\n"));
+        }
+        Ok(Self { scenario, instrument, units, common_key: text })
+    }
+
+    /// The specification of a unit's detector.
+    ///
+    /// # Panics
+    /// Never for a unit of this plan.
+    #[must_use]
+    pub fn spec(&self, unit: &Unit) -> &DetectorSpec {
+        &self.instrument.detectors[&unit.detector]
+    }
+
+    /// Key of a unit: the same key means the same bits.
+    #[must_use]
+    pub fn key(&self, unit: &Unit) -> String {
+        let own = serde_json::to_string(&(&unit.exposure, unit.detector, unit.window)).unwrap_or_default();
+        sha256(format!("{}\n{own}", self.common_key).as_bytes())
+    }
+
+    /// Files the scenario reads, by name, with their hashes.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn inputs(&self) -> anyhow::Result<std::collections::BTreeMap<String, String>> {
+        let mut inputs = self.instrument.hashes.clone();
+        if let Some(path) = catalog_path(&self.scenario) {
+            inputs.insert(path.display().to_string(), sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?);
+        }
+        Ok(inputs)
+    }
+}
+
+fn catalog_path(scenario: &Scenario) -> Option<PathBuf> {
+    match &scenario.catalog {
+        crate::scenario::CatalogChoice::File { file } => Some(file.path.clone()),
+        _ => None,
+    }
+}
+
+fn window_on(instrument: &Instrument, choice: &DetectorChoice) -> anyhow::Result<(u16, Window)> {
+    let Some(spec) = instrument.detectors.get(&choice.number) else {
+        let known: Vec<String> = instrument.detectors.keys().map(u16::to_string).collect();
+        bail!("detector.number = {} is not a detector of {}; it has {}", choice.number, instrument.name, known.join(", "));
+    };
+    if spec.kind != instruments::description::DetectorKind::Imaging {
+        bail!("detector.number = {} ({}) is a slitless detector; only imaging detectors can be simulated yet", choice.number, spec.geometry.filter);
+    }
+    let full = spec.geometry.full_window();
+    let window = choice.window.unwrap_or(full);
+    if window.nx < 32 || window.ny < 32 || window.x0 + window.nx > full.nx || window.y0 + window.ny > full.ny {
+        bail!(
+            "detector {}: window {{ x0 = {}, y0 = {}, nx = {}, ny = {} }} is outside the {} x {} science array (at least 32 x 32 pixels)",
+            choice.number, window.x0, window.y0, window.nx, window.ny, full.nx, full.ny
+        );
+    }
+    Ok((choice.number, window))
+}
+
+fn science_exposures(scenario: &Scenario) -> anyhow::Result<Vec<Exposure>> {
+    let base = &scenario.pointing;
+    scenario
+        .exposure
+        .iter()
+        .map(|e| {
+            let dec_deg = (base.dec_deg + e.dither_north_arcsec / 3600.0).clamp(-90.0, 90.0);
+            let ra_deg = (base.ra_deg + e.dither_east_arcsec / 3600.0 / dec_deg.to_radians().cos().max(1e-6)).rem_euclid(360.0);
+            Ok(Exposure {
+                id: e.id,
+                kind: ExposureKind::Science,
+                pointing: Pointing { ra_deg, dec_deg, rotation_deg: base.rotation_deg },
+                start_mjd: e.start_mjd().with_context(|| format!("exposure {}: start {:?} is not a date", e.id, e.start))?,
+                time_s: e.time_s,
+                sky_electron_s: 0.0,
+            })
+        })
+        .collect()
+}
+
+/// Calibration exposures follow one another from a day before the first science exposure.
+fn calibration_exposures(scenario: &Scenario) -> Vec<Exposure> {
+    let Some(plan) = &scenario.calibration else { return Vec::new() };
+    let first = scenario.exposure.first().and_then(crate::scenario::ExposureSpec::start_mjd).unwrap_or(61_580.0);
+    let pointing =
+        Pointing { ra_deg: scenario.pointing.ra_deg, dec_deg: scenario.pointing.dec_deg, rotation_deg: scenario.pointing.rotation_deg };
+    let lamp = ExposureKind::Flat { rate_electron_s: plan.lamp_electron_s };
+    let series = [
+        (plan.bias, ExposureKind::Bias, 0.0, 0),
+        (plan.dark, ExposureKind::Dark, plan.dark_time_s, 1000),
+        (plan.flat, lamp, plan.flat_time_s, 2000),
+        (plan.short_flat, lamp, plan.short_flat_time_s, 3000),
+    ];
+    let mut start_mjd = first.floor() - 1.0;
+    let mut exposures = Vec::new();
+    for (count, kind, time_s, offset) in series {
+        for i in 0..u64::from(count) {
+            exposures.push(Exposure { id: CALIBRATION_ID + offset + i, kind, pointing, start_mjd, time_s, sky_electron_s: 0.0 });
+            start_mjd += (time_s + 60.0) / 86_400.0;
+        }
+    }
+    exposures
+}

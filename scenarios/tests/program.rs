@@ -1,0 +1,147 @@
+//! The whole program as a user runs it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn skyloop(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn path(p: &Path) -> &str {
+    p.to_str().unwrap()
+}
+
+/// All files below a folder with their bytes, by relative name.
+fn contents(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    fn walk(base: &Path, folder: &Path, out: &mut std::collections::BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                walk(base, &entry.path(), out);
+            } else {
+                let name = entry.path().strip_prefix(base).unwrap().to_string_lossy().into_owned();
+                out.insert(name, std::fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let mut out = std::collections::BTreeMap::new();
+    walk(folder, folder, &mut out);
+    out
+}
+
+#[test]
+fn the_smoke_scenario_goes_round_the_loop_and_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = skyloop(&["demo", "--scenario", "smoke", "--out", path(folder.path())]);
+    assert!(out.status.success(), "{}\n{}", text(&out.stdout), text(&out.stderr));
+    let last = text(&out.stdout).lines().last().unwrap().to_string();
+    let report = last.strip_prefix("report: ").unwrap();
+    let html = std::fs::read_to_string(report).unwrap();
+    assert!(html.contains("<svg") || html.contains("data:image/png"), "the report has pictures");
+    assert!(!html.contains("src=\"http") && !html.contains("href=\"http"), "the report is self-contained");
+}
+
+#[test]
+fn one_and_two_threads_write_the_same_bytes() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert!(skyloop(&["-j", "1", "simulate", "smoke", "--out", path(one.path())]).status.success());
+    assert!(skyloop(&["-j", "2", "simulate", "smoke", "--out", path(two.path())]).status.success());
+    assert_eq!(contents(one.path()), contents(two.path()));
+}
+
+#[test]
+fn a_second_run_keeps_finished_units_and_remakes_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = skyloop(&["simulate", "smoke", "--out", path(folder.path())]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    let made = contents(folder.path());
+    let again = text(&skyloop(&["simulate", "smoke", "--out", path(folder.path())]).stdout);
+    assert!(again.starts_with("0 units made"), "{again}");
+    let (name, _) = made.iter().find(|(n, _)| n.starts_with("L0/") && n.ends_with(".fits")).unwrap();
+    std::fs::write(folder.path().join(name), b"damaged").unwrap();
+    let third = text(&skyloop(&["simulate", "smoke", "--out", path(folder.path())]).stdout);
+    assert!(third.starts_with("1 units made"), "{third}");
+    assert_eq!(contents(folder.path()), made);
+}
+
+#[test]
+fn a_product_is_made_again_from_its_manifest_bit_for_bit() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    assert!(skyloop(&["simulate", "smoke", "--out", path(first.path())]).status.success());
+    let manifest = contents(first.path()).into_keys().find(|n| n.starts_with("L0/") && n.ends_with(".manifest.json")).unwrap();
+    let out = skyloop(&["remake", path(&first.path().join(manifest)), "--out", path(second.path())]);
+    assert!(out.status.success(), "{}{}", text(&out.stdout), text(&out.stderr));
+    assert!(text(&out.stdout).contains("identical") && !text(&out.stdout).contains("DIFFERENT"));
+}
+
+/// A scenario text with one replacement, run; returns exit code and message.
+fn refused(from: &str, to: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let base = scenarios::scenario::built_in("smoke").unwrap();
+    assert!(base.contains(from), "the scenario has no {from}");
+    let scenario = folder.path().join("broken.toml");
+    std::fs::write(&scenario, base.replace(from, to)).unwrap();
+    let target = folder.path().join("out");
+    let out = skyloop(&["simulate", path(&scenario), "--out", path(&target)]);
+    let left: Vec<String> = if target.exists() { contents(&target).into_keys().filter(|n| n.ends_with(".fits")).collect() } else { vec![] };
+    assert!(left.is_empty(), "half-written products: {left:?}");
+    (out.status.code().unwrap(), text(&out.stderr))
+}
+
+#[test]
+fn bad_scenarios_are_refused_with_key_value_and_range() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("time_s = 150.0", "tine_s = 150.0", &["broken.toml", "tine_s", "did you mean `time_s`"]),
+        ("time_s = 150.0", "time_s = -1.0", &["exposure[0].time_s", "-1", "above 0"]),
+        ("ra_deg = 150.1", "ra_deg = 400.0", &["pointing.ra_deg", "400", "0..360"]),
+        ("number = 1", "number = 77", &["detector.number", "77"]),
+        ("instrument = \"testbench\"", "instrument = \"no_such.toml\"", &["no_such.toml"]),
+        ("bias = 5", "bias = 1", &["calibration.bias", "1", "3..200"]),
+        ("faint = 24.0", "faint = 99.0", &["catalog.bright", "-2..35"]),
+        ("start = \"2027-06-26T20:35:58\"", "start = \"yesterday\"", &["exposure[0].start", "yesterday"]),
+        ("seed = 7", "", &["seed"]),
+    ];
+    for (from, to, words) in cases {
+        let (code, message) = refused(from, to);
+        assert_eq!(code, 2, "{to}: {message}");
+        for word in *words {
+            assert!(message.contains(word), "{to}: no {word:?} in: {message}");
+        }
+    }
+}
+
+#[test]
+fn an_unwritable_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let out = skyloop(&["simulate", "smoke", "--out", path(&file.join("below"))]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("below"), "{}", text(&out.stderr));
+}
+
+#[test]
+fn a_truncated_frame_stops_the_reduction_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(skyloop(&["simulate", "smoke", "--out", path(folder.path())]).status.success());
+    let name = contents(folder.path()).into_keys().find(|n| n.starts_with("L0/") && n.ends_with(".fits")).unwrap();
+    let file = folder.path().join(&name);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let out = skyloop(&["reduce", path(folder.path())]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains(file.file_name().unwrap().to_str().unwrap()), "{}", text(&out.stderr));
+}
+
+#[test]
+fn help_schema_completions_and_manual_are_there() {
+    for args in [&["--help"][..], &["schema"], &["completions", "bash"], &["man"], &["stamp", "--example"], &["explain", "demo"]] {
+        let out = skyloop(args);
+        assert!(out.status.success() && out.stdout.len() > 200, "{args:?}: {}", text(&out.stderr));
+    }
+    let schema: serde_json::Value = serde_json::from_slice(&skyloop(&["schema"]).stdout).unwrap();
+    assert!(schema["properties"]["seed"].is_object());
+}
