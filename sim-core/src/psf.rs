@@ -14,6 +14,13 @@ pub trait Psf: Send + Sync {
     /// # Errors
     /// When the place or wavelength is outside what the model covers.
     fn transfer(&self, at: FocalPoint, wavelength: Nanometre) -> Result<Box<dyn Transfer>, PsfError>;
+    /// The transfer functions at one place and several wavelengths. Override where they share work.
+    ///
+    /// # Errors
+    /// As [`Psf::transfer`].
+    fn transfers(&self, at: FocalPoint, wavelengths: &[Nanometre]) -> Result<Vec<Box<dyn Transfer>>, PsfError> {
+        wavelengths.iter().map(|&w| self.transfer(at, w)).collect()
+    }
     /// Whether the PSF is the same at all places (then one field node serves a whole detector).
     fn is_uniform(&self) -> bool {
         false
