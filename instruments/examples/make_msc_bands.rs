@@ -86,11 +86,10 @@ fn solve(mut a: Vec<Vec<f64>>) -> Vec<f64> {
     for i in 0..n {
         let pivot = (i..n).max_by(|&p, &q| a[p][i].abs().total_cmp(&a[q][i].abs())).unwrap_or(i);
         a.swap(i, pivot);
-        for j in (0..n).filter(|&j| j != i) {
-            let f = a[j][i] / a[i][i];
-            for k in i..=n {
-                a[j][k] -= f * a[i][k];
-            }
+        let row = a[i].clone();
+        for (_, other) in a.iter_mut().enumerate().filter(|(j, _)| *j != i) {
+            let f = other[i] / row[i];
+            other.iter_mut().zip(&row).for_each(|(o, r)| *o -= f * r);
         }
     }
     (0..n).map(|i| a[i][n] / a[i][i]).collect()
