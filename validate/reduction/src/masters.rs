@@ -460,7 +460,7 @@ impl Maker<'_> {
         // The best exposed set: the most light in all.
         let light = |members: &[usize]| members.iter().map(|&k| levels.level(k)).sum::<f64>();
         let Some(members) = levels.equal.iter().max_by(|a, b| light(a).total_cmp(&light(b))) else { unreachable!("pairs were found") };
-        if let Some(&dim) = members.iter().find(|&&k| !(levels.level(k) > 0.0)) {
+        if let Some(&dim) = members.iter().find(|&&k| levels.level(k).is_nan() || levels.level(k) <= 0.0) {
             return Err(self.failed(format!("mean level of {}", frames[dim].path.display()), levels.level(dim), "above 0 ADU"));
         }
         let time_s = levels.settings[members[0]].0;
@@ -490,7 +490,7 @@ impl Maker<'_> {
             Ok(())
         })?;
         let middle = median(&response);
-        if !(middle > 0.0) {
+        if middle.is_nan() || middle <= 0.0 {
             return Err(self.failed("median of the flat", f64::from(middle), "above 0"));
         }
         response.par_mapv_inplace(|v| v / middle);

@@ -100,6 +100,9 @@ fn overscan_levels(layout: &ReadoutLayout, pixels: &Array2<u16>, window: Window)
     Ok(narrow_layout.tiles.iter().map(of_tile).collect())
 }
 
+/// What is done with the rows of a band: gets the rows and that part of every frame.
+pub type Visit<'a> = &'a mut dyn FnMut(Range<usize>, &[RawFrame]) -> Result<(), ReductionError>;
+
 /// A stack of equal frames that are read one by one.
 #[derive(Debug, Clone, Copy)]
 pub struct Bands {
@@ -123,11 +126,7 @@ impl Bands {
     ///
     /// # Errors
     /// When a frame cannot be read, or the visitor says no.
-    pub fn visit(
-        &self,
-        read: &dyn Fn(usize) -> Result<RawFrame, ReductionError>,
-        visit: &mut dyn FnMut(Range<usize>, &[RawFrame]) -> Result<(), ReductionError>,
-    ) -> Result<(), ReductionError> {
+    pub fn visit(&self, read: &dyn Fn(usize) -> Result<RawFrame, ReductionError>, visit: Visit<'_>) -> Result<(), ReductionError> {
         let height = self.rows_per_band();
         let mut start = 0;
         while start < self.rows {

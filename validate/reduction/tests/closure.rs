@@ -3,6 +3,8 @@
 //! 98,304 pixels: a mean pull is good to 0.0032, a width to 0.0023. The masters' noise is common to their pixels only, so
 //! pulls of independent pixels are independent; tolerances are 5 sigma plus the systematic terms named beside them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod bench;
 
 use bench::{Bench, DARK, DEAD, HOT, READ_NOISE, WARM, only, pulls};

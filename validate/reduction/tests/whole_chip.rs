@@ -2,6 +2,8 @@
 //!
 //! `cargo test --release -p reduction --test whole_chip -- --ignored --nocapture`
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use instruments::product::level0::{Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
 use ndarray::Array2;
@@ -93,11 +95,12 @@ fn a_whole_chip_is_calibrated_and_reduced_in_bounded_memory() {
     let start = Instant::now();
     calibrate(&files, &masters, CalibrationOptions::default()).unwrap();
     println!("calibrate: {:.1} s, peak {:.0} MB", start.elapsed().as_secs_f64(), peak_mb());
-    assert!(!(peak_mb() > 3500.0), "memory: {} MB", peak_mb());
     let set = CalibrationSet::open(&masters).unwrap();
     for _ in 0..2 {
         let start = Instant::now();
         reduce(&science, &set, &folder.path().join("L1")).unwrap();
         println!("reduce: {:.1} s, peak {:.0} MB", start.elapsed().as_secs_f64(), peak_mb());
     }
+    // Not a number where the system does not tell.
+    assert!(peak_mb().is_nan() || peak_mb() < 2500.0, "memory: {} MB", peak_mb());
 }
