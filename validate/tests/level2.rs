@@ -1,5 +1,8 @@
 //! Level 2 on frames whose truth is known in closed form: Moffat stars averaged over the pixel, Gaussian noise.
 
+// A test's own functions may panic: that is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use ndarray::Array2;
 use sim_core::fits::Header;
 use sim_core::noise;

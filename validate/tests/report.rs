@@ -1,5 +1,8 @@
 //! Files in, page out: what a user of the crate sees.
 
+// A test's own functions may panic: that is how a test fails.
+#![allow(clippy::unwrap_used)]
+
 use ndarray::Array2;
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::truth::object_table;
@@ -64,7 +67,12 @@ fn measures_survive_a_round_trip_through_json() {
     let frame = validate::measure(&inputs(folder.path(), |_| {})).unwrap();
     let text = serde_json::to_string(&frame).unwrap();
     let back: validate::FrameMeasures = serde_json::from_str(&text).unwrap();
-    assert_eq!(frame, back);
+    assert!(frame.pictures == back.pictures && frame.notes == back.notes && frame.label == back.label);
+    assert!(frame.values.0.keys().eq(back.values.0.keys()) && !frame.values.0.is_empty());
+    for (a, b) in frame.values.0.values().zip(back.values.0.values()) {
+        // serde_json reads floats to the last bit or the one beside it.
+        assert!((a.value - b.value).abs() <= 1e-15 * a.value.abs() && a.count == b.count);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use super::Measures;
 use super::picture::{Picture, pull_picture};
+use super::pull_sums::PullSums;
 use crate::error::ValidateError;
 use crate::product::read_image;
 use crate::statistics::{Moments, moments};
@@ -43,13 +44,18 @@ pub struct CalibrationMeasures {
     pub pictures: Vec<Picture>,
 }
 
+/// Pulls beyond this are outliers: they stay out of the moments, not out of chi-square.
+const LIMIT: f64 = 8.0;
+
 /// Means along an axis in units of their errors.
 fn line_pulls(pulls: &Array2<f32>, axis: Axis) -> Option<Moments> {
     let lines: Vec<f64> = pulls
         .axis_iter(axis)
         .filter_map(|line| {
-            let (sum, n) =
-                line.iter().filter(|p| p.is_finite() && p.abs() < 8.0).fold((0.0, 0_usize), |(s, n), &p| (s + f64::from(p), n + 1));
+            let (sum, n) = line
+                .iter()
+                .filter(|p| p.is_finite() && f64::from(p.abs()) < LIMIT)
+                .fold((0.0, 0_usize), |(s, n), &p| (s + f64::from(p), n + 1));
             (n >= 10).then(|| sum / (n as f64).sqrt())
         })
         .collect();
@@ -90,21 +96,24 @@ pub fn measure_closure(
         let good = variance[p] > 0.0 && residual[p].is_finite() && flags.is_none_or(|f| f[p] == 0.0);
         if good { residual[p] / variance[p].sqrt() } else { f32::NAN }
     });
-    let all: Vec<f64> = pulls.iter().filter(|p| p.is_finite()).map(|&p| f64::from(p)).collect();
+    let rows = pulls.rows().into_iter().map(|row| {
+        let mut sums = PullSums::new(LIMIT);
+        row.iter().filter(|p| p.is_finite()).for_each(|&p| sums.add(f64::from(p)));
+        sums
+    });
+    let all = PullSums::of_rows(LIMIT, rows);
     let mut values = Measures::default();
-    let m = moments(&all, 8.0);
-    if let Some(m) = &m {
-        values.set_moments("closure_pull_mean", "closure_pull_std", m);
-        let n = all.len() as f64;
-        let chi2 = all.iter().map(|p| p * p).sum::<f64>() / n;
-        values.set("closure_chi2", chi2, Some((2.0 / n).sqrt()), all.len());
+    if let Some(m) = all.moments() {
+        values.set_moments("closure_pull_mean", "closure_pull_std", &m);
+        let (chi2, n) = all.mean_square();
+        values.set("closure_chi2", chi2, Some((2.0 / n as f64).sqrt()), n);
     }
     for (name, axis) in [("closure_row_pull_std", Axis(0)), ("closure_column_pull_std", Axis(1))] {
         if let Some(m) = line_pulls(&pulls, axis) {
             values.set(name, m.std, Some(m.std_error), m.count);
         }
     }
-    let histogram = super::Histogram::of_pulls(label, &all, m);
+    let histogram = all.histogram(label);
     let picture = pull_picture("closure", &format!("Residual / sigma of the reduced {label}"), &pulls);
     CalibrationMeasures { label: label.into(), kind: kind.into(), values, histogram, pictures: vec![picture] }
 }

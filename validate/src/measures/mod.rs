@@ -12,6 +12,7 @@ pub mod noise;
 pub mod photometric;
 pub mod picture;
 pub mod population;
+mod pull_sums;
 pub mod residual;
 
 use crate::error::ValidateError;
@@ -22,6 +23,7 @@ use crate::statistics::Moments;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sim_core::ledger::LedgerLine;
+use sim_core::table::Table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -214,6 +216,14 @@ pub struct FrameMeasures {
 /// When a file is missing, unreadable or does not fit the others. What merely cannot be measured (too few stars) is
 /// absent from the measures and said in the notes.
 pub fn measure(inputs: &FrameInputs) -> Result<FrameMeasures, ValidateError> {
+    measure_with_catalogue(inputs).map(|(measures, _)| measures)
+}
+
+/// As [`measure`], with the level-2 catalogue it rests on.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Table), ValidateError> {
     let frame = L1Frame::read(&inputs.img, &inputs.wht, &inputs.flg)?;
     let truth = read_truth(&inputs.truth, &frame)?;
     let noiseless = inputs.noiseless.as_ref().map(|n| read_noiseless(n, &frame)).transpose()?;
@@ -225,7 +235,9 @@ pub fn measure(inputs: &FrameInputs) -> Result<FrameMeasures, ValidateError> {
         }
     };
     let level2 = process(&frame, &Level2Options::default());
-    Ok(measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger))
+    let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(&truth));
+    let catalogue = level2.catalogue.table(frame.wcs.as_ref(), zero_point);
+    Ok((measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger), catalogue))
 }
 
 /// The noiseless image as a rate, sky-subtracted or not as it came.

@@ -9,10 +9,10 @@
 //! Masters are taken as means; a median of few frames is noisier by up to pi / 2. Flat-field noise is left out (it is
 //! proportional to the sky). Undetected sources add to the measured variance.
 
-use super::{FrameMeasures, Histogram};
+use super::FrameMeasures;
+use super::pull_sums::PullSums;
 use crate::level2::Level2;
 use crate::product::{L1Frame, NoiseKnowledge};
-use crate::statistics::Moments;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -59,16 +59,6 @@ fn predict(sky: f64, t: f64, k: &NoiseKnowledge) -> Vec<NoiseTerm> {
     .collect()
 }
 
-/// Sums of blank-sky pulls over one row.
-#[derive(Clone)]
-struct RowSums {
-    n: usize,
-    outliers: usize,
-    sum: f64,
-    squares: f64,
-    counts: Vec<u64>,
-}
-
 /// Enters the budget and the pulls of blank-sky pixels against the weight map.
 pub(super) fn measure(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2, knowledge: Option<&NoiseKnowledge>) {
     let background = &level2.frame.background;
@@ -88,49 +78,24 @@ pub(super) fn measure(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2,
     out.values.set("weight_ratio", measured / stated, Some(measured_error / stated), variances.len());
     out.noise = NoiseBudget { predicted, stated, measured, measured_error };
 
-    const BINS: usize = 100;
+    const LIMIT: f64 = 6.0;
     let (ny, nx) = frame.rate.dim();
-    let rows: Vec<RowSums> = (0..ny)
+    let rows: Vec<PullSums> = (0..ny)
         .into_par_iter()
         .map(|y| {
-            let mut r = RowSums { n: 0, outliers: 0, sum: 0.0, squares: 0.0, counts: vec![0; BINS] };
+            let mut sums = PullSums::new(LIMIT);
             for x in 0..nx {
-                if !level2.frame.good[(y, x)] || level2.covered[(y, x)] {
-                    continue;
-                }
-                let pull = f64::from(level2.frame.rate[(y, x)]) * f64::from(frame.weight[(y, x)]).sqrt();
-                if pull.abs() > 6.0 {
-                    r.outliers += 1;
-                    continue;
-                }
-                r.n += 1;
-                r.sum += pull;
-                r.squares += pull * pull;
-                let bin = ((pull + 5.0) * BINS as f64 / 10.0).floor();
-                if bin >= 0.0 && bin < BINS as f64 {
-                    r.counts[bin as usize] += 1;
+                if level2.frame.good[(y, x)] && !level2.covered[(y, x)] {
+                    sums.add(f64::from(level2.frame.rate[(y, x)]) * f64::from(frame.weight[(y, x)]).sqrt());
                 }
             }
-            r
+            sums
         })
         .collect();
-    let mut all = RowSums { n: 0, outliers: 0, sum: 0.0, squares: 0.0, counts: vec![0; BINS] };
-    for r in rows {
-        all.n += r.n;
-        all.outliers += r.outliers;
-        all.sum += r.sum;
-        all.squares += r.squares;
-        for (a, b) in all.counts.iter_mut().zip(&r.counts) {
-            *a += b;
-        }
-    }
-    if all.n > 100 {
-        let n = all.n as f64;
-        let mean = all.sum / n;
-        let std = (all.squares / n - mean * mean).max(0.0).sqrt();
-        let m = Moments { mean, mean_error: std / n.sqrt(), std, std_error: std / (2.0 * n).sqrt(), count: all.n, outliers: all.outliers };
+    let all = PullSums::of_rows(LIMIT, rows);
+    if let Some(m) = all.moments() {
         out.values.set_moments("blank_sky_pull_mean", "blank_sky_pull_std", &m);
-        out.histograms.push(Histogram { name: "Blank sky".into(), low: -5.0, high: 5.0, counts: all.counts, moments: Some(m) });
+        out.histograms.push(all.histogram("Blank sky"));
     }
 }
 

@@ -1,11 +1,12 @@
-//! Pictures for the report: frames with an asinh stretch, pull maps, as PNG in base64.
+//! Pictures for the report: frames with an asinh stretch, pull maps, as data URIs.
 
 use super::FrameMeasures;
 use crate::level2::Level2;
 use crate::product::L1Frame;
 use base64::Engine;
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
-use ndarray::{Array2, s};
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 /// A picture.
@@ -19,35 +20,52 @@ pub struct Picture {
     pub width: u32,
     /// Rows.
     pub height: u32,
-    /// PNG, base64.
-    pub png_base64: String,
+    /// PNG or JPEG as a data URI.
+    pub data_uri: String,
 }
+
+/// Pictures up to this side are shown pixel by pixel.
+const SHARP: u32 = 400;
 
 /// Largest side of a picture \[pixel\].
 const LARGEST: usize = 720;
 
-/// Block means of finite pixels; NaN where there are none. Row 0 of the result is the top of the picture, so the
-/// highest rows of the detector: north-up conventions are the viewer's.
-fn shrink(pixels: &Array2<f32>, block: usize, gain: f32) -> Array2<f32> {
-    let (ny, nx) = (pixels.nrows().div_ceil(block), pixels.ncols().div_ceil(block));
+/// Block means of the finite values that `at` gives for the pixels of a shape; NaN where there are none. Row 0 of the
+/// result is the top of the picture, so the highest rows of the detector.
+fn shrink(shape: (usize, usize), block: usize, at: impl Fn((usize, usize)) -> f32) -> Array2<f32> {
+    let (ny, nx) = (shape.0.div_ceil(block), shape.1.div_ceil(block));
     Array2::from_shape_fn((ny, nx), |(y, x)| {
         let y = ny - 1 - y;
-        let (y1, x1) = (((y + 1) * block).min(pixels.nrows()), ((x + 1) * block).min(pixels.ncols()));
-        let part = pixels.slice(s![y * block..y1, x * block..x1]);
-        let (sum, n) = part.iter().filter(|v| v.is_finite()).fold((0.0_f64, 0), |(s, n), &v| (s + f64::from(v), n + 1));
-        if n == 0 { f32::NAN } else { (sum / f64::from(n)) as f32 * gain }
+        let (mut sum, mut n) = (0.0_f64, 0);
+        for py in y * block..((y + 1) * block).min(shape.0) {
+            for px in x * block..((x + 1) * block).min(shape.1) {
+                let value = at((py, px));
+                if value.is_finite() {
+                    sum += f64::from(value);
+                    n += 1;
+                }
+            }
+        }
+        if n == 0 { f32::NAN } else { (sum / f64::from(n)) as f32 }
     })
 }
 
 fn encode(kind: &str, caption: &str, pixels: &Array2<f32>, colour: impl Fn(f32) -> [u8; 3]) -> Picture {
     let (height, width) = (pixels.nrows() as u32, pixels.ncols() as u32);
     let bytes: Vec<u8> = pixels.iter().flat_map(|&v| colour(v)).collect();
-    let mut png = Vec::new();
+    let mut file = Vec::new();
+    // Noise does not compress: large pictures are JPEG, small ones, whose pixels are looked at one by one, PNG.
+    let (mime, written) = if width.max(height) > SHARP {
+        ("jpeg", JpegEncoder::new_with_quality(&mut file, 80).write_image(&bytes, width, height, ExtendedColorType::Rgb8))
+    } else {
+        ("png", PngEncoder::new(&mut file).write_image(&bytes, width, height, ExtendedColorType::Rgb8))
+    };
     // Writing to memory cannot fail for a buffer of the right size; an empty picture is shown as such.
-    if PngEncoder::new(&mut png).write_image(&bytes, width, height, ExtendedColorType::Rgb8).is_err() {
-        png.clear();
+    if written.is_err() {
+        file.clear();
     }
-    Picture { kind: kind.into(), caption: caption.into(), width, height, png_base64: base64::engine::general_purpose::STANDARD.encode(png) }
+    let data_uri = format!("data:image/{mime};base64,{}", base64::engine::general_purpose::STANDARD.encode(file));
+    Picture { kind: kind.into(), caption: caption.into(), width, height, data_uri }
 }
 
 /// Grey with a breath of blue in the shadows and warmth in the lights.
@@ -84,20 +102,20 @@ fn stretch(pixels: &Array2<f32>, sigma: f32, top: f32) -> Array2<f32> {
 /// Enters the whole frame, a detail at full resolution and the PSF.
 pub(super) fn frame(out: &mut FrameMeasures, l1: &L1Frame, level2: &Level2) {
     let (ny, nx) = l1.rate.dim();
-    let masked = Array2::from_shape_fn((ny, nx), |p| if level2.frame.detectable[p] { level2.frame.rate[p] } else { f32::NAN });
+    let visible = |p: (usize, usize)| if level2.frame.detectable[p] { level2.frame.rate[p] } else { f32::NAN };
     let block = nx.max(ny).div_ceil(LARGEST);
     let sigma = level2.frame.background.sigma.median() as f32;
-    let small = shrink(&masked, block, 1.0);
+    let small = shrink((ny, nx), block, visible);
     let small_sigma = sigma / block as f32;
     let scale = if block == 1 { "every pixel".to_string() } else { format!("means of {block} x {block} pixels") };
     let caption = format!("Level-1 rate minus sky, asinh stretch, {nx} x {ny} pixels shown as {scale}. Flagged pixels in dark red.");
     out.pictures.push(encode("frame", &caption, &stretch(&small, small_sigma, 300.0 * small_sigma), sky_colour));
     let side = 240.min(nx).min(ny);
     let (y0, x0) = ((ny - side) / 2, (nx - side) / 2);
-    let detail = masked.slice(s![y0..y0 + side, x0..x0 + side]).to_owned();
+    let detail = shrink((side, side), 1, |(y, x)| visible((y0 + y, x0 + x)));
     let caption =
         format!("The central {side} x {side} pixels at full resolution ({:.1} arcsec across).", side as f64 * l1.pixel_scale_arcsec);
-    out.pictures.push(encode("detail", &caption, &stretch(&shrink(&detail, 1, 1.0), sigma, 300.0 * sigma), sky_colour));
+    out.pictures.push(encode("detail", &caption, &stretch(&detail, sigma, 300.0 * sigma), sky_colour));
     if let Some(psf) = &level2.psf {
         let local = psf.at(nx as f64 / 2.0, ny as f64 / 2.0);
         let n = 180;
@@ -115,8 +133,7 @@ pub(super) fn frame(out: &mut FrameMeasures, l1: &L1Frame, level2: &Level2) {
 /// A pull map: block means scaled so that pure noise keeps its unit variance.
 pub(super) fn pull_picture(kind: &str, caption: &str, pulls: &Array2<f32>) -> Picture {
     let block = pulls.nrows().max(pulls.ncols()).div_ceil(LARGEST);
-    let clipped = pulls.mapv(|p| p.clamp(-30.0, 30.0));
-    let small = shrink(&clipped, block, block as f32);
+    let small = shrink(pulls.dim(), block, |p| pulls[p].clamp(-30.0, 30.0) * block as f32);
     encode(kind, &format!("{caption}: blue -5, white 0, red +5; structureless when the model holds."), &small.mapv(|v| v / 5.0), diverging)
 }
 
