@@ -37,7 +37,11 @@ impl Default for StageClock {
 impl StageClock {
     /// Closes a stage.
     pub fn lap(&mut self, name: &str) {
-        self.stages.push(StageTime { name: name.into(), cpu_s: self.cpu.elapsed().as_secs_f64(), wall_s: self.wall.elapsed().as_secs_f64() });
+        self.stages.push(StageTime {
+            name: name.into(),
+            cpu_s: self.cpu.elapsed().as_secs_f64(),
+            wall_s: self.wall.elapsed().as_secs_f64(),
+        });
         self.cpu = ProcessTime::now();
         self.wall = Instant::now();
     }
@@ -100,7 +104,13 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, out: &Path) -> anyhow::Resul
     let objects = made.truth.len();
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
     write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
-    Ok(CcdBench { objects, pixels: spec.geometry.nx * spec.geometry.ny, stages: clock.stages, electrons_in_frame, peak_memory_mb: peak_memory_mb() })
+    Ok(CcdBench {
+        objects,
+        pixels: spec.geometry.nx * spec.geometry.ny,
+        stages: clock.stages,
+        electrons_in_frame,
+        peak_memory_mb: peak_memory_mb(),
+    })
 }
 
 impl std::fmt::Display for CcdBench {
@@ -113,7 +123,13 @@ impl std::fmt::Display for CcdBench {
         let wall: f64 = self.stages.iter().map(|s| s.wall_s).sum();
         writeln!(f, "{:<16} {cpu:>9.3} {wall:>9.3}", "all")?;
         let optics = self.stages.iter().find(|s| s.name == "optics").map_or(f64::NAN, |s| s.cpu_s);
-        writeln!(f, "{} objects, {:.0} objects per CPU second of optics, {:.1} Mpixel per CPU second of the whole", self.objects, self.objects as f64 / optics, self.pixels as f64 / cpu / 1e6)?;
+        writeln!(
+            f,
+            "{} objects, {:.0} objects per CPU second of optics, {:.1} Mpixel per CPU second of the whole",
+            self.objects,
+            self.objects as f64 / optics,
+            self.pixels as f64 / cpu / 1e6
+        )?;
         writeln!(f, "{:.2} Me- of sources in the frame", self.electrons_in_frame / 1e6)?;
         match self.peak_memory_mb {
             Some(mb) => writeln!(f, "peak memory {mb:.0} MB"),

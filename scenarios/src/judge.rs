@@ -12,9 +12,8 @@ use reduction::{CalibrationSet, Level1Paths};
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
 use std::path::{Path, PathBuf};
-use validate::level2::{Level2Options, process};
 use validate::measures::calibration::measure_closure;
-use validate::product::{L1Frame, read_image, read_truth};
+use validate::product::read_image;
 use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
 
 /// The outcome of a judgement.
@@ -38,9 +37,9 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
     ensure!(!raw.is_empty(), "{}: no level-0 frames", folder.level0().display());
     let scenario_path = folder.scenario();
     let scenario = Scenario::read(&scenario_path.display().to_string())?;
-    let criteria = match criteria.or(scenario.criteria.as_deref()) {
+    let criteria = match criteria {
         Some(file) => Criteria::read(file)?,
-        None => Criteria::built_in(),
+        None => all_criteria(&scenario.criteria)?,
     };
     let set = CalibrationSet::open(&folder.masters()).ok();
     let closure = calibration_frames(&folder)?.held_out;
@@ -66,10 +65,35 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
     let provenance = provenance(&folder, &scenario)?;
     let report = validate::write_report(
         &folder.report(),
-        &Report { title: &format!("{}: {}", scenario.name, scenario.description), frames: &frames, calibration: &calibration, verdict: &verdict, provenance: &provenance },
+        &Report {
+            title: &format!("{}: {}", scenario.name, scenario.description),
+            frames: &frames,
+            calibration: &calibration,
+            verdict: &verdict,
+            provenance: &provenance,
+        },
     )?;
-    let summary = format!("{:?}: {} criteria hold, {} do not, {} not measured", verdict.outcome, verdict.passed, verdict.failed, verdict.not_measured);
+    let summary = format!(
+        "{:?}: {} criteria hold, {} do not, {} not measured",
+        verdict.outcome, verdict.passed, verdict.failed, verdict.not_measured
+    );
     Ok(Judgement { passed: verdict.outcome == Outcome::Pass, summary, report })
+}
+
+/// The criteria of a scenario: built-in sets and files, one list.
+fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
+    let mut all = Criteria { criteria: Vec::new() };
+    for name in names {
+        let set = match name.as_str() {
+            "loop" => Criteria::built_in(),
+            "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
+            "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
+            path => Criteria::read(Path::new(path))?,
+        };
+        all.criteria.extend(set.criteria);
+    }
+    ensure!(!all.criteria.is_empty(), "criteria = []: give at least one of `loop`, `depth` or a file");
+    Ok(all)
 }
 
 /// Level 2 and measures of one frame.
@@ -95,18 +119,11 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         zero_point: None,
         depth_exposures: None,
     };
-    // The judge sees the product as any reader does; level 2 is kept beside the measures.
-    let frame = L1Frame::read(&inputs.img, &inputs.wht, &inputs.flg)?;
-    let level2 = process(&frame, &Level2Options::default());
-    let truth = read_truth(&inputs.truth, &frame)?;
-    let zero_point = validate::measures::photometric::true_zero_point(&truth);
-    let catalogue = folder.catalogue_of(level0);
+    let (measures, catalogue) = validate::measures::measure_with_catalogue(&inputs)?;
     let mut header = Header::default();
     header.set("IMGFILE", inputs.img.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "measured image");
-    let table = level2.catalogue.table(frame.wcs.as_ref(), zero_point);
-    fits::write(&catalogue, &[Hdu::primary(header), Hdu::new("CATALOGUE", Header::default(), Data::Table(table))])?;
-    drop((frame, level2, truth));
-    Ok(validate::measure(&inputs)?)
+    fits::write(&folder.catalogue_of(level0), &[Hdu::primary(header), Hdu::new("CATALOGUE", Header::default(), Data::Table(catalogue))])?;
+    Ok(measures)
 }
 
 /// Noise of a detector as its calibration measured it.

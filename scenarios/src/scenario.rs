@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::Scans;
 use sim_core::frame::Window;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,8 +54,9 @@ pub struct Scenario {
     /// Effects to leave out, by name: a second run with one effect off differs in that effect alone.
     #[serde(default)]
     pub without: Vec<String>,
-    /// Criteria file of the verdict; the built-in criteria when absent.
-    pub criteria: Option<PathBuf>,
+    /// Criteria of the verdict: names of built-in sets (`loop`, `depth`) or paths of files; all of them must hold.
+    #[serde(default = "loop_criteria")]
+    pub criteria: Vec<String>,
 }
 
 /// Throughput set.
@@ -67,6 +68,10 @@ pub enum Throughput {
     Curves,
     /// The official simulator's band table: top-hats and its own sky values.
     Table,
+}
+
+fn loop_criteria() -> Vec<String> {
+    vec!["loop".into()]
 }
 
 fn full_scans() -> Scans {
@@ -166,7 +171,7 @@ pub enum CatalogChoice {
     /// A catalogue file (FITS table or CSV).
     File {
         /// Path, column mapping, units.
-        file: CatalogSpec,
+        file: Box<CatalogSpec>,
     },
     /// A grid of stars of known brightness, for depth and photometry tests.
     StarGrid {
@@ -330,8 +335,10 @@ impl Scenario {
         if self.instrument.ends_with(".toml") {
             self.instrument = absolute(Path::new(&self.instrument)).to_string_lossy().into_owned();
         }
-        if let Some(criteria) = &mut self.criteria {
-            *criteria = absolute(criteria);
+        for criteria in &mut self.criteria {
+            if criteria.ends_with(".toml") {
+                *criteria = absolute(Path::new(criteria)).to_string_lossy().into_owned();
+            }
         }
     }
 
@@ -364,7 +371,11 @@ impl Scenario {
                 return Err(range(&format!("exposure[{i}].id"), &e.id, "unused numbers (this one is given twice)"));
             }
             if e.id >= CALIBRATION_ID {
-                return Err(range(&format!("exposure[{i}].id"), &e.id, "numbers below 90000000000 (those above are calibration exposures)"));
+                return Err(range(
+                    &format!("exposure[{i}].id"),
+                    &e.id,
+                    "numbers below 90000000000 (those above are calibration exposures)",
+                ));
             }
             if e.dither_east_arcsec.abs() > 36000.0 || e.dither_north_arcsec.abs() > 36000.0 {
                 return Err(range(&format!("exposure[{i}].dither"), &e.dither_east_arcsec, "-36000..36000 arcsec"));
@@ -398,9 +409,12 @@ impl Scenario {
                     return Err(range(&format!("calibration.{key}"), &n, "3..200 frames"));
                 }
             }
-            for (key, t) in
-                [("dark_time_s", c.dark_time_s), ("flat_time_s", c.flat_time_s), ("short_flat_time_s", c.short_flat_time_s), ("lamp_electron_s", c.lamp_electron_s)]
-            {
+            for (key, t) in [
+                ("dark_time_s", c.dark_time_s),
+                ("flat_time_s", c.flat_time_s),
+                ("short_flat_time_s", c.short_flat_time_s),
+                ("lamp_electron_s", c.lamp_electron_s),
+            ] {
                 if !(t > 0.0 && t <= 1e6) {
                     return Err(range(&format!("calibration.{key}"), &t, "above 0 to 1e6"));
                 }

@@ -86,11 +86,7 @@ fn is_whole(plan: &Plan, unit: &Unit, folder: &Folder) -> bool {
     let Ok(text) = std::fs::read_to_string(Folder::manifest_of(&path)) else { return false };
     let Ok(manifest) = serde_json::from_str::<UnitManifest>(&text) else { return false };
     manifest.key == plan.key(unit)
-        && manifest
-            .manifest
-            .products
-            .iter()
-            .all(|(name, hash)| sha256_file(&folder.path().join(name)).is_ok_and(|found| found == *hash))
+        && manifest.manifest.products.iter().all(|(name, hash)| sha256_file(&folder.path().join(name)).is_ok_and(|found| found == *hash))
 }
 
 /// A unit in memory.
@@ -219,11 +215,8 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         }
         let mut header = Header::default();
         made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut header);
-        let (unit_name, data) = if name == "SATURATED" {
-            ("", Data::I32(pixels.mapv(|v| v as i32)))
-        } else {
-            ("electron", Data::F32(pixels))
-        };
+        let (unit_name, data) =
+            if name == "SATURATED" { ("", Data::I32(pixels.mapv(|v| v as i32))) } else { ("electron", Data::F32(pixels)) };
         if !unit_name.is_empty() {
             header.set("BUNIT", unit_name, "unit of the pixels");
         }
@@ -231,7 +224,11 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
     }
     if !hdus.is_empty() {
         let mut header = Header::default();
-        header.set("L0FILE", path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "level-0 file this is the truth of");
+        header.set(
+            "L0FILE",
+            path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            "level-0 file this is the truth of",
+        );
         header.set("SKYELEC", made.exposure.sky_electron_s, "[electron/s/pixel] sky before any response");
         header.set("WINX0", unit.window.x0 as i64, "[pixel] first column of the window, 0-based");
         header.set("WINY0", unit.window.y0 as i64, "[pixel] first row of the window, 0-based");
@@ -265,7 +262,8 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         },
     };
     let manifest_path = Folder::manifest_of(&path);
-    write_atomically(&manifest_path, serde_json::to_string_pretty(&manifest)?.as_bytes()).with_context(|| manifest_path.display().to_string())?;
+    write_atomically(&manifest_path, serde_json::to_string_pretty(&manifest)?.as_bytes())
+        .with_context(|| manifest_path.display().to_string())?;
     observer("manifest");
     Ok(())
 }

@@ -46,7 +46,9 @@ impl Sky {
         let library = Library::load();
         let mut report = None;
         let objects = match &scenario.catalog {
-            CatalogChoice::Synthetic { field } => Objects::Synthetic(FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() }),
+            CatalogChoice::Synthetic { field } => {
+                Objects::Synthetic(FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() })
+            }
             CatalogChoice::File { file } => {
                 let (sources, filled) = catalogs::read::read(file, None, catalogs::read::julian_year(epoch_mjd), &library)?;
                 report = Some(filled);
@@ -103,13 +105,23 @@ impl Sky {
     ///
     /// # Errors
     /// When the scenario asks for the table's value and the band has none, or the field is too close to the Sun.
-    pub fn background(&self, scenario: &Scenario, instrument: &Instrument, spec: &DetectorSpec, exposure: &Exposure) -> anyhow::Result<f64> {
+    pub fn background(
+        &self,
+        scenario: &Scenario,
+        instrument: &Instrument,
+        spec: &DetectorSpec,
+        exposure: &Exposure,
+    ) -> anyhow::Result<f64> {
         Ok(match &scenario.sky {
             SkySpec::None => 0.0,
             SkySpec::Fixed { electron_s } => *electron_s,
             SkySpec::Table => match spec.table_sky_electron_s {
                 Some(value) => value,
-                None => bail!("sky.model = \"table\": detector {} ({}) has no sky value in the band table", spec.geometry.number, spec.geometry.filter),
+                None => bail!(
+                    "sky.model = \"table\": detector {} ({}) has no sky value in the band table",
+                    spec.geometry.number,
+                    spec.geometry.filter
+                ),
             },
             SkySpec::Spectrum { conditions } => self
                 .diffuse
@@ -153,4 +165,3 @@ fn star_grid(seed: u64, spacing: f64, limits: (f64, f64), spec: &DetectorSpec, w
     }
     stars
 }
-

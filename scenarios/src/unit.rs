@@ -76,7 +76,7 @@ impl Plan {
         shared.exposure.clear();
         shared.detector.clear();
         shared.calibration = None;
-        shared.criteria = None;
+        shared.criteria.clear();
         shared.description.clear();
         let mut text = format!("physics {PHYSICS}\n{}", shared.to_toml());
         for (name, hash) in &instrument.hashes {
@@ -131,14 +131,24 @@ fn window_on(instrument: &Instrument, choice: &DetectorChoice) -> anyhow::Result
         bail!("detector.number = {} is not a detector of {}; it has {}", choice.number, instrument.name, known.join(", "));
     };
     if spec.kind != instruments::description::DetectorKind::Imaging {
-        bail!("detector.number = {} ({}) is a slitless detector; only imaging detectors can be simulated yet", choice.number, spec.geometry.filter);
+        bail!(
+            "detector.number = {} ({}) is a slitless detector; only imaging detectors can be simulated yet",
+            choice.number,
+            spec.geometry.filter
+        );
     }
     let full = spec.geometry.full_window();
     let window = choice.window.unwrap_or(full);
     if window.nx < 32 || window.ny < 32 || window.x0 + window.nx > full.nx || window.y0 + window.ny > full.ny {
         bail!(
             "detector {}: window {{ x0 = {}, y0 = {}, nx = {}, ny = {} }} is outside the {} x {} science array (at least 32 x 32 pixels)",
-            choice.number, window.x0, window.y0, window.nx, window.ny, full.nx, full.ny
+            choice.number,
+            window.x0,
+            window.y0,
+            window.nx,
+            window.ny,
+            full.nx,
+            full.ny
         );
     }
     Ok((choice.number, window))

@@ -1,5 +1,8 @@
 //! The folder table of the design, as a test: who may import whom.
 
+// Tests may panic: helpers outside `#[test]` functions are not covered by `allow-unwrap-in-tests`.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

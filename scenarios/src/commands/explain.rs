@@ -20,7 +20,13 @@ pub fn explain(name_or_path: &str) -> anyhow::Result<ExitCode> {
         let w = unit.window;
         println!(
             "    detector {:>2} {:<3} [{}..{}, {}..{}] key {}",
-            unit.detector, spec.geometry.filter, w.x0, w.x0 + w.nx, w.y0, w.y0 + w.ny, &plan.key(unit)[..12]
+            unit.detector,
+            spec.geometry.filter,
+            w.x0,
+            w.x0 + w.nx,
+            w.y0,
+            w.y0 + w.ny,
+            &plan.key(unit)[..12]
         );
     }
     if !s.without.is_empty() {

@@ -178,7 +178,10 @@ impl OneEffect {
             ensure!(
                 (layout.rows, layout.columns) == shape,
                 "--scans: the image is {} x {}, a raw frame of this detector {} x {}",
-                shape.1, shape.0, layout.columns, layout.rows
+                shape.1,
+                shape.0,
+                layout.columns,
+                layout.rows
             );
             return Ok((full, layout));
         }
@@ -186,7 +189,10 @@ impl OneEffect {
         ensure!(
             x0 + shape.1 <= full.nx && y0 + shape.0 <= full.ny,
             "the image of {} x {} at {x0},{y0} does not lie on the {} x {} detector; choose --detector and --origin",
-            shape.1, shape.0, full.nx, full.ny
+            shape.1,
+            shape.0,
+            full.nx,
+            full.ny
         );
         Ok((window, ReadoutLayout::new(&spec.geometry, window, Scans::Trimmed)))
     }

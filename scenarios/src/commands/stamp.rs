@@ -116,8 +116,7 @@ pub fn stamp(spec: Option<&Path>, out: Option<&Path>, example: bool) -> anyhow::
         return Ok(ExitCode::SUCCESS);
     };
     let text = std::fs::read_to_string(spec).with_context(|| spec.display().to_string())?;
-    let file: StampFile =
-        toml::from_str(&text).map_err(|e| anyhow::anyhow!("{}: {}", spec.display(), with_suggestion(&e.to_string())))?;
+    let file: StampFile = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{}: {}", spec.display(), with_suggestion(&e.to_string())))?;
     ensure!(!file.component.is_empty(), "{}: give at least one [[component]]", spec.display());
     let components: Vec<(Profile, f64)> = file.component.iter().map(StampComponent::profile).collect();
     let psf = file.psf.build().with_context(|| spec.display().to_string())?;

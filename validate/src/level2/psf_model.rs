@@ -19,7 +19,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 /// Nodes per pixel.
-pub const NODES_PER_PIXEL: usize = 4;
+pub const NODES_PER_PIXEL: usize = 3;
 /// Radius of the model \[pixel\].
 pub const RADIUS_PX: usize = 10;
 /// Nodes along a side of the coefficient grid.
