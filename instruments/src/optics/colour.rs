@@ -1,0 +1,288 @@
+//! Colour: what a spectrum weighs on each wavelength node of the PSF, and how many electrons it gives.
+//!
+//! # Effect
+//! A source's spectrum meets the PSF at every wavelength for the cost of at most J basis images.
+//! # Formula
+//! P_S(f) = integral S T lambda P(f, lambda) dlambda / integral S T lambda dlambda = sum_r m_r A_r(f),
+//! m_r = integral S T lambda p_r dlambda / integral S T lambda dlambda,  A_r = sum_j P(f, lambda_j) <L_j, p_r>;
+//! N = area time integral f_lambda T lambda / (h c) dlambda.
+//! # Symbols
+//! S, f_lambda  spectrum;  T  efficiency;  P  transfer function;  L_j  polynomial, 1 at node j and 0 at the others;
+//! p_r  polynomial of degree r, orthonormal under <a, b> = integral a b T lambda dlambda / integral T lambda dlambda
+//! # Source
+//! Photon-counting magnitudes: Bessell & Murphy 2012 (PASP 124, 140); nodes: Chebyshev-Lobatto points
+//! (Trefethen 2013, Approximation Theory and Approximation Practice, ch. 2 and 5).
+//! # Limits
+//! The terms fall quickly with r (A_1 is the PSF's change with wavelength, A_2 its curvature ...), so an object is drawn
+//! with those that matter at its brightness; all J together are exactly the interpolation through the nodes.
+//! J = 5 nodes: error < 1e-4 of the peak for an aberrated 2 m pupil over 690-840 nm (tested against 64 wavelengths).
+//! Quadrature: midpoints of at least 200 intervals, as `sim_core::bandpass::Bandpass::mean_fnu` uses.
+//! # Twin
+//! None: light is not undone.
+
+use sim_core::bandpass::Bandpass;
+use sim_core::spectrum::{Extinction, Sed, Spectrum};
+use sim_core::units::Nanometre;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Most colour terms.
+pub(crate) const NODES_MAX: usize = 5;
+
+/// Weights of the colour terms.
+pub(crate) type Weights = [f32; NODES_MAX];
+
+/// No colour: the mean PSF.
+pub(crate) const GREY: Weights = [1.0, 0.0, 0.0, 0.0, 0.0];
+
+/// The quadrature of one band.
+pub(crate) struct BandQuadrature {
+    wavelength_nm: Vec<f64>,
+    /// T lambda dlambda.
+    photons: Vec<f64>,
+    /// p_r(lambda).
+    basis: Vec<[f64; NODES_MAX]>,
+    /// integral T / lambda dlambda.
+    flat: f64,
+    nodes_nm: Vec<f64>,
+    mix: Vec<Vec<f64>>,
+}
+
+impl BandQuadrature {
+    /// Quadrature of a band with `nodes` wavelength nodes for the PSF.
+    pub(crate) fn new(band: &Bandpass, nodes: usize) -> Self {
+        let (low, high) = band.range_nm();
+        let nodes_nm: Vec<f64> = if nodes <= 1 {
+            vec![band.pivot_nm()]
+        } else {
+            (0..nodes)
+                .map(|j| {
+                    let cos = (std::f64::consts::PI * j as f64 / (nodes - 1) as f64).cos();
+                    0.5 * (low + high) - 0.5 * (high - low) * cos
+                })
+                .collect()
+        };
+        let mut out = Self { wavelength_nm: Vec::new(), photons: Vec::new(), basis: Vec::new(), flat: 0.0, nodes_nm, mix: Vec::new() };
+        for (wavelength, width) in band.nodes(200) {
+            let efficiency = band.at(Nanometre(wavelength));
+            out.wavelength_nm.push(wavelength);
+            out.photons.push(efficiency * wavelength * width);
+            out.flat += efficiency / wavelength * width;
+        }
+        out.basis = orthonormal(&out.wavelength_nm, &out.photons, out.nodes_nm.len());
+        let total: f64 = out.photons.iter().sum();
+        let lagrange: Vec<Vec<f64>> = out.wavelength_nm.iter().map(|&w| lagrange(&out.nodes_nm, w)).collect();
+        out.mix = (0..out.nodes_nm.len())
+            .map(|r| {
+                let project = |j: usize| (0..lagrange.len()).map(|i| out.photons[i] / total * lagrange[i][j] * out.basis[i][r]).sum();
+                (0..out.nodes_nm.len()).map(project).collect()
+            })
+            .collect();
+        out
+    }
+    /// Colour terms from the transfer functions at the nodes: `mix[term][node]`.
+    pub(crate) fn mix(&self) -> &[Vec<f64>] {
+        &self.mix
+    }
+    /// Wavelength nodes \[nm\].
+    pub(crate) fn nodes_nm(&self) -> &[f64] {
+        &self.nodes_nm
+    }
+    /// (integral S T lambda dlambda / integral T / lambda dlambda, weights of the colour terms).
+    fn weigh(&self, sed: &Sed, shades: &mut Shades) -> (f64, Weights) {
+        let shade = sed.extinction.as_ref().map(|e| shades.of(e, self));
+        let mut walk = Walk::new(&sed.template, 1.0 / (1.0 + sed.redshift));
+        let mut moments = [0.0; NODES_MAX];
+        let mut total = 0.0;
+        for (i, &wavelength) in self.wavelength_nm.iter().enumerate() {
+            let mut photons = walk.at(wavelength) * self.photons[i];
+            if let Some(shade) = &shade {
+                photons *= shade[i];
+            }
+            total += photons;
+            for (m, l) in moments.iter_mut().zip(&self.basis[i]) {
+                *m += photons * l;
+            }
+        }
+        if total > 0.0 { (total / self.flat, moments.map(|m| (m / total) as f32)) } else { (0.0, [0.0; NODES_MAX]) }
+    }
+}
+
+fn lagrange(nodes: &[f64], at: f64) -> Vec<f64> {
+    (0..nodes.len()).map(|j| (0..nodes.len()).filter(|&i| i != j).map(|i| (at - nodes[i]) / (nodes[j] - nodes[i])).product()).collect()
+}
+
+/// Polynomials of degree 0, 1, ... orthonormal under the weights (Gram-Schmidt, twice for rounding).
+fn orthonormal(wavelengths: &[f64], weights: &[f64], count: usize) -> Vec<[f64; NODES_MAX]> {
+    let total: f64 = weights.iter().sum();
+    let mut out = vec![[0.0; NODES_MAX]; wavelengths.len()];
+    for row in &mut out {
+        row[0] = 1.0;
+    }
+    if total <= 0.0 {
+        return out;
+    }
+    let mean = wavelengths.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>() / total;
+    for r in 1..count {
+        for (row, x) in out.iter_mut().zip(wavelengths) {
+            row[r] = row[r - 1] * (x - mean);
+        }
+        for _ in 0..2 {
+            for s in 0..r {
+                let overlap = out.iter().zip(weights).map(|(row, w)| row[r] * row[s] * w).sum::<f64>() / total;
+                for row in &mut out {
+                    row[r] -= overlap * row[s];
+                }
+            }
+            let norm = (out.iter().zip(weights).map(|(row, w)| row[r] * row[r] * w).sum::<f64>() / total).sqrt();
+            for row in &mut out {
+                row[r] /= norm;
+            }
+        }
+    }
+    out
+}
+
+/// Reads a spectrum at increasing wavelengths without a search each time.
+struct Walk<'a> {
+    wavelength_nm: &'a [f64],
+    flux: &'a [f64],
+    to_rest: f64,
+    next: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(spectrum: &'a Spectrum, to_rest: f64) -> Self {
+        Self { wavelength_nm: spectrum.wavelength_nm(), flux: spectrum.flux_lambda(), to_rest, next: 0 }
+    }
+    fn at(&mut self, wavelength_nm: f64) -> f64 {
+        let (x, y) = (self.wavelength_nm, self.flux);
+        let at = wavelength_nm * self.to_rest;
+        if !(at >= x[0] && at <= x[x.len() - 1]) {
+            return 0.0;
+        }
+        if self.next == 0 {
+            self.next = x.partition_point(|&v| v <= at).clamp(1, x.len() - 1);
+        }
+        while self.next < x.len() - 1 && x[self.next] <= at {
+            self.next += 1;
+        }
+        let i = self.next;
+        y[i - 1] + (at - x[i - 1]) / (x[i] - x[i - 1]) * (y[i] - y[i - 1])
+    }
+}
+
+/// An extinction, held so that its address stays its own, and its transmission at the nodes.
+type Shade = (Arc<Extinction>, Arc<[f64]>);
+
+/// Transmissions sampled on a band's quadrature, by the address of the curve and of the quadrature.
+#[derive(Default)]
+struct Shades(HashMap<(usize, usize), Shade>);
+
+impl Shades {
+    fn of(&mut self, extinction: &Arc<Extinction>, band: &BandQuadrature) -> Arc<[f64]> {
+        let key = (Arc::as_ptr(extinction) as usize, std::ptr::from_ref(band) as usize);
+        let sample = || -> Arc<[f64]> {
+            let mut walk = Walk::new(&extinction.transmission, 1.0);
+            band.wavelength_nm.iter().map(|&w| walk.at(w)).collect()
+        };
+        if self.0.len() > 512 {
+            self.0.clear();
+        }
+        // The curve is kept alive with its sample so that its address cannot be reused.
+        self.0.entry(key).or_insert_with(|| (extinction.clone(), sample())).1.clone()
+    }
+}
+
+/// What a spectrum gives in a band.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hue {
+    /// AB flux in the band over AB flux in the reference band; infinite when the reference band is dark.
+    pub(crate) ratio: f64,
+    /// Weights of the colour terms.
+    pub(crate) weights: Weights,
+}
+
+/// A hue with what it was made of, held so that the addresses in its key stay their own.
+type HeldHue = (Arc<Spectrum>, Option<Arc<Extinction>>, Hue);
+
+/// Remembers spectra already weighed: a cache of one thread, which changes no result.
+#[derive(Default)]
+pub(crate) struct Palette {
+    shades: Shades,
+    hues: HashMap<(usize, u64, usize, usize), HeldHue>,
+}
+
+impl Palette {
+    /// The weights of a spectrum in `band` and its flux relative to `reference` (`None`: not needed).
+    pub(crate) fn hue(&mut self, sed: &Sed, band: &BandQuadrature, reference: Option<&BandQuadrature>) -> Hue {
+        let extinction = sed.extinction.as_ref().map_or(0, |e| Arc::as_ptr(e) as usize);
+        let reference_key = reference.map_or(0, |r| std::ptr::from_ref(r) as usize);
+        let key = (Arc::as_ptr(&sed.template) as usize, sed.redshift.to_bits(), extinction, reference_key);
+        if let Some((_, _, hue)) = self.hues.get(&key) {
+            return *hue;
+        }
+        let (here, weights) = band.weigh(sed, &mut self.shades);
+        let ratio = match reference {
+            Some(r) if std::ptr::eq(r, band) => {
+                if here > 0.0 {
+                    1.0
+                } else {
+                    f64::INFINITY
+                }
+            }
+            Some(r) => {
+                let there = r.weigh(sed, &mut self.shades).0;
+                if there > 0.0 { here / there } else { f64::INFINITY }
+            }
+            None => f64::from(u8::from(here > 0.0)),
+        };
+        let hue = Hue { ratio, weights };
+        if self.hues.len() > 50_000 {
+            self.hues.clear();
+        }
+        self.hues.insert(key, (sed.template.clone(), sed.extinction.clone(), hue));
+        hue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn band() -> Bandpass {
+        Bandpass::new("i", vec![690.0, 700.0, 830.0, 840.0], vec![0.0, 0.6, 0.7, 0.0]).unwrap()
+    }
+
+    #[test]
+    fn the_weights_carry_every_polynomial_of_wavelength_exactly() {
+        let quadrature = BandQuadrature::new(&band(), 5);
+        let sed = Sed::rest(Arc::new(Spectrum::new("red", vec![500.0, 1000.0], vec![1.0, 3.0]).unwrap()));
+        let hue = Palette::default().hue(&sed, &quadrature, None);
+        let (mut top, mut bottom) = (0.0, 0.0);
+        for (w, d) in band().nodes(200) {
+            let photons = sed.at(Nanometre(w)) * band().at(Nanometre(w)) * w * d;
+            top += photons * ((w - 765.0) / 75.0).powi(4);
+            bottom += photons;
+        }
+        let at_nodes: Vec<f64> = quadrature.nodes_nm().iter().map(|w| ((w - 765.0) / 75.0).powi(4)).collect();
+        let term = |r: usize| quadrature.mix()[r].iter().zip(&at_nodes).map(|(m, v)| m * v).sum::<f64>();
+        let by_terms: f64 = (0..5).map(|r| f64::from(hue.weights[r]) * term(r)).sum();
+        assert!((by_terms - top / bottom).abs() < 1e-6, "{by_terms} {}", top / bottom);
+        assert!((hue.weights[0] - 1.0).abs() < 1e-6, "the mean PSF carries all the light");
+        assert!(hue.weights[2].abs() < 0.1 * hue.weights[1].abs(), "a smooth spectrum has little curvature");
+    }
+
+    #[test]
+    fn a_redshifted_reddened_spectrum_counts_as_the_core_counts_it() {
+        let reference = Bandpass::new("g", vec![400.0, 410.0, 540.0, 550.0], vec![0.0, 0.5, 0.5, 0.0]).unwrap();
+        let dust = Extinction { e_bv: 0.1, transmission: Spectrum::new("dust", vec![100.0, 2000.0], vec![0.4, 1.0]).unwrap() };
+        let waves: Vec<f64> = (0..500).map(|i| 100.0 + 4.0 * f64::from(i)).collect();
+        let flux = waves.iter().map(|w| 1.0 + 0.5 * (w / 37.0).sin()).collect();
+        let sed = Sed { template: Arc::new(Spectrum::new("s", waves, flux).unwrap()), redshift: 0.7, extinction: Some(Arc::new(dust)) };
+        let (here, there) = (BandQuadrature::new(&band(), 5), BandQuadrature::new(&reference, 1));
+        let hue = Palette::default().hue(&sed, &here, Some(&there));
+        let magnitude = band().ab_magnitude(&sed, 20.0, &reference);
+        assert!((-2.5 * hue.ratio.log10() - (magnitude - 20.0)).abs() < 1e-9);
+    }
+}

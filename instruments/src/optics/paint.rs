@@ -1,0 +1,248 @@
+//! Paints one figure: its modes, one inverse transform, one stamp.
+//!
+//! # Limits
+//! A figure whose period exceeds [`FIELD_SIZE_MAX`] under a PSF that varies over the field is two stamps: the whole
+//! object through the central PSF, and what the local PSF changes, in a smaller period (see [`super::field`]).
+
+use super::colour::NODES_MAX;
+use super::fft::{self, FftPlan, FftScratch, LANES, Lane};
+use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
+use super::grid::{self, GridShape};
+use super::modes::{self, Lobe, ModeScratch, Modes, ProfileTable, Radial};
+use super::picture::Picture;
+use super::plan::{SIZES, octaves};
+use super::scene::{Figure, Light, Part};
+use super::sersic::{self, SUB};
+use super::shape;
+use super::special::sersic_b;
+use num_complex::Complex64;
+use std::f64::consts::PI;
+
+/// A painted square of pixels `[y, x]`.
+#[derive(Default)]
+pub(crate) struct Stamp {
+    /// Detector column and row of the first pixel.
+    pub(crate) x0: i64,
+    pub(crate) y0: i64,
+    pub(crate) size: usize,
+    pub(crate) pixels: Vec<f32>,
+}
+
+/// How one figure is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extents {
+    /// Period \[pixel\], one of [`SIZES`].
+    pub(crate) size: usize,
+    /// Highest frequency \[cycles / pixel\].
+    pub(crate) cutoff: f64,
+    /// Colour terms that matter.
+    pub(crate) colours: usize,
+}
+
+impl Extents {
+    /// Largest |k| in a period of `size`.
+    pub(crate) fn reach(&self, size: usize) -> usize {
+        ((self.cutoff * size as f64).ceil() as usize).max(1)
+    }
+}
+
+/// Working memory of one thread.
+#[derive(Default)]
+pub(crate) struct Brush {
+    fft: FftScratch,
+    modes: ModeScratch,
+    re: Vec<f32>,
+    im: Vec<f32>,
+    tables: Vec<ProfileTable>,
+    lobes: Vec<Lobe>,
+}
+
+/// What all figures of a render share.
+pub(crate) struct Painter<'a> {
+    pub(crate) field: &'a Field,
+    pub(crate) plans: Vec<Option<FftPlan>>,
+}
+
+impl<'a> Painter<'a> {
+    /// FFT plans for the sizes in use.
+    pub(crate) fn new(field: &'a Field, used: impl Fn(usize) -> bool) -> Self {
+        Self { field, plans: SIZES.iter().map(|&s| used(s).then(|| FftPlan::new(s))).collect() }
+    }
+
+    /// Paints the stamps of a figure, largest first; `stamps` lends its memory.
+    pub(crate) fn paint(&self, figure: &Figure, extents: Extents, brush: &mut Brush, stamps: &mut Vec<Stamp>) {
+        let corners = self.field.corners(figure.x, figure.y);
+        let centre = self.field.centre();
+        let two = !self.field.is_uniform() && extents.size > FIELD_SIZE_MAX;
+        stamps.resize_with(if two { 2 } else { 1 }, Stamp::default);
+        if self.field.is_uniform() || two {
+            self.stamp(figure, extents, extents.size, &[(centre, 1.0)], brush, &mut stamps[0]);
+        } else {
+            self.stamp(figure, extents, extents.size, &corners, brush, &mut stamps[0]);
+        }
+        if two {
+            let mut difference = [(centre, -1.0); 5];
+            difference[..4].copy_from_slice(&corners);
+            self.stamp(figure, extents, FIELD_SIZE_MAX, &difference, brush, &mut stamps[1]);
+        }
+    }
+
+    fn stamp(&self, figure: &Figure, extents: Extents, size: usize, nodes: &[(usize, f32)], brush: &mut Brush, out: &mut Stamp) {
+        let reach = extents.reach(size);
+        let (column, row) = ((figure.x + 0.5).floor(), (figure.y + 0.5).floor());
+        let offset = [figure.x - column, figure.y - row];
+        let plan = SIZES.iter().position(|&s| s == size).and_then(|i| self.plans[i].as_ref());
+        let Some(plan) = plan else { unreachable!("no plan was made for period {size}") };
+        let row_len = plan.row_len();
+        brush.re.clear();
+        brush.re.resize(size * row_len, 0.0);
+        brush.im.clear();
+        brush.im.resize(size * row_len, 0.0);
+        let scale = 1.0 / (size * size) as f64;
+
+        brush.lobes.clear();
+        let mut tables_used = 0;
+        for part in &figure.parts {
+            if let Some(lobe) = lobe(part, size, reach, scale, &mut brush.tables, &mut tables_used) {
+                brush.lobes.push(lobe);
+            }
+        }
+        let lobes = std::mem::take(&mut brush.lobes);
+        if !lobes.is_empty() {
+            self.modes(size, extents, nodes, &lobes, None, offset, brush);
+        }
+        for part in &figure.parts {
+            if let Some(factor) = factor(part, size, reach) {
+                let point = Lobe { radial: Radial::Point, map: [0.0; 4], weights: weights(part, scale) };
+                self.modes(size, extents, nodes, &[point], Some(&factor), offset, brush);
+            }
+        }
+        brush.lobes = lobes;
+        out.pixels.resize(size * size, 0.0);
+        fft::inverse(plan, &brush.re, &brush.im, reach + 1, &mut brush.fft, &mut out.pixels);
+        let half = (size / 2) as i64;
+        (out.x0, out.y0, out.size) = (column as i64 - half, row as i64 - half, size);
+    }
+
+    #[allow(clippy::too_many_arguments)] // the loop's inputs, split so that borrows of the brush stay apart
+    fn modes(
+        &self,
+        size: usize,
+        extents: Extents,
+        nodes: &[(usize, f32)],
+        lobes: &[Lobe],
+        factor: Option<&[Lane]>,
+        offset: [f64; 2],
+        brush: &mut Brush,
+    ) {
+        let (reach, colours) = (extents.reach(size), extents.colours);
+        let Brush { modes: scratch, re, im, tables, .. } = brush;
+        if let Some(grids) = self.field.grids(size) {
+            let held: Vec<(&[Lane], f32)> = nodes.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (grids.node(n), w)).collect();
+            let (rows, stored_colours) = (grids.shape.rows(), self.field.mix.len());
+            let modes = Modes { shape: &grids.shape, rows, nodes: &held, stored_colours, colours, lobes, tables, factor, reach, offset };
+            modes::accumulate(&modes, scratch, re, im);
+            return;
+        }
+        // Too large to keep: sample a few rows at a time from the centre's transfer functions.
+        debug_assert!(size > STORED_SIZE_MAX);
+        let shape = GridShape::new(size, reach);
+        let mut kx = -(reach as i64);
+        let mut factor_at = 0;
+        while kx <= reach as i64 {
+            let rows = kx..(kx + 16).min(reach as i64 + 1);
+            let grid = grid::sample(self.field.central(), &self.field.mix[..colours], &shape, rows.clone(), self.field.sampling);
+            let factor = factor.map(|f| &f[factor_at..]);
+            factor_at += grid.len() / colours;
+            kx = rows.end;
+            let held = [(&grid[..], 1.0)];
+            let modes = Modes { shape: &shape, rows, nodes: &held, stored_colours: colours, colours, lobes, tables, factor, reach, offset };
+            modes::accumulate(&modes, scratch, re, im);
+        }
+    }
+}
+
+fn weights(part: &Part, scale: f64) -> [f32; NODES_MAX] {
+    part.weights.map(|w| (f64::from(w) * part.electrons * scale) as f32)
+}
+
+/// The lobe of a part with a real, radial transform.
+fn lobe(part: &Part, size: usize, reach: usize, scale: f64, tables: &mut Vec<ProfileTable>, used: &mut usize) -> Option<Lobe> {
+    let weights = weights(part, scale);
+    let step = 2.0 * PI / size as f64;
+    match part.light {
+        Light::Point => Some(Lobe { radial: Radial::Point, map: [0.0; 4], weights }),
+        Light::Sersic(n) => {
+            let unit = if n == 1.0 { step / sersic_b(1.0) } else { step };
+            let a = &part.map;
+            let map = [a[0][0] * unit, a[1][0] * unit, a[0][1] * unit, a[1][1] * unit].map(|v| v as f32);
+            if n == 1.0 {
+                return Some(Lobe { radial: Radial::Exponential, map, weights });
+            }
+            let (major, minor) = shape::stretches(a);
+            let far = (reach + LANES) as f64 * major * step;
+            let (low, count) = octaves((minor * step).powi(2), far * far);
+            if tables.len() == *used {
+                tables.push(ProfileTable::default());
+            }
+            let table = &mut tables[*used];
+            sersic::table().tabulate(n, low, &mut table.values[..count * SUB + 1]);
+            table.values[0] = 1.0;
+            table.low_bits = ((low + 127) as u32) << 23;
+            table.high_bits = (((low + count as i32 + 127) as u32) << 23) - 1;
+            *used += 1;
+            Some(Lobe { radial: Radial::Table(*used - 1), map, weights })
+        }
+        Light::Knots(_) | Light::Picture(_) => None,
+    }
+}
+
+/// The complex transform of a part: rows as in a grid of one colour term and this reach.
+fn factor(part: &Part, size: usize, reach: usize) -> Option<Vec<Lane>> {
+    let a = &part.map;
+    let fill = |row: &dyn Fn(i64, &mut [Complex64])| {
+        let shape = GridShape::new(size, reach);
+        let mut out = Vec::new();
+        let mut values = Vec::new();
+        for kx in shape.rows() {
+            let blocks = shape.row_blocks(kx);
+            values.clear();
+            values.resize(blocks * LANES, Complex64::default());
+            row(kx, &mut values);
+            let start = out.len();
+            out.resize(start + 2 * blocks, [0.0; LANES]);
+            let (re, im) = out[start..].split_at_mut(blocks);
+            for ((re, im), v) in re.as_flattened_mut().iter_mut().zip(im.as_flattened_mut()).zip(&values) {
+                (*re, *im) = (v.re as f32, v.im as f32);
+            }
+        }
+        out
+    };
+    match &part.light {
+        Light::Point | Light::Sersic(_) => None,
+        Light::Knots(positions) => {
+            let turn = |k: i64, at: f64| Complex64::from_polar(1.0, -2.0 * PI * (k as f64 * at / size as f64).fract());
+            let share = 1.0 / positions.len() as f64;
+            let at: Vec<[f64; 2]> = positions.iter().map(|p| [a[0][0] * p[0] + a[0][1] * p[1], a[1][0] * p[0] + a[1][1] * p[1]]).collect();
+            Some(fill(&|kx, values| {
+                for at in &at {
+                    let mut phase = turn(kx, at[0]) * share;
+                    let step = turn(1, at[1]);
+                    for v in values.iter_mut() {
+                        *v += phase;
+                        phase *= step;
+                    }
+                }
+            }))
+        }
+        Light::Picture(pixels) => {
+            let picture = Picture::new(pixels);
+            Some(fill(&|kx, values| {
+                for (ky, v) in values.iter_mut().enumerate() {
+                    let (fx, fy) = (kx as f64 / size as f64, ky as f64 / size as f64);
+                    *v = picture.at(a[0][0] * fx + a[1][0] * fy, a[0][1] * fx + a[1][1] * fy);
+                }
+            }))
+        }
+    }
+}

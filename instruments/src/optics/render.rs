@@ -1,0 +1,288 @@
+//! Draws a catalogue onto a window: resolve, plan, prepare the PSF, paint, add.
+//!
+//! # Limits
+//! Deterministic: every source is resolved, planned and painted on its own; stamps are added to each row in one fixed
+//! order (lattice cell, strip of 64 rows, place in the catalogue), whatever the number of threads.
+
+use super::colour::{BandQuadrature, NODES_MAX, Palette};
+use super::error::OpticsError;
+use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
+use super::grid::{PixelResponse, Sampling};
+use super::paint::{Brush, Extents, Painter, Stamp};
+use super::plan::{Response, SIZES, period_for};
+use super::scene::{Figure, Resolver};
+use super::{Imaging, RenderTolerance, Rendered, Timings};
+use rayon::prelude::*;
+use sim_core::frame::{Frame, Window};
+use sim_core::ledger::Ledger;
+use sim_core::plane::Light;
+use sim_core::source::{Brightness, Source};
+use sim_core::truth::TruthRow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Wavelength nodes of a chromatic PSF.
+const COLOURS: usize = NODES_MAX;
+/// Rows that are added by one task.
+const BAND_ROWS: usize = 64;
+/// Pixels painted before they are added: their stamps stay in cache.
+const CHUNK_PIXELS: usize = 1 << 20;
+/// No transfer function is followed beyond this frequency \[cycles / pixel\].
+const CUTOFF_MAX: f64 = 4.0;
+
+struct Planned {
+    index: usize,
+    figure: Figure,
+    extents: Extents,
+    clipped: bool,
+}
+
+/// Memory of one figure of a chunk, used again by the next chunk.
+#[derive(Default)]
+struct Slot {
+    stamps: Vec<Stamp>,
+    inside: f64,
+}
+
+pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
+    check(imaging)?;
+    let mut timings = Timings::default();
+    let clock = Instant::now();
+
+    // The PSF at the detector's centre, for planning.
+    let colours = if imaging.psf.is_achromatic() { 1 } else { COLOURS };
+    let band = BandQuadrature::new(imaging.band, colours);
+    let pixel = if imaging.psf.contains_pixel_response() { PixelResponse::InPsf } else { PixelResponse::Square };
+    let sampling = Sampling { pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec, pixel };
+    let mut field = Field::new(imaging.psf, imaging.geometry, band.nodes_nm(), band.mix(), sampling)?;
+    let response = Response::new(field.central(), band.mix(), sampling, 128, CUTOFF_MAX);
+    timings.psf_s += clock.elapsed().as_secs_f64();
+
+    // Sources to figures.
+    let clock = Instant::now();
+    let references = references(sources);
+    let resolver = Resolver {
+        band: &band,
+        references: &references,
+        wcs: imaging.wcs,
+        pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
+        zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
+        achromatic: colours == 1,
+    };
+    let resolved: Vec<Result<Option<Planned>, OpticsError>> = sources
+        .par_iter()
+        .enumerate()
+        .with_min_len(64)
+        .map_init(Palette::default, |palette, (index, source)| {
+            let Some(figure) = resolver.figure(source, palette)? else { return Ok(None) };
+            Ok(plan(imaging, &response, index, figure))
+        })
+        .collect();
+    let mut planned = Vec::with_capacity(sources.len());
+    for item in resolved {
+        planned.extend(item?);
+    }
+    let clipped = planned.iter().filter(|p| p.clipped).count();
+    planned.sort_by_cached_key(|p| {
+        let strip = (p.figure.y.max(0.0) as usize) / BAND_ROWS;
+        (field.cell(p.figure.x, p.figure.y), strip, p.index)
+    });
+    timings.sources_s = clock.elapsed().as_secs_f64();
+
+    // Grids of the PSF at the sizes and nodes in use.
+    let clock = Instant::now();
+    let wanted = wanted_grids(&planned, &field);
+    let nodes: Vec<usize> =
+        wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    field.evaluate(imaging.psf, imaging.geometry, band.nodes_nm(), &nodes)?;
+    field.sample(&wanted);
+    timings.psf_s += clock.elapsed().as_secs_f64();
+
+    // Paint and add.
+    let uses = |size: usize| planned.iter().any(|p| p.extents.size == size) || (!field.is_uniform() && size == FIELD_SIZE_MAX);
+    let painter = Painter::new(&field, uses);
+    let mut light = Frame::<Light>::zeros(imaging.window);
+    let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
+    let mut ledger = Ledger::default();
+    let mut modes = 0.0;
+    let mut rest = &planned[..];
+    let mut slots: Vec<Slot> = Vec::new();
+    while !rest.is_empty() {
+        let mut pixels = 0;
+        let count = rest.iter().take_while(|p| {
+            let first = pixels == 0;
+            pixels += p.extents.size * p.extents.size;
+            first || pixels <= CHUNK_PIXELS
+        });
+        let (chunk, after) = rest.split_at(count.count());
+        rest = after;
+        let clock = Instant::now();
+        slots.resize_with(slots.len().max(chunk.len()), Slot::default);
+        chunk.par_iter().zip(&mut slots[..chunk.len()]).for_each_init(Brush::default, |brush, (p, slot)| {
+            if p.figure.parts.is_empty() {
+                slot.stamps.clear();
+            } else {
+                painter.paint(&p.figure, p.extents, brush, &mut slot.stamps);
+            }
+            slot.inside = slot.stamps.iter().map(|s| sum_inside(s, imaging.window)).sum();
+        });
+        timings.paint_s += clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        let painted = &slots[..chunk.len()];
+        add(&mut light, painted.iter().flat_map(|slot| &slot.stamps));
+        for (p, Slot { inside, .. }) in chunk.iter().zip(painted) {
+            let mut row = p.figure.truth.clone();
+            row.electrons_in_frame = *inside;
+            ledger.book(*inside);
+            truth.push((p.index, row));
+            modes += 0.5 * std::f64::consts::PI * (p.extents.reach(p.extents.size) as f64).powi(2);
+        }
+        timings.add_s += clock.elapsed().as_secs_f64();
+        progress(planned.len() - rest.len(), planned.len());
+    }
+    truth.sort_by_key(|(index, _)| *index);
+    timings.objects = planned.len();
+    timings.modes = modes;
+    Ok(Rendered { light, truth: truth.into_iter().map(|(_, row)| row).collect(), ledger, timings, clipped })
+}
+
+fn check(imaging: &Imaging<'_>) -> Result<(), OpticsError> {
+    let tolerance = match imaging.tolerance {
+        RenderTolerance::Relative(v) | RenderTolerance::Electrons(v) => v,
+    };
+    let (w, g) = (&imaging.window, imaging.geometry);
+    for (key, value, unit, range, ok) in [
+        ("tolerance", tolerance, "", "0 (exclusive) to 1e6", tolerance > 0.0 && tolerance < 1e6),
+        ("area", imaging.area_cm2, "cm2", "> 0", imaging.area_cm2 > 0.0),
+        ("time", imaging.time_s, "s", "> 0", imaging.time_s > 0.0 && imaging.time_s.is_finite()),
+        ("window.nx", w.nx as f64, "pixel", "1 to the detector's right edge", w.nx > 0 && w.x0 + w.nx <= g.nx),
+        ("window.ny", w.ny as f64, "pixel", "1 to the detector's top edge", w.ny > 0 && w.y0 + w.ny <= g.ny),
+        ("pixel_scale", g.pixel_scale_arcsec, "arcsec", "> 0", g.pixel_scale_arcsec > 0.0),
+    ] {
+        if !ok {
+            return Err(OpticsError::Setting { key, value, unit, range });
+        }
+    }
+    Ok(())
+}
+
+fn references(sources: &[Source]) -> HashMap<usize, BandQuadrature> {
+    let mut out = HashMap::new();
+    for component in sources.iter().flat_map(|s| &s.components) {
+        if let Brightness::Ab { band, .. } = &component.brightness {
+            out.entry(Arc::as_ptr(band) as usize).or_insert_with(|| BandQuadrature::new(band, 1));
+        }
+    }
+    out
+}
+
+/// Period and cutoff of a figure; `None` when it does not touch the window.
+fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure) -> Option<Planned> {
+    let parts: Vec<_> = figure.parts.iter().map(super::scene::Part::extent).collect();
+    let tolerance = match imaging.tolerance {
+        RenderTolerance::Electrons(tolerance) => tolerance,
+        RenderTolerance::Relative(fraction) => fraction * response.peak(&parts),
+    };
+    let w = &imaging.window;
+    if parts.is_empty() {
+        let extents = Extents { size: SIZES[0], cutoff: 0.0, colours: 1 };
+        return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
+    }
+    let (size, whole) = period_for(2.0 * response.radius(&parts, tolerance) + 2.0);
+    let half = (size / 2) as f64 + 1.0;
+    let touches = figure.x + half >= w.x0 as f64
+        && figure.y + half >= w.y0 as f64
+        && figure.x - half <= (w.x0 + w.nx) as f64
+        && figure.y - half <= (w.y0 + w.ny) as f64;
+    if !touches {
+        return None;
+    }
+    let cutoff = response.cutoff(&parts, tolerance);
+    let colours = response.colours(&parts, 0.5 * tolerance);
+    Some(Planned { index, figure, extents: Extents { size, cutoff, colours }, clipped: !whole })
+}
+
+/// (index of the size, reach, nodes) of every grid the figures need.
+fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(usize, usize, Vec<usize>)> {
+    let mut out = Vec::new();
+    for (i, &size) in SIZES.iter().enumerate() {
+        let mut reach = 0;
+        let mut nodes = std::collections::BTreeSet::new();
+        for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
+            let varies = !field.is_uniform();
+            let own = p.extents.size == size && size <= STORED_SIZE_MAX;
+            let difference = varies && size == FIELD_SIZE_MAX && p.extents.size > size;
+            if !own && !difference {
+                continue;
+            }
+            reach = reach.max(p.extents.reach(size));
+            if varies && size <= FIELD_SIZE_MAX {
+                nodes.extend(field.corners(p.figure.x, p.figure.y).iter().filter(|n| n.1 != 0.0).map(|n| n.0));
+            }
+            if !varies || size > FIELD_SIZE_MAX || difference {
+                nodes.insert(field.centre());
+            }
+        }
+        if !nodes.is_empty() {
+            out.push((i, reach, nodes.into_iter().collect()));
+        }
+    }
+    out
+}
+
+/// Columns of the stamp and of the window that overlap: (first in stamp, first in window, count).
+fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> Option<(usize, usize, usize)> {
+    let (low, high) = (window_start as i64, (window_start + window_size) as i64);
+    let (from, to) = (start.max(low), (start + size as i64).min(high));
+    (from < to).then(|| ((from - start) as usize, (from - low) as usize, (to - from) as usize))
+}
+
+fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
+    let (Some((sx, _, nx)), Some((sy, _, ny))) =
+        (overlap(stamp.x0, stamp.size, window.x0, window.nx), overlap(stamp.y0, stamp.size, window.y0, window.ny))
+    else {
+        return 0.0;
+    };
+    (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.size + sx..][..nx])).sum()
+}
+
+fn row_sum(row: &[f32]) -> f64 {
+    let mut lanes = [0.0_f32; 8];
+    let chunks = row.chunks_exact(8);
+    let tail: f64 = chunks.remainder().iter().map(|&v| f64::from(v)).sum();
+    for chunk in chunks {
+        for (l, v) in lanes.iter_mut().zip(chunk) {
+            *l += v;
+        }
+    }
+    lanes.iter().map(|&v| f64::from(v)).sum::<f64>() + tail
+}
+
+/// Adds stamps to the frame, in order in every row.
+fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
+    let window = light.window;
+    let boxes: Vec<_> = stamps
+        .filter_map(|s| {
+            let x = overlap(s.x0, s.size, window.x0, window.nx)?;
+            let y = overlap(s.y0, s.size, window.y0, window.ny)?;
+            Some((s, x, y))
+        })
+        .collect();
+    let (Some(first), Some(last)) = (boxes.iter().map(|b| b.2.1).min(), boxes.iter().map(|b| b.2.1 + b.2.2).max()) else { return };
+    let Some(pixels) = light.pixels.as_slice_mut() else { unreachable!("frames are row-major") };
+    let (first_band, last_band) = (first / BAND_ROWS, (last - 1) / BAND_ROWS);
+    pixels.par_chunks_mut(BAND_ROWS * window.nx).enumerate().skip(first_band).take(last_band + 1 - first_band).for_each(|(band, rows)| {
+        let low = band * BAND_ROWS;
+        let high = low + rows.len() / window.nx;
+        for (stamp, (sx, wx, nx), (sy, wy, ny)) in &boxes {
+            for y in low.max(*wy)..high.min(wy + ny) {
+                let from = &stamp.pixels[(sy + y - wy) * stamp.size + sx..][..*nx];
+                let to = &mut rows[(y - low) * window.nx + wx..][..*nx];
+                for (t, f) in to.iter_mut().zip(from) {
+                    *t += f;
+                }
+            }
+        }
+    });
+}
