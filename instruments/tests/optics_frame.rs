@@ -132,14 +132,11 @@ struct Polychromatic(Vec<(f64, Box<dyn Transfer>)>);
 
 impl Polychromatic {
     fn new(psf: &dyn Psf, geometry: &DetectorGeometry, at: (f64, f64), sed: &Sed) -> Self {
-        Self::sampled(psf, geometry, at, sed, 64)
-    }
-    fn sampled(psf: &dyn Psf, geometry: &DetectorGeometry, at: (f64, f64), sed: &Sed, count: u32) -> Self {
         let band = band();
         let mut parts = Vec::new();
         let mut total = 0.0;
-        for i in 0..count {
-            let wavelength = 690.0 + 150.0 * (f64::from(i) + 0.5) / f64::from(count);
+        for i in 0..64 {
+            let wavelength = 690.0 + 150.0 * (f64::from(i) + 0.5) / 64.0;
             let photons = sed.at(Nanometre(wavelength)) * band.at(Nanometre(wavelength)) * wavelength;
             total += photons;
             parts.push((photons, psf.transfer(geometry.focal_point(at.0, at.1), Nanometre(wavelength)).unwrap()));
@@ -311,8 +308,8 @@ fn a_bright_star_has_the_local_core_and_the_right_wings() {
     let window = Window { x0: 156, y0: 668, nx: 201, ny: 201 };
     let at = source(1, x, y, vec![component(Profile::Point, power_law(0.0), 1e6)]);
     let drawn = camera.imaging(&psf, window).render(&[at]).unwrap();
-    let transfer = Polychromatic::sampled(&psf, &camera.geometry, (x, y), &power_law(0.0), 16);
-    let exact = stamp_to(2e-8, &transfer, &[(Profile::Point, 1e6)], 201, (0.0, 0.0));
+    let transfer = Polychromatic::new(&psf, &camera.geometry, (x, y), &power_law(0.0));
+    let exact = stamp_to(2e-7, &transfer, &[(Profile::Point, 1e6)], 201, (0.0, 0.0));
     let error = difference(&drawn.light.pixels, &exact);
     assert!(error < 1e-4, "{error}");
     // Between 60 and 100 pixels: 0.2026 lambda / (D theta) of the light lies beyond theta, lambda / D = 1.066 pixel.
