@@ -309,19 +309,20 @@ fn a_bright_star_has_the_local_core_and_the_right_wings() {
     let at = source(1, x, y, vec![component(Profile::Point, power_law(0.0), 1e6)]);
     let drawn = camera.imaging(&psf, window).render(&[at]).unwrap();
     let transfer = Polychromatic::new(&psf, &camera.geometry, (x, y), &power_law(0.0));
-    let exact = stamp_to(2e-7, &transfer, &[(Profile::Point, 1e6)], 201, (0.0, 0.0));
+    // At 1e-8 of the peak the stamp's own period is 1024 pixels: what folds back into it is below 1 %.
+    let exact = stamp_to(1e-8, &transfer, &[(Profile::Point, 1e6)], 201, (0.0, 0.0));
     let error = difference(&drawn.light.pixels, &exact);
     assert!(error < 1e-4, "{error}");
-    // Between 60 and 100 pixels: 0.2026 lambda / (D theta) of the light lies beyond theta, lambda / D = 1.066 pixel.
-    // Images one period (384 pixels) away may add 4 (80 / 304)^3 = 7 %.
+    // Between 60 and 100 pixels. Of a flat wavefront 0.2026 lambda / (D theta) of the light lies beyond theta,
+    // lambda / D = 1.066 pixel; a wavefront of some per cent of a wave adds some per cent.
     let ring = |i: usize, j: usize| (60.0..100.0).contains(&(i as f64 - 100.0).hypot(j as f64 - 100.0));
     let sum = |v: &dyn Fn(usize, usize) -> f64| {
         (0..201).flat_map(|j| (0..201).map(move |i| (i, j))).filter(|&(i, j)| ring(i, j)).map(|(i, j)| v(j, i)).sum::<f64>()
     };
     let (got, want) = (sum(&|j, i| f64::from(drawn.light.pixels[[j, i]])), sum(&|j, i| exact[[j, i]]));
     let envelope = 1e6 * 0.2026 * 1.066 * (1.0 / 60.0 - 1.0 / 100.0);
-    assert!((want / envelope - 1.0).abs() < 0.05, "{want} {envelope}");
-    assert!(got / want > 0.95 && got / want < 1.1, "{got} {want}");
+    assert!((want / envelope - 1.0).abs() < 0.15, "{want} {envelope}");
+    assert!((got / want - 1.0).abs() < 0.01, "{got} {want}");
 }
 
 #[test]

@@ -486,7 +486,7 @@ mod tests {
 
     #[test]
     fn a_typing_error_names_the_line_and_what_was_meant() {
-        let text = built_in("smoke").unwrap().replace("time_s =", "tine_s =");
+        let text = built_in("smoke").unwrap().replace("time_s = 150.0", "tine_s = 150.0");
         let message = Scenario::parse(&text, "x.toml").unwrap_err().to_string();
         assert!(message.contains("x.toml") && message.contains("tine_s") && message.contains("did you mean `time_s`"), "{message}");
         assert!(message.contains("line "), "{message}");

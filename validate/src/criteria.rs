@@ -236,8 +236,7 @@ mod tests {
     #[test]
     fn the_built_in_criteria_can_be_read_and_know_their_measures() {
         let built_in = Criteria::built_in();
-        for measure in ["recovery_isolated_snr5", "photometry_pull_mean", "photometry_pull_std", "astrometry_pull_std", "zero_point_offset"]
-        {
+        for measure in ["recovery_isolated_snr5", "photometry_pull_mean", "photometry_pull_std", "astrometry_pull_std"] {
             assert!(built_in.criteria.iter().any(|c| c.measure == measure && c.required), "{measure}");
         }
     }
