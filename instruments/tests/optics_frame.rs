@@ -321,8 +321,9 @@ fn a_bright_star_has_the_local_core_and_the_right_wings() {
     };
     let (got, want) = (sum(&|j, i| f64::from(drawn.light.pixels[[j, i]])), sum(&|j, i| exact[[j, i]]));
     let envelope = 1e6 * 0.2026 * 1.066 * (1.0 / 60.0 - 1.0 / 100.0);
-    assert!((want / envelope - 1.0).abs() < 0.15, "{want} {envelope}");
-    assert!((got / want - 1.0).abs() < 0.01, "{got} {want}");
+    assert!((want / envelope - 1.0).abs() < 0.05, "{want} {envelope}");
+    // The frame's period is 384 pixels: its images 304 pixels away and farther add 4 (80 / 304)^3 = 7 %, 0.005 electron.
+    assert!(got / want > 0.99 && got / want < 1.1, "{got} {want}");
 }
 
 #[test]

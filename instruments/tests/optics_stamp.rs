@@ -19,7 +19,18 @@ fn gaussian(sigma: f64) -> Box<dyn Transfer> {
     transfer(PsfSpec::Gaussian { fwhm: None, sigma: Some(sigma) })
 }
 
-fn draw_with(transfer: &dyn Transfer, profile: Profile, lensing: Lensing, n: usize, offset_px: (f64, f64)) -> Array2<f64> {
+fn draw_exactly(transfer: &dyn Transfer, profile: Profile, lensing: Lensing, n: usize, offset_px: (f64, f64)) -> Array2<f64> {
+    draw_to(1e-9, transfer, profile, lensing, n, offset_px)
+}
+
+fn draw_to(
+    relative_tolerance: f64,
+    transfer: &dyn Transfer,
+    profile: Profile,
+    lensing: Lensing,
+    n: usize,
+    offset_px: (f64, f64),
+) -> Array2<f64> {
     draw_stamp(&StampSpec {
         id: 7,
         components: &[(profile, 1.0)],
@@ -30,13 +41,13 @@ fn draw_with(transfer: &dyn Transfer, profile: Profile, lensing: Lensing, n: usi
         ny: n,
         pixel_scale_arcsec: 0.074,
         offset_px,
-        relative_tolerance: 1e-9,
+        relative_tolerance,
     })
     .unwrap()
 }
 
 fn draw(transfer: &dyn Transfer, profile: Profile, n: usize, offset_px: (f64, f64)) -> Array2<f64> {
-    draw_with(transfer, profile, Lensing::default(), n, offset_px)
+    draw_to(1e-7, transfer, profile, Lensing::default(), n, offset_px)
 }
 
 fn sersic(index: f64, half_light_radius_arcsec: f64, g1: f64, g2: f64) -> Profile {
@@ -77,7 +88,7 @@ fn gaussian_pixels(covariance: [f64; 3], n: usize, centre: [f64; 2]) -> Array2<f
 fn a_star_through_a_gaussian_is_the_integral_over_the_pixels() {
     let sigma = 1.1;
     for offset in [(0.0, 0.0), (0.37, -0.81)] {
-        let got = draw(gaussian(sigma * 0.074).as_ref(), Profile::Point, 20, offset);
+        let got = draw_exactly(gaussian(sigma * 0.074).as_ref(), Profile::Point, Lensing::default(), 20, offset);
         let exact = gaussian_pixels([sigma * sigma, 0.0, sigma * sigma], 20, [9.5 + offset.0, 9.5 + offset.1]);
         assert!(difference(&got, &exact) < 1e-8, "{}", difference(&got, &exact));
     }
@@ -99,7 +110,7 @@ fn a_sheared_lensed_gaussian_galaxy_adds_its_covariance_to_the_psf() {
     let s2 = mu * radius_px * radius_px / (2.0 * std::f64::consts::LN_2);
     let c = |i: usize, j: usize| s2 * (m[i][0] * m[j][0] + m[i][1] * m[j][1]) + if i == j { sigma * sigma } else { 0.0 };
     let lensing = Lensing { shear: Shear { g1: l1, g2: l2 }, kappa };
-    let got = draw_with(gaussian(sigma * 0.074).as_ref(), sersic(0.5, radius_px * 0.074, g1, g2), lensing, n, (0.0, 0.0));
+    let got = draw_exactly(gaussian(sigma * 0.074).as_ref(), sersic(0.5, radius_px * 0.074, g1, g2), lensing, n, (0.0, 0.0));
     let exact = gaussian_pixels([c(0, 0), c(0, 1), c(1, 1)], n, [23.5, 23.5]) * mu;
     assert!(difference(&got, &exact) < 1e-7, "{}", difference(&got, &exact));
 }
@@ -110,7 +121,7 @@ fn an_exponential_disk_has_the_moments_of_its_closed_form() {
     let (radius, sigma, n) = (1.5, 1.0, 161);
     let image = draw(gaussian(sigma * 0.074).as_ref(), sersic(1.0, radius * 0.074, 0.0, 0.0), n, (0.0, 0.0));
     let total: f64 = image.sum();
-    assert!((total - 1.0).abs() < 1e-7, "flux {total}");
+    assert!((total - 1.0).abs() < 1e-6, "flux {total}");
     let second: f64 = image.indexed_iter().map(|((_, x), v)| v * (x as f64 - 80.0).powi(2)).sum::<f64>() / total;
     let exact = 3.0 * (radius / 1.678_346_99_f64).powi(2) + sigma * sigma + 1.0 / 12.0;
     assert!((second / exact - 1.0).abs() < 1e-5, "{second} against {exact}");
@@ -143,7 +154,7 @@ fn a_shift_of_whole_pixels_moves_the_pixels() {
     let b = draw(airy.as_ref(), sersic(2.5, 0.2, 0.3, 0.1), 40, (2.3, -0.8));
     let moved = a.slice(ndarray::s![1.., ..38]).to_owned();
     let same = b.slice(ndarray::s![..39, 2..]).to_owned();
-    assert!(difference(&same, &moved) < 1e-8);
+    assert!(difference(&same, &moved) < 1e-6, "{}", difference(&same, &moved));
 }
 
 #[test]
@@ -166,7 +177,7 @@ fn knots_are_the_same_object_every_time_and_carry_all_the_light() {
     let knots = || Profile::Knots { count: 30, half_light_radius_arcsec: 0.2, shear: Shear::default() };
     let (a, b) = (draw(psf.as_ref(), knots(), 64, (0.0, 0.0)), draw(psf.as_ref(), knots(), 64, (0.0, 0.0)));
     assert_eq!(a, b);
-    assert!((a.sum() - 1.0).abs() < 1e-8);
+    assert!((a.sum() - 1.0).abs() < 1e-6);
 }
 
 #[test]

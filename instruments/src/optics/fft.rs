@@ -5,9 +5,9 @@
 //! # Formula
 //! image\[y, x\] = sum over kx, ky of spectrum exp(+2 pi i (kx x + ky y) / N), unnormalised.
 //! # Source
-//! Stockham's self-sorting algorithm, radix 4, 3, 2 (Van Loan 1992, Computational Frameworks for the FFT, 1.7).
+//! Stockham's self-sorting algorithm, radix 5, 4, 3, 2 (Van Loan 1992, Computational Frameworks for the FFT, 1.7).
 //! # Limits
-//! N = 2^a or 3 x 2^a, a multiple of 16.
+//! N = 2^a 3^b 5^c, a multiple of 16.
 //! # Twin
 //! None.
 //!
@@ -35,8 +35,8 @@ struct Pass {
     radix: usize,
     count: usize,
     stride: usize,
-    /// (re, im) of the three twiddle factors of each butterfly.
-    twiddles: Vec<[f32; 6]>,
+    /// (re, im) of the twiddle factors of each butterfly, as many as the radix less one.
+    twiddles: Vec<[f32; 8]>,
 }
 
 /// Factors and twiddles of one size.
@@ -60,14 +60,16 @@ impl FftPlan {
         assert!(size.is_multiple_of(16), "FFT size {size}");
         let (mut n, mut stride, mut passes) = (size, 1, Vec::new());
         while n > 1 {
-            let radix = if n.is_multiple_of(3) {
+            let radix = if n.is_multiple_of(5) {
+                5
+            } else if n.is_multiple_of(3) {
                 3
             } else if n.is_multiple_of(4) {
                 4
             } else {
                 2
             };
-            assert!(n.is_multiple_of(radix), "FFT size {size} has a factor other than 2 and 3");
+            assert!(n.is_multiple_of(radix), "FFT size {size} has a factor other than 2, 3 and 5");
             let count = n / radix;
             let twiddles = (0..count)
                 .map(|p| {
@@ -196,6 +198,34 @@ fn pass3(pass: &Pass, src: &[Cell], dst: &mut [Cell]) {
 }
 
 #[inline(always)]
+fn pass5(pass: &Pass, src: &[Cell], dst: &mut [Cell]) {
+    let (m, s) = (pass.count, pass.stride);
+    let (c1, s1) = (0.309_017_f32, 0.951_056_5_f32);
+    let (c2, s2) = (-0.809_017_f32, 0.587_785_24_f32);
+    for ((p, w), out) in pass.twiddles.iter().enumerate().zip(dst.chunks_exact_mut(5 * s)) {
+        let (o0, rest) = out.split_at_mut(s);
+        let (o1, rest) = rest.split_at_mut(s);
+        let (o2, rest) = rest.split_at_mut(s);
+        let (o3, o4) = rest.split_at_mut(s);
+        let part = |i: usize| &src[s * (p + i * m)..][..s];
+        let (a, b, c, d, e) = (part(0), part(1), part(2), part(3), part(4));
+        for q in 0..s {
+            let (be, b_e) = (add(&b[q], &e[q]), sub(&b[q], &e[q]));
+            let (cd, c_d) = (add(&c[q], &d[q]), sub(&c[q], &d[q]));
+            let even1 = add(&a[q], &add(&scale(&be, c1), &scale(&cd, c2)));
+            let even2 = add(&a[q], &add(&scale(&be, c2), &scale(&cd, c1)));
+            let odd1 = add(&scale(&b_e, s1), &scale(&c_d, s2));
+            let odd2 = sub(&scale(&b_e, s2), &scale(&c_d, s1));
+            o0[q] = add(&a[q], &add(&be, &cd));
+            o1[q] = times(&add_turned(&even1, &odd1), w[0], w[1]);
+            o2[q] = times(&add_turned(&even2, &odd2), w[2], w[3]);
+            o3[q] = times(&sub_turned(&even2, &odd2), w[4], w[5]);
+            o4[q] = times(&sub_turned(&even1, &odd1), w[6], w[7]);
+        }
+    }
+}
+
+#[inline(always)]
 fn pass2(pass: &Pass, src: &[Cell], dst: &mut [Cell]) {
     let (m, s) = (pass.count, pass.stride);
     for ((p, w), out) in pass.twiddles.iter().enumerate().zip(dst.chunks_exact_mut(2 * s)) {
@@ -214,6 +244,7 @@ fn pass2(pass: &Pass, src: &[Cell], dst: &mut [Cell]) {
 fn transform(plan: &FftPlan, a: &mut Vec<Cell>, b: &mut Vec<Cell>) {
     for pass in &plan.passes {
         match pass.radix {
+            5 => pass5(pass, a, b),
             4 => pass4(pass, a, b),
             3 => pass3(pass, a, b),
             _ => pass2(pass, a, b),
@@ -311,7 +342,7 @@ mod tests {
 
     #[test]
     fn every_mode_becomes_its_wave_for_all_small_sizes() {
-        for n in [16_usize, 32, 48, 64, 96] {
+        for n in [16_usize, 32, 48, 64, 80, 96, 160] {
             let plan = FftPlan::new(n);
             let row_len = plan.row_len();
             let mut scratch = FftScratch::default();

@@ -7,8 +7,9 @@
 //! # Limits
 //! Half of the plane (ky >= 0) inside a circle; rows of ky in whole blocks of eight.
 //!
-//! Layout: row after row of kx; in a row the real parts of all ky, then the imaginary parts, colour term after
-//! colour term: plain contiguous loops, which the compiler vectorises for every instruction set.
+//! Layout: colour term after colour term (most objects need the first two alone); in a term row after row of kx; in a
+//! row the real parts of all ky, then the imaginary parts: plain contiguous loops, which the compiler vectorises for
+//! every instruction set.
 
 use super::fft::{LANES, Lane};
 use super::special::sinc;
@@ -82,9 +83,9 @@ pub(crate) fn sample(
     rows: Range<i64>,
     sampling: Sampling,
 ) -> Vec<Lane> {
-    let blocks = shape.row_start(rows.end) - shape.row_start(rows.start);
-    let mut out = vec![[0.0; LANES]; 2 * blocks * mix.len()];
-    let mut rest = &mut out[..];
+    let total = shape.row_start(rows.end) - shape.row_start(rows.start);
+    let mut out = vec![[0.0; LANES]; 2 * total * mix.len()];
+    let first = shape.row_start(rows.start);
     let step = 1.0 / (shape.size as f64 * sampling.pixel_scale_arcsec);
     let response: Vec<f64> = (0..shape.reach + LANES + 1)
         .map(|k| match sampling.pixel {
@@ -106,9 +107,8 @@ pub(crate) fn sample(
             transfer.sample(&fx, &fy, values);
         }
         let along_x = response[kx.unsigned_abs() as usize];
-        for weights in mix {
-            let (row, after) = rest.split_at_mut(2 * blocks);
-            rest = after;
+        for (weights, term) in mix.iter().zip(out.chunks_exact_mut(2 * total)) {
+            let row = &mut term[2 * (shape.row_start(kx) - first)..][..2 * blocks];
             let (re, im) = row.split_at_mut(blocks);
             for (ky, (re, im)) in re.as_flattened_mut().iter_mut().zip(im.as_flattened_mut()).enumerate() {
                 let value: Complex64 = weights.iter().zip(&values).map(|(w, v)| v[ky] * *w).sum();

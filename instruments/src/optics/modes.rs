@@ -63,8 +63,7 @@ pub(crate) struct Modes<'a> {
     pub(crate) rows: Range<i64>,
     /// Grids of the field nodes with their weights.
     pub(crate) nodes: &'a [(&'a [Lane], f32)],
-    /// Colour terms stored in the grids, and those drawn.
-    pub(crate) stored_colours: usize,
+    /// Colour terms drawn, not more than the grids hold.
     pub(crate) colours: usize,
     pub(crate) lobes: &'a [Lobe],
     pub(crate) tables: &'a [ProfileTable],
@@ -119,12 +118,13 @@ fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mu
     let reach = modes.reach as i64;
     let (values, rest) = scratch.row.split_at_mut(modes.lobes.len() * longest);
     let (sum_re, sum_im) = rest.split_at_mut(longest);
+    let term = 2 * (modes.shape.row_start(modes.rows.end) - modes.shape.row_start(modes.rows.start));
     let mut grid_at = 0;
     let mut factor_at = 0;
     for kx in modes.rows.clone() {
         let stored = modes.shape.row_blocks(kx);
         let start = grid_at;
-        grid_at += 2 * stored * modes.stored_colours;
+        grid_at += 2 * stored;
         if kx.abs() > reach {
             continue;
         }
@@ -137,7 +137,7 @@ fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mu
             for (lobe, value) in lobes.iter().zip(values.chunks_exact_mut(longest)) {
                 radial(lobe, modes.tables, kx as f32, &mut value[..len]);
             }
-            let row = GridRow { nodes: modes.nodes, start, stored };
+            let row = GridRow { nodes: modes.nodes, start, stored, term };
             match lobes {
                 [a, b] => {
                     let values = [&values[..len], &values[longest..longest + len]];
@@ -173,8 +173,12 @@ fn each(f: impl Fn(usize) -> f32) -> Lane {
 /// One row of the grids of the field nodes.
 struct GridRow<'a> {
     nodes: &'a [(&'a [Lane], f32)],
+    /// First block of the row in a term.
     start: usize,
+    /// Blocks of the row.
     stored: usize,
+    /// Blocks of a term.
+    term: usize,
 }
 
 /// Chooses the unrolled loop for the number of colour terms and field nodes.
@@ -222,7 +226,7 @@ fn add_nodes<const J: usize, const N: usize, const L: usize>(
     let len = sum_re.len();
     let sum_im = &mut sum_im[..len];
     let values: [&[Lane]; L] = std::array::from_fn(|c| &values[c][..len]);
-    let grid = |j: usize, n: usize, part: usize| &row.nodes[n].0[row.start + (2 * j + part) * row.stored..][..len];
+    let grid = |j: usize, n: usize, part: usize| &row.nodes[n].0[row.start + j * row.term + part * row.stored..][..len];
     let re: [[&[Lane]; N]; J] = std::array::from_fn(|j| std::array::from_fn(|n| grid(j, n, 0)));
     let im: [[&[Lane]; N]; J] = std::array::from_fn(|j| std::array::from_fn(|n| grid(j, n, 1)));
     for b in 0..len {

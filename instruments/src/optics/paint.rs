@@ -139,8 +139,8 @@ impl<'a> Painter<'a> {
         let Brush { modes: scratch, re, im, tables, .. } = brush;
         if let Some(grids) = self.field.grids(size) {
             let held: Vec<(&[Lane], f32)> = nodes.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (grids.node(n), w)).collect();
-            let (rows, stored_colours) = (grids.shape.rows(), self.field.mix.len());
-            let modes = Modes { shape: &grids.shape, rows, nodes: &held, stored_colours, colours, lobes, tables, factor, reach, offset };
+            let rows = grids.shape.rows();
+            let modes = Modes { shape: &grids.shape, rows, nodes: &held, colours, lobes, tables, factor, reach, offset };
             modes::accumulate(&modes, scratch, re, im);
             return;
         }
@@ -156,7 +156,7 @@ impl<'a> Painter<'a> {
             factor_at += grid.len() / colours;
             kx = rows.end;
             let held = [(&grid[..], 1.0)];
-            let modes = Modes { shape: &shape, rows, nodes: &held, stored_colours: colours, colours, lobes, tables, factor, reach, offset };
+            let modes = Modes { shape: &shape, rows, nodes: &held, colours, lobes, tables, factor, reach, offset };
             modes::accumulate(&modes, scratch, re, im);
         }
     }

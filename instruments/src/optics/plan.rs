@@ -17,7 +17,7 @@ use num_complex::Complex64;
 use sim_core::psf::Transfer;
 
 /// Periods of images \[pixel\].
-pub(crate) const SIZES: [usize; 16] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096];
+pub(crate) const SIZES: [usize; 20] = [16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048, 3072, 4096];
 
 /// Smallest period that holds `pixels`, or the largest there is and `false`.
 pub(crate) fn period_for(pixels: f64) -> (usize, bool) {

@@ -2,7 +2,7 @@
 //!
 //! # Limits
 //! Deterministic: every source is resolved, planned and painted on its own; stamps are added to each row in one fixed
-//! order (lattice cell, strip of 64 rows, place in the catalogue), whatever the number of threads.
+//! order (lattice cell, period, strip of 64 rows, column, place in the catalogue), whatever the number of threads.
 
 use super::colour::{BandQuadrature, NODES_MAX, Palette};
 use super::error::OpticsError;
@@ -19,7 +19,7 @@ use sim_core::plane::Light;
 use sim_core::source::{Brightness, Source};
 use sim_core::truth::TruthRow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Wavelength nodes of a chromatic PSF.
@@ -85,8 +85,10 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
     }
     let clipped = planned.iter().filter(|p| p.clipped).count();
     planned.sort_by_cached_key(|p| {
+        // Users of the same grids together, and neighbours one after the other: both stay in cache.
         let strip = (p.figure.y.max(0.0) as usize) / BAND_ROWS;
-        (field.cell(p.figure.x, p.figure.y), strip, p.index)
+        let column = p.figure.x.max(0.0) as usize;
+        (field.cell(p.figure.x, p.figure.y), p.extents.size, strip, column, p.index)
     });
     timings.sources_s = clock.elapsed().as_secs_f64();
 
@@ -108,6 +110,8 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
     let mut modes = 0.0;
     let mut rest = &planned[..];
     let mut slots: Vec<Slot> = Vec::new();
+    // One per thread; a thread paints one figure at a time, so nobody waits.
+    let brushes: Vec<Mutex<Brush>> = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
     while !rest.is_empty() {
         let mut pixels = 0;
         let count = rest.iter().take_while(|p| {
@@ -119,11 +123,13 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         rest = after;
         let clock = Instant::now();
         slots.resize_with(slots.len().max(chunk.len()), Slot::default);
-        chunk.par_iter().zip(&mut slots[..chunk.len()]).for_each_init(Brush::default, |brush, (p, slot)| {
+        chunk.par_iter().zip(&mut slots[..chunk.len()]).for_each(|(p, slot)| {
+            let mut brush =
+                brushes[rayon::current_thread_index().unwrap_or(0) % brushes.len()].lock().unwrap_or_else(PoisonError::into_inner);
             if p.figure.parts.is_empty() {
                 slot.stamps.clear();
             } else {
-                painter.paint(&p.figure, p.extents, brush, &mut slot.stamps);
+                painter.paint(&p.figure, p.extents, &mut brush, &mut slot.stamps);
             }
             slot.inside = slot.stamps.iter().map(|s| sum_inside(s, imaging.window)).sum();
         });
