@@ -1,6 +1,6 @@
 //! Scenarios: what to simulate, the units of work it splits into, and the runs that make, reduce and judge them.
 //!
-//! The walk of a run: [`scenario`] (a file a person writes) -> [`unit`] (exposure x detector) -> [`simulate`] (level 0
+//! The walk of a run: [`scenario`] (a file a person writes) -> [`mod@unit`] (exposure x detector) -> [`simulate`] (level 0
 //! and truth) -> [`reduce`] (masters, level 1) -> [`judge`] (measures, verdict, report). [`folder`] is the one place
 //! that knows where things lie on disk.
 
