@@ -37,7 +37,7 @@ pub struct OneEffect {
     /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise, saturation.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Exposure time [s].
+    /// Exposure time in seconds.
     #[arg(long, default_value_t = 150.0)]
     time: f64,
     /// Seed of the draws; needed by effects that draw.
@@ -52,7 +52,7 @@ pub struct OneEffect {
     /// Reference image for `correct` (master bias, dark, flat, shutter map): image, and variance in a second extension.
     #[arg(long)]
     reference: Option<PathBuf>,
-    /// Sky background for `apply sky` [electron/s/pixel], or the lamp's rate for `apply lamp`.
+    /// Sky background for `apply sky` in electron/s/pixel, or the lamp's rate for `apply lamp`.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
 }
