@@ -244,7 +244,7 @@ pub struct RenderSpec {
 
 impl Default for RenderSpec {
     fn default() -> Self {
-        Self { tolerance_electron: 0.02 }
+        Self { tolerance_electron: 0.05 }
     }
 }
 

@@ -14,7 +14,7 @@
 //! 121), sect. 6; conventions of GalSim 2.8 (half-light radius, reduced shear, untruncated Sersic).
 //! # Limits
 //! `RenderTolerance::Electrons(t)`: modes and wings are left out where they change a pixel by less than about t.
-//! Five wavelength nodes: colour error < 1e-4 of the peak; the PSF is bilinear between 5 x 5 field nodes. Periods up
+//! Three or four wavelength nodes: colour error < 1e-4 of the peak; the PSF is bilinear between 5 x 5 field nodes (see `field`). Periods up
 //! to 4096 pixels, then wings are clipped and counted. f32 arithmetic, about 1e-6 of the peak.
 //! # Twin
 //! None: light is the truth, not a disturbance.

@@ -196,8 +196,7 @@ fn add_colours<const L: usize>(
             1 => add_nodes::<1, 4, L>(values, weights, row, sum_re, sum_im),
             2 => add_nodes::<2, 4, L>(values, weights, row, sum_re, sum_im),
             3 => add_nodes::<3, 4, L>(values, weights, row, sum_re, sum_im),
-            4 => add_nodes::<4, 4, L>(values, weights, row, sum_re, sum_im),
-            _ => add_nodes::<5, 4, L>(values, weights, row, sum_re, sum_im),
+            _ => add_nodes::<4, 4, L>(values, weights, row, sum_re, sum_im),
         }
         return;
     }
@@ -208,8 +207,7 @@ fn add_colours<const L: usize>(
             1 => add_nodes::<1, 1, L>(values, weights, &row, sum_re, sum_im),
             2 => add_nodes::<2, 1, L>(values, weights, &row, sum_re, sum_im),
             3 => add_nodes::<3, 1, L>(values, weights, &row, sum_re, sum_im),
-            4 => add_nodes::<4, 1, L>(values, weights, &row, sum_re, sum_im),
-            _ => add_nodes::<5, 1, L>(values, weights, &row, sum_re, sum_im),
+            _ => add_nodes::<4, 1, L>(values, weights, &row, sum_re, sum_im),
         }
     }
 }

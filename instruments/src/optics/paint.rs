@@ -26,6 +26,8 @@ pub(crate) struct Stamp {
     pub(crate) y0: i64,
     pub(crate) size: usize,
     pub(crate) pixels: Vec<f32>,
+    /// Sum of the pixels: the mode at zero frequency.
+    pub(crate) sum: f64,
 }
 
 /// How one figure is drawn.
@@ -118,6 +120,7 @@ impl<'a> Painter<'a> {
             }
         }
         brush.lobes = lobes;
+        out.sum = f64::from(brush.re[0]) * (size * size) as f64;
         out.pixels.resize(size * size, 0.0);
         fft::inverse(plan, &brush.re, &brush.im, reach + 1, &mut brush.fft, &mut out.pixels);
         let half = (size / 2) as i64;

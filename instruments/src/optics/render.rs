@@ -4,7 +4,7 @@
 //! Deterministic: every source is resolved, planned and painted on its own; stamps are added to each row in one fixed
 //! order (lattice cell, period, strip of 64 rows, column, place in the catalogue), whatever the number of threads.
 
-use super::colour::{BandQuadrature, NODES_MAX, Palette};
+use super::colour::{BandQuadrature, Palette, nodes_for};
 use super::error::OpticsError;
 use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
 use super::grid::{PixelResponse, Sampling};
@@ -22,8 +22,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Wavelength nodes of a chromatic PSF.
-const COLOURS: usize = NODES_MAX;
 /// Rows that are added by one task.
 const BAND_ROWS: usize = 64;
 /// Pixels painted before they are added: their stamps stay in cache.
@@ -51,7 +49,7 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
     let clock = Instant::now();
 
     // The PSF at the detector's centre, for planning.
-    let colours = if imaging.psf.is_achromatic() { 1 } else { COLOURS };
+    let colours = if imaging.psf.is_achromatic() { 1 } else { nodes_for(imaging.band) };
     let band = BandQuadrature::new(imaging.band, colours);
     let pixel = if imaging.psf.contains_pixel_response() { PixelResponse::InPsf } else { PixelResponse::Square };
     let sampling = Sampling { pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec, pixel };
@@ -244,12 +242,16 @@ fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> 
     (from < to).then(|| ((from - start) as usize, (from - low) as usize, (to - from) as usize))
 }
 
+/// The light of a stamp inside the window.
 fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
     let (Some((sx, _, nx)), Some((sy, _, ny))) =
         (overlap(stamp.x0, stamp.size, window.x0, window.nx), overlap(stamp.y0, stamp.size, window.y0, window.ny))
     else {
         return 0.0;
     };
+    if nx == stamp.size && ny == stamp.size {
+        return stamp.sum;
+    }
     (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.size + sx..][..nx])).sum()
 }
 
