@@ -87,7 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut last = start;
         let mut stages = Vec::new();
         let (counts, _) = chain.run(light, &cx, &mut |name| {
-            stages.push((name, last.elapsed().as_secs_f64()));
+            stages.push((name.to_string(), last.elapsed().as_secs_f64()));
             last = Instant::now();
         })?;
         let total = start.elapsed().as_secs_f64();

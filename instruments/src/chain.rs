@@ -10,10 +10,11 @@ use crate::effects::adc::model::SHIFT;
 use crate::effects::crossing::Crossing;
 use crate::effects::parameters::ParameterError;
 use crate::effects::registry::{self, Entry};
+use crate::effects::rows;
 use multiversion::multiversion;
 use ndarray::Array2;
 use rayon::prelude::*;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, RowWork, Rows};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::ledger::{Ledger, LedgerLine};
@@ -148,19 +149,54 @@ fn line<P: Plane>(name: &str, ledger: Ledger) -> LedgerLine {
     LedgerLine { name: name.into(), plane: P::NAME.into(), unit: P::BUNIT.into(), ledger }
 }
 
+/// Runs the steps in order. Neighbours that work row by row are run together; the observer hears their names as one.
 fn run_steps<P: Plane>(
     steps: &[Step<P>],
     frame: &mut Frame<P>,
     cx: &Context<'_>,
     lines: &mut Vec<LedgerLine>,
-    observer: &mut dyn FnMut(&'static str),
+    observer: &mut dyn FnMut(&str),
 ) -> Result<(), EffectError> {
-    for step in steps {
-        let ledger = step.effect.apply(frame, &cx.named(step.name))?;
-        lines.push(line::<P>(step.name, ledger));
-        observer(step.name);
+    let contexts: Vec<Context<'_>> = steps.iter().map(|step| cx.named(step.name)).collect();
+    let mut group: Vec<(&'static str, Option<RowWork<'_>>)> = Vec::new();
+    for (step, cx) in steps.iter().zip(&contexts) {
+        match step.effect.rows(cx)? {
+            Rows::Each(kernel) => {
+                rows::need_shape(step.name, frame, kernel.shape)?;
+                group.push((step.name, Some(kernel.work)));
+            }
+            Rows::Idle => group.push((step.name, None)),
+            Rows::Whole => {
+                run_group(&mut group, frame, lines, observer);
+                let ledger = step.effect.apply(frame, cx)?;
+                lines.push(line::<P>(step.name, ledger));
+                observer(step.name);
+            }
+        }
     }
+    run_group(&mut group, frame, lines, observer);
     Ok(())
+}
+
+/// Runs what has gathered, and empties it.
+fn run_group<P: Plane>(
+    group: &mut Vec<(&'static str, Option<RowWork<'_>>)>,
+    frame: &mut Frame<P>,
+    lines: &mut Vec<LedgerLine>,
+    observer: &mut dyn FnMut(&str),
+) {
+    if group.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = group.iter().map(|g| g.0).collect();
+    let awake: Vec<bool> = group.iter().map(|g| g.1.is_some()).collect();
+    let kernels: Vec<RowWork<'_>> = group.drain(..).filter_map(|g| g.1).collect();
+    let mut ledgers = rows::change_by_all(frame, &kernels).into_iter();
+    for (name, awake) in names.iter().zip(awake) {
+        let ledger = if awake { ledgers.next().unwrap_or_default() } else { Ledger::default() };
+        lines.push(line::<P>(name, ledger));
+    }
+    observer(&names.join(" + "));
 }
 
 impl Chain {
@@ -230,7 +266,7 @@ impl Chain {
         &self,
         light: Frame<Light>,
         cx: &Context<'_>,
-        observer: &mut dyn FnMut(&'static str),
+        observer: &mut dyn FnMut(&str),
     ) -> Result<(Frame<Counts>, Vec<LedgerLine>), ChainError> {
         self.run_inspected(light, cx, observer, &mut |_| ())
     }
@@ -243,7 +279,7 @@ impl Chain {
         &self,
         mut light: Frame<Light>,
         cx: &Context<'_>,
-        observer: &mut dyn FnMut(&'static str),
+        observer: &mut dyn FnMut(&str),
         inspect: &mut dyn FnMut(&Frame<Charge>),
     ) -> Result<(Frame<Counts>, Vec<LedgerLine>), ChainError> {
         if matches!(cx.exposure.kind, ExposureKind::Flat { .. }) && self.light.iter().all(|s| s.name != "lamp") {

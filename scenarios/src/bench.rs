@@ -69,6 +69,10 @@ pub struct CcdBench {
     pub pixels: usize,
     /// Stages in order.
     pub stages: Vec<StageTime>,
+    /// Parts of the stage `optics`, wall seconds: PSF, sources, modes and transforms, adding to the frame.
+    pub optics_s: [f64; 4],
+    /// Fourier modes drawn.
+    pub modes: f64,
     /// Electrons of all sources inside the frame.
     pub electrons_in_frame: f64,
     /// Peak memory \[MB\].
@@ -103,11 +107,14 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, out: &Path) -> anyhow::Resul
     clock.lap("close chain");
     let objects = made.truth.len();
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
+    let timings = made.optics;
     write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
     Ok(CcdBench {
         objects,
         pixels: spec.geometry.nx * spec.geometry.ny,
         stages: clock.stages,
+        optics_s: [timings.psf_s, timings.sources_s, timings.paint_s, timings.add_s],
+        modes: timings.modes,
         electrons_in_frame,
         peak_memory_mb: peak_memory_mb(),
     })
@@ -115,13 +122,19 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, out: &Path) -> anyhow::Resul
 
 impl std::fmt::Display for CcdBench {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{:<16} {:>9} {:>9}", "stage", "CPU s", "wall s")?;
+        writeln!(f, "{:<38} {:>9} {:>9}", "stage", "CPU s", "wall s")?;
         for s in &self.stages {
-            writeln!(f, "{:<16} {:>9.3} {:>9.3}", s.name, s.cpu_s, s.wall_s)?;
+            writeln!(f, "{:<38} {:>9.3} {:>9.3}", s.name, s.cpu_s, s.wall_s)?;
         }
         let cpu: f64 = self.stages.iter().map(|s| s.cpu_s).sum();
         let wall: f64 = self.stages.iter().map(|s| s.wall_s).sum();
-        writeln!(f, "{:<16} {cpu:>9.3} {wall:>9.3}", "all")?;
+        writeln!(f, "{:<38} {cpu:>9.3} {wall:>9.3}", "all")?;
+        let [psf, sources, paint, add] = self.optics_s;
+        writeln!(
+            f,
+            "optics, wall s: PSF {psf:.3}, sources {sources:.3}, {:.1} M modes and transforms {paint:.3}, adding {add:.3}",
+            self.modes / 1e6
+        )?;
         let optics = self.stages.iter().find(|s| s.name == "optics").map_or(f64::NAN, |s| s.cpu_s);
         writeln!(
             f,

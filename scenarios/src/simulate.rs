@@ -97,14 +97,18 @@ pub struct Made {
     pub truth: Vec<TruthRow>,
     /// Account of all effects.
     pub ledger: Vec<LedgerLine>,
-    /// Images asked for by the scenario's `[truth]`: name and pixels.
-    pub images: Vec<(String, ndarray::Array2<f32>)>,
+    /// Expected electrons of the sources, if the scenario's `[truth]` asks for it.
+    pub noiseless: Option<ndarray::Array2<f32>>,
+    /// 1 where the charge is at the full well, else 0; as above.
+    pub saturated: Option<ndarray::Array2<u8>>,
     /// The exposure with its sky.
     pub exposure: sim_core::exposure::Exposure,
     /// WCS of the whole detector.
     pub wcs: Wcs,
     /// Raw layout.
     pub layout: ReadoutLayout,
+    /// Where the renderer's time went.
+    pub optics: instruments::optics::Timings,
 }
 
 /// Renders one unit in memory; `observer` hears the name of each stage when it is finished.
@@ -117,7 +121,8 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
     let wcs = detector_wcs(&spec.geometry, &exposure.pointing, plan.instrument.parity, plan.instrument.distortion.as_ref());
     let mut truth = Vec::new();
     let mut ledger = Vec::new();
-    let mut images = Vec::new();
+    let mut noiseless = None;
+    let mut optics = instruments::optics::Timings::default();
     let mut light = Frame::<Light>::zeros(unit.window);
     if exposure.kind == ExposureKind::Science {
         exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &exposure)?;
@@ -136,10 +141,11 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         let rendered = imaging.render(&sources)?;
         light = rendered.light;
         truth = rendered.truth;
+        optics = rendered.timings;
         ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
         observer("optics");
         if plan.scenario.truth.noiseless {
-            images.push(("NOISELESS".to_string(), light.pixels.clone()));
+            noiseless = Some(light.pixels.clone());
         }
     }
     let layout = ReadoutLayout::new(&spec.geometry, unit.window, plan.scenario.scans);
@@ -162,15 +168,14 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
             saturated = Some(saturation_mask(charge, spec));
         }
     })?;
-    images.extend(saturated.map(|mask| ("SATURATED".to_string(), mask)));
     ledger.extend(lines);
-    Ok(Made { counts, truth, ledger, images, exposure, wcs, layout })
+    Ok(Made { counts, truth, ledger, noiseless, saturated, exposure, wcs, layout, optics })
 }
 
 /// Truth mask: 1 where the charge is at the full well, else 0.
-fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<f32> {
+fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<u8> {
     let capacity = nominal(spec, "full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
-    frame.pixels.mapv(|v| f32::from(u8::from(v >= capacity)))
+    frame.pixels.mapv(|v| u8::from(v >= capacity))
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -209,18 +214,15 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
     if keep.objects && science {
         hdus.push(Hdu::new("OBJECTS", Header::default(), Data::Table(object_table(&made.truth))));
     }
-    for (name, pixels) in made.images {
-        if !science {
-            continue;
-        }
-        let mut header = Header::default();
-        made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut header);
-        let (unit_name, data) =
-            if name == "SATURATED" { ("", Data::I32(pixels.mapv(|v| v as i32))) } else { ("electron", Data::F32(pixels)) };
-        if !unit_name.is_empty() {
-            header.set("BUNIT", unit_name, "unit of the pixels");
-        }
-        hdus.push(Hdu::new(&name, header, data));
+    let mut image_header = Header::default();
+    made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut image_header);
+    if let Some(pixels) = made.noiseless {
+        let mut header = image_header.clone();
+        header.set("BUNIT", "electron", "unit of the pixels");
+        hdus.push(Hdu::new("NOISELESS", header, Data::F32(pixels)));
+    }
+    if let Some(mask) = made.saturated {
+        hdus.push(Hdu::new("SATURATED", image_header, Data::U8(mask)));
     }
     if !hdus.is_empty() {
         let mut header = Header::default();

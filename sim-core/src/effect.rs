@@ -14,6 +14,43 @@ pub trait Effect<P: Plane>: Send + Sync {
     /// # Errors
     /// When the frame and the effect's parameters do not fit (shape, range).
     fn apply(&self, frame: &mut Frame<P>, cx: &Context<'_>) -> Result<Ledger, EffectError>;
+
+    /// The same as work on single rows, for effects whose pixels need no other row: a chain runs neighbours of this
+    /// kind together while a row is in cache, with the bits of one `apply` after the other.
+    ///
+    /// # Errors
+    /// As [`Effect::apply`].
+    fn rows<'a>(&'a self, _cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
+        Ok(Rows::Whole)
+    }
+}
+
+/// How an effect does its work.
+pub enum Rows<'a> {
+    /// On the whole frame, by [`Effect::apply`].
+    Whole,
+    /// Not at all in this exposure.
+    Idle,
+    /// Row by row.
+    Each(RowKernel<'a>),
+}
+
+/// Work on one row: row number in the frame, its pixels, room for as many random numbers.
+pub type RowWork<'a> = Box<dyn Fn(usize, &mut [f32], &mut [f32]) + Send + Sync + 'a>;
+
+/// An effect made ready for one frame.
+pub struct RowKernel<'a> {
+    /// Shape the frame must have (rows, columns).
+    pub shape: (usize, usize),
+    /// The work.
+    pub work: RowWork<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// Row by row on a frame of `shape` (rows, columns).
+    pub fn each(shape: (usize, usize), work: impl Fn(usize, &mut [f32], &mut [f32]) + Send + Sync + 'a) -> Self {
+        Self::Each(RowKernel { shape, work: Box::new(work) })
+    }
 }
 
 /// What an effect may know of where it is: exposure, detector, layout, and its own random streams.

@@ -17,7 +17,7 @@ use super::parameters::{self, Parameter, ParameterError};
 use super::registry::{Entry, Twin};
 use super::rows;
 use crate::description::DetectorSpec;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
@@ -44,14 +44,18 @@ fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Light>>, ParameterError> {
 
 impl Effect<Light> for Lamp {
     fn apply(&self, frame: &mut Frame<Light>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
+        rows::apply("lamp", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         let ExposureKind::Flat { rate_electron_s: rate } = cx.exposure.kind else {
-            return Ok(Ledger::default());
+            return Ok(Rows::Idle);
         };
         if !(0.0..=1e7).contains(&rate) {
             let (key, unit, range) = ("rate_electron_s", "electron/s", "0..1e7");
             return Err(EffectError::OutOfRange { effect: "lamp", key, value: rate, unit, range });
         }
         let light = (rate * cx.exposure.time_s) as f32;
-        Ok(rows::change(frame, |_, row, _| row.iter_mut().for_each(|pixel| *pixel += light)))
+        Ok(Rows::each(cx.window.shape(), move |_, row, _| row.iter_mut().for_each(|pixel| *pixel += light)))
     }
 }

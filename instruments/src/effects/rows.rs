@@ -5,11 +5,15 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::correction::CorrectionError;
 use sim_core::detector::{AmplifierTile, ReadoutLayout};
-use sim_core::effect::EffectError;
+use sim_core::effect::{Context, Effect, EffectError, RowWork, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
-use sim_core::plane::{Counts, Plane};
+use sim_core::plane::Plane;
 
+/// Partial sums of a row.
+const LANES: usize = 8;
+/// Pixels turned to f64 at a time: a loop of its own, which the compiler turns into wide operations.
+const STRETCH: usize = 64;
 /// Rows handed to a thread at once at least.
 const ROWS_PER_TASK: usize = 8;
 
@@ -37,18 +41,31 @@ pub fn as_slice_mut<T: Clone>(array: &mut Array2<T>) -> &mut [T] {
     }
 }
 
-/// Sum of a row in f64, in 8 fixed lanes.
+/// Lanes from a function of the lane: arithmetic on values is what the compiler turns into wide operations.
+#[inline(always)]
+fn each(f: impl Fn(usize) -> f64) -> [f64; LANES] {
+    let mut out = [0.0; LANES];
+    for (l, o) in out.iter_mut().enumerate() {
+        *o = f(l);
+    }
+    out
+}
+
+/// Sum of a row in f64, in fixed lanes.
 #[multiversion(targets("x86_64+avx2"))]
 fn row_sum(row: &[f32]) -> f64 {
-    let mut lanes = [0.0_f64; 8];
-    let blocks = row.chunks_exact(8);
-    let rest: f64 = blocks.remainder().iter().map(|&v| f64::from(v)).sum();
-    for block in blocks {
-        for (lane, &value) in lanes.iter_mut().zip(block) {
-            *lane += f64::from(value);
+    let (stretches, rest) = row.as_chunks::<STRETCH>();
+    let mut lanes = [0.0_f64; LANES];
+    let mut wide = [0.0_f64; STRETCH];
+    for stretch in stretches {
+        for (w, v) in wide.iter_mut().zip(stretch) {
+            *w = f64::from(*v);
+        }
+        for w in wide.as_chunks::<LANES>().0 {
+            lanes = each(|l| lanes[l] + w[l]);
         }
     }
-    lanes.iter().sum::<f64>() + rest
+    lanes.iter().sum::<f64>() + rest.iter().map(|&v| f64::from(v)).sum::<f64>()
 }
 
 /// Total of an array: rows in parallel, added in order.
@@ -61,25 +78,27 @@ pub fn total(array: &Array2<f32>) -> f64 {
     sums.into_iter().sum()
 }
 
-/// Signed sums of the differences of two rows, in 8 fixed lanes: the same bits on every machine.
+/// Signed sums of the differences of two rows in f64, in fixed lanes: the same bits on every machine.
 #[multiversion(targets("x86_64+avx2"))]
 fn tally(before: &[f32], after: &[f32]) -> Ledger {
-    const LANES: usize = 8;
+    let ((before, before_rest), (after, after_rest)) = (before.as_chunks::<STRETCH>(), after.as_chunks::<STRETCH>());
     let (mut net, mut size) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-    let (before_blocks, after_blocks) = (before.chunks_exact(LANES), after.chunks_exact(LANES));
-    let rest: f64 = before_blocks.remainder().iter().zip(after_blocks.remainder()).map(|(&b, &a)| f64::from(a) - f64::from(b)).sum();
-    let rest_size: f64 =
-        before_blocks.remainder().iter().zip(after_blocks.remainder()).map(|(&b, &a)| (f64::from(a) - f64::from(b)).abs()).sum();
-    for (b, a) in before_blocks.zip(after_blocks) {
-        for lane in 0..LANES {
-            let change = f64::from(a[lane]) - f64::from(b[lane]);
-            net[lane] += change;
-            size[lane] += change.abs();
+    let mut change = [0.0_f64; STRETCH];
+    for (b, a) in before.iter().zip(after) {
+        for ((c, a), b) in change.iter_mut().zip(a).zip(b) {
+            *c = f64::from(*a) - f64::from(*b);
+        }
+        for c in change.as_chunks::<LANES>().0 {
+            net = each(|l| net[l] + c[l]);
+            size = each(|l| size[l] + c[l].abs());
         }
     }
-    let net = net.iter().sum::<f64>() + rest;
-    let size = size.iter().sum::<f64>() + rest_size;
-    Ledger { added: 0.5 * (size + net), lost: 0.5 * (size - net) }
+    let mut rest = Ledger::default();
+    for (&b, &a) in before_rest.iter().zip(after_rest) {
+        rest.book(f64::from(a) - f64::from(b));
+    }
+    let (net, size) = (net.iter().sum::<f64>(), size.iter().sum::<f64>());
+    rest.plus(Ledger { added: 0.5 * (size + net), lost: 0.5 * (size - net) })
 }
 
 fn sum(ledgers: Vec<Ledger>) -> Ledger {
@@ -105,19 +124,58 @@ pub fn change<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(usize, &mut [f32],
     sum(ledgers)
 }
 
+/// Runs kernels one after the other on each row of the frame and books every pixel's change, kernel by kernel.
+pub fn change_by_all<P: Plane>(frame: &mut Frame<P>, kernels: &[RowWork<'_>]) -> Vec<Ledger> {
+    if kernels.is_empty() {
+        return Vec::new();
+    }
+    let width = frame.pixels.ncols().max(1);
+    let ledgers: Vec<Vec<Ledger>> = as_slice_mut(&mut frame.pixels)
+        .par_chunks_mut(width)
+        .with_min_len(ROWS_PER_TASK)
+        .enumerate()
+        .map_init(
+            || Scratch::new(width),
+            |scratch, (y, row)| {
+                let mut book = |kernel: &RowWork<'_>| {
+                    scratch.before.copy_from_slice(row);
+                    kernel(y, row, &mut scratch.draws);
+                    tally(&scratch.before, row)
+                };
+                kernels.iter().map(&mut book).collect()
+            },
+        )
+        .collect();
+    (0..kernels.len()).map(|k| sum(ledgers.iter().map(|row| row[k]).collect())).collect()
+}
+
+/// [`Effect::apply`] of an effect that works row by row.
+///
+/// # Errors
+/// As [`Effect::rows`], and when the frame does not have the shape the effect needs.
+pub fn apply<P: Plane>(name: &'static str, effect: &dyn Effect<P>, frame: &mut Frame<P>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
+    match effect.rows(cx)? {
+        Rows::Each(kernel) => {
+            need_shape(name, frame, kernel.shape)?;
+            Ok(change(frame, kernel.work))
+        }
+        Rows::Idle => Ok(Ledger::default()),
+        Rows::Whole => unreachable!("{name} works row by row"),
+    }
+}
+
 /// The tiles that a raw row crosses, left to right.
 pub fn tiles_of_row(layout: &ReadoutLayout, raw_y: usize) -> impl Iterator<Item = (usize, &AmplifierTile)> {
     layout.tiles.iter().enumerate().filter(move |(_, t)| raw_y >= t.raw.y0 && raw_y < t.raw.y0 + t.raw.ny)
 }
 
-/// Runs `kernel(tile index, tile, raw y, pixels of the tile in this row, scratch)` on every amplifier's part of
-/// every raw row and books every pixel's change.
-pub fn change_tiles(
-    frame: &mut Frame<Counts>,
-    layout: &ReadoutLayout,
-    kernel: impl Fn(usize, &AmplifierTile, usize, &mut [f32], &mut [f32]) + Sync,
-) -> Ledger {
-    change(frame, |raw_y, row, scratch| {
+/// Rows of a raw frame whose work is `kernel(tile index, tile, raw y, pixels of the tile in this row, scratch)` on every
+/// amplifier's part.
+pub fn each_tile<'a>(
+    layout: &'a ReadoutLayout,
+    kernel: impl Fn(usize, &AmplifierTile, usize, &mut [f32], &mut [f32]) + Send + Sync + 'a,
+) -> Rows<'a> {
+    Rows::each((layout.rows, layout.columns), move |raw_y, row, scratch| {
         for (index, tile) in tiles_of_row(layout, raw_y) {
             let pixels = &mut row[tile.raw.x0..tile.raw.x0 + tile.raw.nx];
             kernel(index, tile, raw_y, pixels, &mut scratch[..tile.raw.nx]);

@@ -164,12 +164,39 @@ fn the_ledger_adds_up_to_the_frame() {
     let start = light.total();
     let mut seen = Vec::new();
     let chain = chain(&scene);
-    let (counts, lines) = chain.run(light, &scene.cx(""), &mut |name| seen.push(name)).unwrap();
-    assert_eq!(seen, chain.names());
-    assert_eq!(seen, ["sky", "lamp", "flat", "shutter", "dark", "detect", "full_well", "digitise", "bias", "read_noise", "adc"]);
+    let (counts, lines) = chain.run(light, &scene.cx(""), &mut |name| seen.push(name.to_string())).unwrap();
+    assert_eq!(seen, ["sky + lamp + flat + shutter + dark", "detect", "full_well", "digitise", "bias + read_noise + adc"]);
+    let split: Vec<&str> = seen.iter().flat_map(|s| s.split(" + ")).collect();
+    assert_eq!(split, chain.names());
     let net = |unit: &str| lines.iter().filter(|l| l.unit == unit).map(|l| l.ledger.net()).sum::<f64>();
     assert!((net("electron") + start).abs() < 1e-9 * start, "all electrons are accounted for");
     assert!((net("adu") - counts.total()).abs() < 1e-9 * counts.total(), "all counts are accounted for");
+}
+
+#[test]
+fn rows_run_together_have_the_bits_of_one_effect_after_the_other() {
+    fn each<P: Plane>(names: &[String], entries: &'static [Entry<P>], scene: &Scene, frame: &mut Frame<P>) -> Vec<f64> {
+        let apply = |name: &String| {
+            let entry = crate::bench::entry(entries, name);
+            (entry.forward)(&scene.spec).unwrap().apply(frame, &scene.cx(entry.name)).unwrap().net()
+        };
+        names.iter().map(apply).collect()
+    }
+    for exposure in [science(1), exposure(2, ExposureKind::Flat { rate_electron_s: 100.0 }, 10.0), exposure(3, ExposureKind::Bias, 0.0)] {
+        let scene = Scene::full(spec(), exposure);
+        let order = order();
+        let mut light = scene.frame::<Light>(starry_yx);
+        let (together, lines) = chain(&scene).run(light.clone(), &scene.cx(""), &mut |_| ()).unwrap();
+        let mut nets = each(&order.light, registry::light(), &scene, &mut light);
+        let (mut charge, ledger) = (registry::detect().forward)(&scene.spec).unwrap().cross(light, &scene.cx("detect")).unwrap();
+        nets.push(ledger.left.net());
+        nets.extend(each(&order.charge, registry::charge(), &scene, &mut charge));
+        let (mut counts, ledger) = (registry::digitise().forward)(&scene.spec).unwrap().cross(charge, &scene.cx("digitise")).unwrap();
+        nets.extend([ledger.left.net(), ledger.entered.net()]);
+        nets.extend(each(&order.counts, registry::counts(), &scene, &mut counts));
+        assert_eq!(together.pixels, counts.pixels);
+        assert_eq!(lines.iter().map(|l| l.ledger.net()).collect::<Vec<_>>(), nets);
+    }
 }
 
 #[test]

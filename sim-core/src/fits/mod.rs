@@ -36,6 +36,8 @@ pub enum Data {
     Cube(ndarray::Array3<f32>),
     /// Unsigned 16-bit (BZERO 32768).
     U16(Array2<u16>),
+    /// Bytes, for masks; read back as [`Data::I32`].
+    U8(Array2<u8>),
     /// Signed 32-bit.
     I32(Array2<i32>),
     /// Binary table.

@@ -5,7 +5,7 @@ use super::model::convert;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, Parameter, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::plane::Counts;
@@ -24,7 +24,11 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Counts>>, Param
 }
 
 impl Effect<Counts> for Adc {
-    fn apply(&self, frame: &mut Frame<Counts>, _: &Context<'_>) -> Result<Ledger, EffectError> {
-        Ok(rows::change(frame, |_, row, _| convert(row, self.ceiling)))
+    fn apply(&self, frame: &mut Frame<Counts>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
+        rows::apply("adc", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
+        Ok(Rows::each((cx.layout.rows, cx.layout.columns), move |_, row, _| convert(row, self.ceiling)))
     }
 }

@@ -6,7 +6,7 @@ use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
 use sim_core::detector::AmplifierTile;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::noise;
@@ -43,7 +43,10 @@ impl Bias {
 
 impl Effect<Counts> for Bias {
     fn apply(&self, frame: &mut Frame<Counts>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::need_shape("bias", frame, (cx.layout.rows, cx.layout.columns))?;
+        rows::apply("bias", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         let tiles: Vec<(Vec<f32>, [f32; TERMS])> = cx
             .layout
             .tiles
@@ -54,7 +57,7 @@ impl Effect<Counts> for Bias {
                 (self.pattern(tile, cx), amplitudes)
             })
             .collect();
-        Ok(rows::change_tiles(frame, cx.layout, |index, tile, raw_y, pixels, _| {
+        Ok(rows::each_tile(cx.layout, move |index, tile, raw_y, pixels, _| {
             let (pattern, amplitudes) = &tiles[index];
             let row = (self.row_rms * drift(tile.parallel(raw_y), tile.parallel_overscan, amplitudes)) as f32;
             pixels.iter_mut().zip(pattern).for_each(|(pixel, pattern)| *pixel += pattern + row);

@@ -5,7 +5,7 @@ use super::model::hot_pixels;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
@@ -24,11 +24,14 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Light>>, Parame
 
 impl Effect<Light> for Dark {
     fn apply(&self, frame: &mut Frame<Light>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::need_shape("dark", frame, cx.window.shape())?;
+        rows::apply("dark", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         let time_s = cx.exposure.time_s + 0.5 * self.readout_time_s;
         let everywhere = (self.rate * time_s) as f32;
         let window = cx.window;
-        Ok(rows::change(frame, |y, row, _| {
+        Ok(Rows::each(cx.window.shape(), move |y, row, _| {
             row.iter_mut().for_each(|pixel| *pixel += everywhere);
             // The whole row of the detector is drawn and the window kept, so that a cut-out has the same hot pixels.
             let stream = cx.fixed_stream((window.y0 + y) as u64);

@@ -5,7 +5,7 @@ use super::model::{multiply, smooth_row};
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::noise;
@@ -26,15 +26,18 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Light>>, Parame
 
 impl Effect<Light> for Flat {
     fn apply(&self, frame: &mut Frame<Light>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::need_shape("flat", frame, cx.window.shape())?;
+        rows::apply("flat", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         if !cx.exposure.kind.is_illuminated() || (self.amplitude == 0.0 && self.prnu_rms == 0.0) {
-            return Ok(Ledger::default());
+            return Ok(Rows::Idle);
         }
         let window = cx.window;
         let position = |i: usize, n: usize| (2.0 * i as f64 + 1.0) / n as f64 - 1.0;
         let u: Vec<f32> = (window.x0..window.x0 + window.nx).map(|x| position(x, cx.geometry.nx) as f32).collect();
         let phi = f64::from(cx.fixed_stream(DIRECTION_ITEM).word(0)) / 2.0_f64.powi(32) * std::f64::consts::TAU;
-        Ok(rows::change(frame, |y, row, normals| {
+        Ok(Rows::each(cx.window.shape(), move |y, row, normals| {
             let y = window.y0 + y;
             if self.prnu_rms > 0.0 {
                 noise::normals(&cx.fixed_stream(y as u64), window.x0 as u64, normals);

@@ -4,7 +4,7 @@ use super::PARAMETERS;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::plane::Charge;
@@ -19,8 +19,12 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Charge>>, Param
 }
 
 impl Effect<Charge> for FullWell {
-    fn apply(&self, frame: &mut Frame<Charge>, _: &Context<'_>) -> Result<Ledger, EffectError> {
-        Ok(rows::change(frame, |_, row, _| {
+    fn apply(&self, frame: &mut Frame<Charge>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
+        rows::apply("full_well", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
+        Ok(Rows::each(cx.window.shape(), move |_, row, _| {
             for pixel in row {
                 *pixel = if *pixel > self.capacity { self.capacity } else { *pixel };
             }

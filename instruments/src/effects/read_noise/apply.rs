@@ -5,7 +5,7 @@ use crate::description::DetectorSpec;
 use crate::effects::digitise::amplifier_gains;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::noise;
@@ -24,15 +24,18 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Counts>>, Param
 
 impl Effect<Counts> for ReadNoise {
     fn apply(&self, frame: &mut Frame<Counts>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::need_shape("read_noise", frame, (cx.layout.rows, cx.layout.columns))?;
+        rows::apply("read_noise", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         if cx.layout.amplifier_count != self.sigma_adu.len() {
             let what = format!("a layout of {} amplifiers, got one of {}", self.sigma_adu.len(), cx.layout.amplifier_count);
             return Err(EffectError::Missing { effect: "read_noise", what });
         }
         if self.sigma_adu.iter().all(|&sigma| sigma == 0.0) {
-            return Ok(Ledger::default());
+            return Ok(Rows::Idle);
         }
-        Ok(rows::change_tiles(frame, cx.layout, |_, tile, raw_y, pixels, _| {
+        Ok(rows::each_tile(cx.layout, move |_, tile, raw_y, pixels, _| {
             let stream = cx.stream(tile.row_key(raw_y));
             let sigma = self.sigma_adu[tile.amplifier];
             // Reading order: prescan, science, overscan; a cut-out leaves gaps between their serial numbers.

@@ -5,7 +5,7 @@ use super::model::excess_s;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::effect::{Context, Effect, EffectError};
+use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
@@ -23,10 +23,13 @@ pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Light>>, Parame
 
 impl Effect<Light> for Shutter {
     fn apply(&self, frame: &mut Frame<Light>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::need_shape("shutter", frame, cx.window.shape())?;
+        rows::apply("shutter", self, frame, cx)
+    }
+
+    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
         let time_s = cx.exposure.time_s;
         if !cx.exposure.kind.is_illuminated() || time_s <= 0.0 || self.travel_time_s == 0.0 {
-            return Ok(Ledger::default());
+            return Ok(Rows::Idle);
         }
         let mut open = Vec::with_capacity(cx.window.nx);
         for x in cx.window.x0..cx.window.x0 + cx.window.nx {
@@ -37,6 +40,6 @@ impl Effect<Light> for Shutter {
             };
             open.push(((time_s + excess).max(0.0) / time_s) as f32);
         }
-        Ok(rows::change(frame, |_, row, _| row.iter_mut().zip(&open).for_each(|(pixel, open)| *pixel *= open)))
+        Ok(Rows::each(cx.window.shape(), move |_, row, _| row.iter_mut().zip(&open).for_each(|(pixel, open)| *pixel *= open)))
     }
 }
