@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn the_near_ultraviolet_of_a_star_like_the_sun_is_that_of_the_sun() {
+        let bands = ReferenceBands::load();
+        let (w, e) = crate::table::columns(include_str!("../../data/sky/solar_e490.csv"), 0, 1);
+        let sun = Spectrum::new("sun", w, e).unwrap();
+        let nuv = Bandpass::new("nuv", vec![249.9, 250.0, 320.0, 320.1], vec![0.0, 1.0, 1.0, 0.0]).unwrap();
+        let colour = |s: Spectrum| {
+            let sed = Sed::rest(Arc::new(s));
+            -2.5 * (nuv.mean_fnu(&sed) / bands.bessell_v().mean_fnu(&sed)).log10()
+        };
+        let star = (*StarGrid::new(&bands).nearest(5772.0, 0.0)).clone();
+        let (ours, real) = (colour(star), colour(sun));
+        assert!((ours - real).abs() < 0.2, "{ours} against {real}");
+    }
+
+    #[test]
     fn hotter_is_bluer_and_poorer_in_metals_is_bluer_in_the_ultraviolet() {
         let bands = ReferenceBands::load();
         let grid = StarGrid::new(&bands);
