@@ -5,12 +5,12 @@
 //! # Formula
 //! Proper motion: p(t) = unit(p + (t - t0) (mu_alpha* e_east + mu_delta e_north)), which is exact at the poles.
 //! Temperature from BP-RP = c: 5040 K / (0.4929 + 0.5092 c - 0.0353 c^2 + 0.0192 m - 0.0020 m^2 - 0.0395 m c) for 0.39 < c <= 1.5;
-//! straight lines through M0 (1.84, 3850 K), M2 (2.2, 3560 K), M4 (2.79, 3210 K), M5 (3.35, 3060 K), M6 (4.05, 2810 K) beyond 1.5.
+//! straight lines through the A and the M dwarfs of a table (BP-RP, T) for the bluer and the redder, held at its ends (-0.12, 4.16).
 //! # Symbols
 //! t exposure, t0 catalogue epoch \[Julian year\]; mu_alpha* = mu_alpha cos delta; m = \[Fe/H\] \[dex\].
 //! # Source
-//! Mucciarelli, Bellazzini & Massari 2021 (A&A 653, A90), dwarfs, scatter 61 K. M dwarfs: temperatures by type of Pecaut & Mamajek
-//! 2013 (ApJS 208, 9; online table); their colours assumed, +-0.1 mag (100 K). Bluer than 0.39: straight line in c to 9700 K at c = 0, held beyond (assumed). No colour: 5500 K (assumed).
+//! Mucciarelli, Bellazzini & Massari 2021 (A&A 653, A90), dwarfs, scatter 61 K. A and M dwarfs: colours and temperatures by type of
+//! Pecaut & Mamajek 2013 (ApJS 208, 9), online table, version 2024.05.15. No colour: 5500 K (assumed).
 //! # Limits
 //! Point sources only. Parallax and radial velocity are read, checked and counted, and change nothing yet. BP-RP is not dereddened.
 //! # Twin

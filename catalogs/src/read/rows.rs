@@ -22,8 +22,11 @@ const FEH: f64 = 0.0;
 /// Extinction curves are shared by rows of the same E(B-V) to this step \[mag\].
 const E_BV_STEP: f64 = 0.005;
 
-/// BP-RP and effective temperature \[K\] of M0, M2, M4, M5, M6 dwarfs.
-const M_DWARFS: [(f64, f64); 5] = [(1.84, 3850.0), (2.2, 3560.0), (2.79, 3210.0), (3.35, 3060.0), (4.05, 2810.0)];
+/// BP-RP and effective temperature \[K\] of M0, M1, M2, M3, M4, M5, M6 dwarfs.
+const M_DWARFS: [(f64, f64); 7] =
+    [(1.84, 3850.0), (2.09, 3660.0), (2.23, 3560.0), (2.5, 3430.0), (2.94, 3210.0), (3.35, 3060.0), (4.16, 2810.0)];
+/// BP-RP and effective temperature \[K\] of B9, A0, A2, A5, A7 dwarfs.
+const A_DWARFS: [(f64, f64); 5] = [(-0.12, 10_700.0), (-0.037, 9700.0), (0.068, 8840.0), (0.194, 8100.0), (0.263, 7760.0)];
 
 /// A fault of a row: column, value, range.
 struct Fault {
@@ -229,6 +232,6 @@ pub(super) fn teff_from_bp_rp(c: f64, feh: f64) -> f64 {
     if c > 0.39 {
         return warm(c);
     }
-    let edge = warm(0.39);
-    edge + (9700.0 - edge) * (1.0 - c.max(0.0) / 0.39)
+    let (colour, teff): (Vec<f64>, Vec<f64>) = A_DWARFS.into_iter().chain(std::iter::once((0.39, warm(0.39)))).unzip();
+    held(&colour, &teff, c)
 }

@@ -65,21 +65,25 @@ fn missing_values_are_filled_and_counted_by_quantity() {
     };
     assert_eq!((rows_of("teff", "BP-RP"), rows_of("teff", "5500"), rows_of("feh", "solar"), rows_of("logg", "4.5")), (1, 1, 1, 1));
     assert_eq!((rows_of("pmra", "0"), rows_of("pmdec", "0"), rows_of("parallax", "0"), rows_of("radial_velocity", "0")), (2, 2, 1, 1));
-    // Half-way in colour between M2 and M4: 3560 - (0.3 / 0.59) x 350 K.
-    assert!((teff_from_bp_rp(2.5, 0.0) - 3382.0).abs() < 1.0, "{}", teff_from_bp_rp(2.5, 0.0));
+    // An M3 dwarf.
+    assert!((teff_from_bp_rp(2.5, 0.0) - 3430.0).abs() < 1e-9, "{}", teff_from_bp_rp(2.5, 0.0));
     let text = report.to_string();
     assert!(text.contains("3 rows, 3 used") && text.contains("teff (column `teff_gspphot`): 1 rows filled with 5500 K"), "{text}");
 }
 
 #[test]
 fn the_temperature_of_a_solar_colour_is_solar_and_the_relations_meet() {
-    // Sun: BP-RP = 0.82 (Casagrande & VandenBerg 2018), 5772 K; scatter of the relation 61 K.
+    // Sun: BP-RP = 0.82 (0.823 for G2V in the table of Pecaut & Mamajek), 5772 K; scatter of the relation 61 K.
     assert!((teff_from_bp_rp(0.82, 0.0) - 5772.0).abs() < 122.0, "{}", teff_from_bp_rp(0.82, 0.0));
     for c in [0.39, 1.5] {
         let (a, b) = (teff_from_bp_rp(c - 1e-6, 0.0), teff_from_bp_rp(c + 1e-6, 0.0));
         assert!((a / b - 1.0).abs() < 0.05, "jump at {c}: {a} {b}");
     }
-    assert!((teff_from_bp_rp(-1.0, 0.0) - 9700.0).abs() < 1e-9);
+    // A0V: 9700 K; bluer than the table: its end.
+    assert!((teff_from_bp_rp(-0.037, 0.0) - 9700.0).abs() < 1e-9);
+    assert!((teff_from_bp_rp(-1.0, 0.0) - 10_700.0).abs() < 1e-9);
+    // Half-way between M4 and M5.
+    assert!((teff_from_bp_rp(3.145, 0.0) - 3135.0).abs() < 1e-6);
 }
 
 #[test]

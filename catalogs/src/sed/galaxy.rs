@@ -95,8 +95,8 @@ mod tests {
     fn present_day_galaxies_have_the_published_colours() {
         let bands = ReferenceBands::load();
         let grid = GalaxyGrid::new();
-        // Fukugita, Shimasaku & Ichikawa 1995 (PASP 107, 945), table 3: SDSS g'-r' of E 0.77, Sbc 0.52, Scd 0.48, Im 0.20
-        // (synthetic colours of other spectra; scatter about 0.1).
+        // Remembered from Fukugita, Shimasaku & Ichikawa 1995 (PASP 107, 945), table 3, not confirmed: SDSS g'-r' of E 0.77, Sbc 0.52,
+        // Scd 0.48, Im 0.20 (synthetic colours of other spectra; scatter about 0.1).
         let colour = |c| {
             let sed = Sed::rest(grid.at(c));
             -2.5 * (bands.sdss_g().mean_fnu(&sed) / bands.by_name("sdss_r").unwrap().mean_fnu(&sed)).log10()

@@ -7,7 +7,8 @@
 //! # Symbols
 //! k level relative to "high": none 0, average 0.5, high 1, extremely high 2.
 //! # Source
-//! HST STIS Instrument Handbook section 6.6 (spectrum); HST exposure time calculator (levels; limb angles 50, 38, 24 deg).
+//! HST STIS Instrument Handbook section 6.6, table 6.4 (spectrum; high is 38 deg from the limb, average half of it); HST exposure
+//! time calculator (extremely high: twice; limb angles 50, 38, 24 deg).
 //! # Limits
 //! Measured for HST: the stray-light rejection of another telescope differs. Status for CSST: assumed. 100 to 1100 nm.
 //! # Twin

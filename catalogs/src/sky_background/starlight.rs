@@ -7,8 +7,8 @@
 //! # Symbols
 //! n(V) star counts per mag and deg2; S10 one star of V = 10 per deg2.
 //! # Source
-//! Counts: Bahcall & Soneira 1980 ([`crate::synthetic::counts`]). Diffuse galactic light: 20 to 30 % of the starlight
-//! (Leinert et al. 1998, section 11.3); 0.2 taken, status assumed.
+//! Counts: Bahcall & Soneira 1980 ([`crate::synthetic::counts`]). Diffuse galactic light: a fifth of the starlight, assumed
+//! (0.2 to 0.3 is remembered from Leinert et al. 1998, section 11; not confirmed).
 //! # Limits
 //! As the counts: |b| held at 20 deg. Light of unresolved galaxies is not in it (below 1 S10).
 //! # Twin
@@ -18,10 +18,10 @@ use crate::synthetic::counts::star_count_deg2;
 use sim_core::spectrum::Spectrum;
 use sim_core::units::Nanometre;
 
-/// Diffuse galactic light as a fraction of the starlight (assumed, from 0.2 to 0.3).
+/// Diffuse galactic light as a fraction of the starlight (assumed).
 pub const DIFFUSE_FRACTION: f64 = 0.2;
 
-/// f_lambda of V = 0 at 550 nm \[erg / s / cm2 / A\] (Bessell 1979, PASP 91, 589: 3.64e-9; Bessell, Castelli & Plez 1998: 3.631e-9).
+/// f_lambda of V = 0 \[erg / s / cm2 / A\] (Bessell, Castelli & Plez 1998, A&A 333, 231, table A2: 363.1e-11), here at 550 nm.
 const V_ZERO_ERG_S_CM2_A: f64 = 3.631e-9;
 
 /// Diffuse starlight \[S10\] at a galactic position \[deg\] when stars brighter than `from_v` are in the catalogue.

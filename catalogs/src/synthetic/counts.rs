@@ -10,9 +10,10 @@
 //! Disk term: C1 = 925, beta = 0.035, alpha = -0.132, delta = 3; mu = 0.03, gamma = 0.36 for V <= 12, mu = 0.09, gamma = 0.04 for
 //! V >= 20, linear between. Spheroid term: C2 = 1050, eta = 0.087, kappa = -0.18, lambda = 2.5, sigma = 1.45 - 0.2 cos b cos l.
 //! # Source
-//! Stars: Bahcall & Soneira 1980 (ApJS 44, 73), eq. B1 and table B1 (integrated counts in V; good to 15 % against their model).
-//! Galaxies: COSMOS2020, Weaver et al. 2022 (ApJS 258, 11), table 2, i band, 19.25 to 26.75; brighter with the Euclidean slope
-//! 0.6 (Yasuda et al. 2001, AJ 122, 1104), fainter with the slope 0.2 (assumed).
+//! Stars: Bahcall & Soneira 1980 (ApJS 44, 73), appendix B (integrated counts in V; good to 15 % against their model); formula and
+//! every constant as in the routine `atStarCountsFind` of the SDSS astrotools.
+//! Galaxies: COSMOS2020, Weaver et al. 2022 (ApJS 258, 11), table 2, i band, 19.25 to 26.75 (checked against the table in the
+//! package `galcv`-style collections of number counts: every row); brighter with the Euclidean slope 0.6, fainter with 0.2 (assumed).
 //! # Limits
 //! Stars V 5 to 28, |b| below 20 deg is held at 20 deg. Galaxies i 16 to 28.75.
 //! # Twin

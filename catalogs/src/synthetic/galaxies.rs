@@ -10,8 +10,10 @@
 //! # Symbols
 //! i observed AB magnitude; z0, a scales of the distributions; B/T bulge fraction of the i-band light.
 //! # Source
-//! Counts: [`super::counts`]. Redshift: LSST Science Book (arXiv:0912.0201), section 3.7, applied to each magnitude. Size and
-//! ellipticity of disks: Miller et al. 2013 (MNRAS 429, 2858), appendix B; the power of r in p(r) is chosen here so that the median is theirs.
+//! Counts: [`super::counts`]. Redshift: LSST Science Book (arXiv:0912.0201), section 3.7 (stated for samples limited at i), applied to
+//! each magnitude. Ellipticity of disks and the form of p(r): Miller et al. 2013 (MNRAS 429, 2858), appendix B, numbers as in the
+//! source of lensfit (e_max 0.804, a 0.2539, e_0 0.0256; r exp(-(r / a)^(4/3)), median 1.134 a). The median size in i, -1.145 and
+//! -0.269, is remembered from the same appendix and not confirmed (lensfit's default, for R: -1.320, -0.278): assumed.
 //! Spectra move one type towards Im per unit of redshift beyond 1 (bulges at most to Scd): old stars are not yet there; without it an
 //! elliptical at z = 5 would be given its i magnitude by next to no ultraviolet light and be absurdly bright in y (assumed).
 //! Assumed: type shares (E 30 % at i = 18 falling by 3 % per mag to 8 %; of the rest Sbc 35, Scd 40, Im 25 %), B/T (E 0.6-1, Sbc 0.1-0.5,
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disk_sizes_have_the_published_median() {
+    fn disk_sizes_have_the_stated_median() {
         let mut sizes: Vec<f64> = (0..20_001).map(|k| disk_half_light_arcsec(23.0, &mut Draw::new(StreamKey::new(1).stream(k)))).collect();
         sizes.sort_by(f64::total_cmp);
         // exp(-1.145) = 0.3182 arcsec of scale length, 0.534 of half-light radius. Error of the median with n = 20001 and a scatter of

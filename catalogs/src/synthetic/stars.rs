@@ -11,8 +11,9 @@
 //! V apparent Johnson magnitude (Vega); N(m, s) normal of mean m and standard deviation s.
 //! # Source
 //! Counts: [`super::counts`]. The two-peaked colours (halo turn-off and M dwarfs beyond V = 19) are those of Bahcall & Soneira 1980,
-//! fig. 6, and Juric et al. 2008 (ApJ 673, 864); the numbers of the temperature law are assumed. AB - Vega in V: 0.02
-//! (Bessell & Murphy 2012: -0.02 in the zero point; below the counts' 15 %).
+//! fig. 6, and Juric et al. 2008 (ApJ 673, 864), in kind; the numbers of the temperature law are assumed. AB - Vega in V: -0.01, from
+//! 363.1e-11 erg/s/cm2/A at V = 0 (Bessell, Castelli & Plez 1998, table A2) at the pivot of 550.03 nm; other values run from
+//! -0.04 (Frei & Gunn 1995) to +0.02 (Blanton & Roweis 2007, Vega at 0), all below the counts' 15 %.
 //! # Limits
 //! No giants, binaries or proper motions.
 //! # Twin
@@ -29,7 +30,7 @@ use sim_core::stream::StreamKey;
 use std::sync::Arc;
 
 /// AB minus Vega magnitude in V.
-const V_AB_MINUS_VEGA: f64 = -0.02;
+const V_AB_MINUS_VEGA: f64 = -0.01;
 /// Population number in the object's number and key.
 const POPULATION: u64 = 0;
 
