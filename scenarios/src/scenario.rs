@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::Scans;
 use sim_core::frame::Window;
+use sim_core::spelling;
 use std::path::Path;
 
 /// A scenario.
@@ -448,28 +449,10 @@ pub fn with_suggestion(message: &str) -> String {
     }
     let start = message.find("unknown ").unwrap_or(0);
     let names: Vec<&str> = message[start..].split('`').skip(1).step_by(2).collect();
-    let given = names[0];
-    let nearest = names[1..].iter().min_by_key(|n| edit_distance(given, n));
-    match nearest {
-        Some(n) if edit_distance(given, n) <= 1 + given.len() / 3 => format!("{}\ndid you mean `{n}`?", message.trim_end()),
-        _ => message.to_string(),
+    match spelling::nearest(names[0], names[1..].iter().copied()) {
+        Some(near) => format!("{}\ndid you mean `{near}`?", message.trim_end()),
+        None => message.to_string(),
     }
-}
-
-/// Levenshtein distance.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(ca != *cb)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
