@@ -24,7 +24,8 @@ const IMAGE: &str = "IMAGE";
 /// Letter of the alternate WCS that holds the trimmed window's system in a raw frame with scans.
 const TRIMMED_WCS: &str = "T";
 /// WCS keywords that may carry the letter.
-const WCS_STEMS: [&str; 10] = ["WCSAXES", "WCSNAME", "CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD", "PV", "RADESYS", "EQUINOX"];
+const WCS_STEMS: [&str; 12] =
+    ["WCSAXES", "WCSNAME", "CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD", "PV", "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX"];
 
 /// What the header says besides the pixels.
 #[derive(Debug, Clone, Copy)]

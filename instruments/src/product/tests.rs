@@ -168,6 +168,21 @@ fn other_pixels_than_unsigned_16_bit_in_shape_are_refused() {
 }
 
 #[test]
+fn in_a_frame_with_scans_every_world_coordinate_keyword_belongs_to_the_alternate_system() {
+    for (scans, letter) in [(Scans::Full, "T"), (Scans::Trimmed, "")] {
+        let written = write(ExposureKind::Science, scans);
+        let header = fits::read_headers(&written.path).unwrap().swap_remove(1).1;
+        for stem in ["CTYPE1", "CRVAL2", "CD1_2", "LONPOLE", "RADESYS"] {
+            assert!(header.get(&format!("{stem}{letter}")).is_some(), "{stem}{letter}");
+            assert_eq!(header.get(stem).is_some(), letter.is_empty(), "{stem} of the array with scans");
+        }
+        // Read back: a pole elsewhere is noticed in either system.
+        tamper(&written.path, |units| units[1].header.set(&format!("LONPOLE{letter}"), 90.0, ""));
+        assert!(read_level0_info(&written.path).unwrap_err().to_string().contains("LONPOLE"));
+    }
+}
+
+#[test]
 fn a_renamed_file_is_refused() {
     let written = write(ExposureKind::Science, Scans::Trimmed);
     let other = written.folder.path().join(written.path.file_name().unwrap().to_string_lossy().replace("_V01", "_V02"));
