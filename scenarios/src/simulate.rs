@@ -21,7 +21,7 @@ use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
 use sim_core::plane::{Charge, Counts, Light};
 use sim_core::psf::Psf;
 use sim_core::truth::{TruthRow, object_table};
-use sim_core::wcs::{Wcs, detector_wcs};
+use sim_core::wcs::Wcs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -114,7 +114,7 @@ pub struct Made {
 pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let mut exposure = unit.exposure.clone();
-    let wcs = detector_wcs(&spec.geometry, &exposure.pointing, plan.instrument.parity, plan.instrument.distortion.as_ref());
+    let wcs = plan.instrument.wcs(spec, &exposure.pointing);
     let mut truth = Vec::new();
     let mut ledger = Vec::new();
     let mut images = Vec::new();
