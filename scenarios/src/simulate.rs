@@ -257,7 +257,7 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
             scenario: plan.scenario.to_toml(),
             unit: unit.name(),
             seed: plan.scenario.seed,
-            inputs: plan.inputs()?,
+            inputs: plan.inputs.clone(),
             products: hashes,
         },
     };
