@@ -333,7 +333,9 @@ impl Scenario {
         if let CatalogChoice::File { file } = &mut self.catalog {
             file.path = absolute(&file.path);
         }
-        if self.instrument.ends_with(".toml") {
+        // A file or a folder beside the scenario, unless a built-in instrument has this name.
+        let beside = folder.join(&self.instrument);
+        if self.instrument.ends_with(".toml") || (beside.is_dir() && !instruments::description::is_built_in(&self.instrument)) {
             self.instrument = absolute(Path::new(&self.instrument)).to_string_lossy().into_owned();
         }
         for criteria in &mut self.criteria {

@@ -23,6 +23,12 @@ pub fn load(name_or_path: &str) -> Result<Instrument, DescriptionError> {
     load_with(name_or_path, ThroughputSet::Curves)
 }
 
+/// Whether this is the name of a built-in instrument.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    files::builtin_names().any(|known| known == name)
+}
+
 /// As [`load`], with the throughput set to use.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ mod tests;
 
 pub use error::{DescriptionError, Place};
 pub use explain::explain;
-pub use load::{load, load_with};
+pub use load::{is_built_in, load, load_with};
 
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::DetectorGeometry;

@@ -1,39 +1,6 @@
-//! The whole program as a user runs it.
+//! The loop and its commands.
 
-// Tests may panic: helpers outside `#[test]` functions are not covered by `allow-unwrap-in-tests`.
-#![allow(clippy::unwrap_used)]
-
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn skyloop(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(p: &Path) -> &str {
-    p.to_str().unwrap()
-}
-
-/// All files below a folder with their bytes, by relative name.
-fn contents(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    fn walk(base: &Path, folder: &Path, out: &mut std::collections::BTreeMap<String, Vec<u8>>) {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                walk(base, &entry.path(), out);
-            } else {
-                let name = entry.path().strip_prefix(base).unwrap().to_string_lossy().into_owned();
-                out.insert(name, std::fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    let mut out = std::collections::BTreeMap::new();
-    walk(folder, folder, &mut out);
-    out
-}
+use super::{contents, path, skyloop, text};
 
 #[test]
 fn the_smoke_scenario_goes_round_the_loop_and_passes() {
