@@ -8,7 +8,7 @@ use instruments::product::level0::{Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
 use ndarray::Array2;
 use reduction::{CalibrationOptions, CalibrationSet, calibrate, reduce};
-use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
+use sim_core::detector::{DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::Frame;
 use sim_core::noise;
@@ -69,17 +69,7 @@ fn expose(folder: &Path, geometry: &DetectorGeometry, layout: &ReadoutLayout, id
 #[test]
 #[ignore = "whole chips: a minute and 5 GB of disk"]
 fn a_whole_chip_is_calibrated_and_reduced_in_bounded_memory() {
-    let amplifiers = AmplifierGrid { columns: 8, rows: 2, prescan_x: 27, overscan_x: 71, overscan_y: 84 };
-    let geometry = DetectorGeometry {
-        number: 8,
-        filter: "g".into(),
-        nx: 9216,
-        ny: 9232,
-        crpix1: 0.0,
-        crpix2: 0.0,
-        pixel_scale_arcsec: 0.074,
-        amplifiers,
-    };
+    let geometry = instruments::description::load("msc").unwrap().detectors[&8].geometry.clone();
     let layout = ReadoutLayout::new(&geometry, geometry.full_window(), Scans::Full);
     let folder = tempfile::tempdir().unwrap();
     let make = |id, kind, time_s| expose(folder.path(), &geometry, &layout, id, kind, time_s);
