@@ -234,6 +234,11 @@ fn a_raw_frame_is_reduced_step_by_step_with_the_masters_of_its_run() {
         bench.done("correct", effect, &input, &format!("{i}.fits"), &reference);
         input = bench.file(&format!("{i}.fits"));
     }
+    // Without scans the world coordinates of the window are those of the array.
+    let header = fits::read_headers(&input).unwrap().swap_remove(1).1;
+    let level1_header = fits::read_headers(&find("_img_L1_")).unwrap().swap_remove(1).1;
+    assert_eq!(sim_core::wcs::Wcs::read(&header).unwrap(), sim_core::wcs::Wcs::read(&level1_header).unwrap());
+    assert!(header.get("CTYPE1T").is_none() && header.get("WCSNAMET").is_none());
     // The same as the pipeline's level 1: electrons over 150 s, the time of the header.
     let ours = pixels(&fits::read(&input).unwrap()).mapv(|v| v / 150.0);
     let level1 = pixels(&fits::read(&find("_img_L1_")).unwrap());
@@ -288,13 +293,14 @@ fn images_of_any_type_and_extension_give_the_same_answer() {
 fn mistakes_are_refused_with_what_was_meant_and_nothing_is_written() {
     let bench = Bench::new();
     let input = bench.image("in.fits", scene);
-    let big = bench.write("big.fits", Data::F32(Array2::zeros((300, 301))));
-    let raw = bench.write("raw.fits", Data::F32(Array2::zeros(RAW_SHAPE)));
-    let cube = bench.write("cube.fits", Data::Cube(ndarray::Array3::zeros((2, 8, 8))));
+    bench.write("big.fits", Data::F32(Array2::zeros((300, 301))));
+    bench.write("raw.fits", Data::F32(Array2::zeros(RAW_SHAPE)));
+    bench.write("cube.fits", Data::Cube(ndarray::Array3::zeros((2, 8, 8))));
     let bytes = std::fs::read(&input).unwrap();
     std::fs::write(bench.file("short.fits"), &bytes[..30_000]).unwrap();
     std::fs::write(bench.file("text.fits"), b"no FITS").unwrap();
-    let cases: &[(&str, &str, &str, &[&str], &[&str])] = &[
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         ("apply", "fat", "in", &[], &["there is no effect `fat`", "did you mean `flat`", "read_noise"]),
         ("apply", "flat", "in", &["--set", "prnu=0.1"], &["effects.flat.prnu", "known: large_scale_amplitude [1], prnu_rms [1]"]),
         ("apply", "flat", "in", &["--set", "prnu_rm=0.1"], &["did you mean `prnu_rms`"]),
@@ -326,7 +332,6 @@ fn mistakes_are_refused_with_what_was_meant_and_nothing_is_written() {
         ("correct", "dark", "in", &["--reference", "x.fits"], &["exposure time"]),
         ("correct", "flat", "in", &["--seed", "1"], &["draws nothing"]),
     ];
-    let _ = (&big, &raw, &cube);
     for (verb, effect, name, options, words) in cases {
         bench.refused(verb, effect, &bench.file(&format!("{name}.fits")), options, words);
     }

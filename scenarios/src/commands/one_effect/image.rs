@@ -5,6 +5,7 @@ use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::chain::counts_to_u16;
 use instruments::description::DetectorSpec;
+use instruments::product::level0::wcs_keys;
 use instruments::product::sections;
 use ndarray::Array2;
 use sim_core::detector::Scans;
@@ -201,5 +202,11 @@ impl Input {
         let scans = if shape == place.window.shape() { Scans::Trimmed } else { Scans::Full };
         let layout = sim_core::detector::ReadoutLayout::new(&spec.geometry, place.window, scans);
         sections::write_layout(&mut self.header, &spec.geometry, place.window, &layout);
+        // The world coordinates are those of the window: the array's own without scans, an alternate system with them.
+        let before = if scans == Scans::Trimmed { Scans::Full } else { Scans::Trimmed };
+        if let Ok(wcs) = wcs_keys::read(&self.header, before) {
+            wcs_keys::remove(&mut self.header, before);
+            wcs_keys::write(&mut self.header, &wcs, scans);
+        }
     }
 }
