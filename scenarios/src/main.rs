@@ -85,9 +85,9 @@ enum Command {
         #[command(subcommand)]
         what: commands::bench::Bench,
     },
-    /// Make the unit of a manifest again and compare it bit for bit.
+    /// Make the products of a manifest again and compare them bit for bit.
     Remake {
-        /// A `.manifest.json` beside a level-0 file.
+        /// A `.manifest.json` beside a level-0 file, a master or a level-1 image.
         manifest: PathBuf,
         /// Folder to make it in.
         #[arg(long)]

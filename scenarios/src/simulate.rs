@@ -273,23 +273,3 @@ fn nominal(spec: &instruments::description::DetectorSpec, effect: &str, key: &st
     let value = spec.parameters.get(effect)?.get(key)?.get("value")?;
     value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
 }
-
-/// Makes the unit of a manifest again into `out` and says whether every product has the same bytes.
-///
-/// # Errors
-/// When the manifest cannot be read or the unit cannot be made.
-pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, bool)>> {
-    let text = std::fs::read_to_string(manifest_path).with_context(|| manifest_path.display().to_string())?;
-    let old: UnitManifest = serde_json::from_str(&text).with_context(|| format!("{}: not a manifest", manifest_path.display()))?;
-    let scenario = crate::scenario::Scenario::parse(&old.manifest.scenario, &manifest_path.display().to_string())?;
-    let mut plan = Plan::new(scenario)?;
-    plan.units.retain(|u| u.name() == old.manifest.unit);
-    anyhow::ensure!(!plan.units.is_empty(), "{}: its scenario has no unit {}", manifest_path.display(), old.manifest.unit);
-    simulate(&plan, out, true)?;
-    Ok(old
-        .manifest
-        .products
-        .iter()
-        .map(|(name, hash)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash)))
-        .collect())
-}
