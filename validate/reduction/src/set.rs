@@ -73,17 +73,16 @@ pub fn calibrate(level0: &[PathBuf], out: &Path, options: CalibrationOptions) ->
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
     let mut files = BTreeMap::new();
     for (key, group) in groups(level0)? {
-        let masters = masters::make(&group, options)?;
+        let mut masters = masters::make(&group, options)?;
         let mut paths = BTreeMap::new();
-        let masters = &masters;
         for (kind, frames) in
-            [(Master::Bias, &group.bias), (Master::Dark, &group.dark), (Master::Flat, &group.flat), (Master::Shutter, &group.flat)]
+            [(Master::Bias, &group.bias), (Master::Shutter, &group.flat), (Master::Flat, &group.flat), (Master::Dark, &group.dark)]
         {
             let (Some(first), Some(last)) = (frames.first(), frames.last()) else { continue };
-            let Some(units) = products::product(kind, masters) else { continue };
+            let Some(units) = products::product(kind, &mut masters) else { continue };
             let name = ProductName { kind: kind.code().into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
             let path = out.join(name.file_name());
-            let mut hdus = vec![Hdu::primary(products::primary(&name, first, frames, masters))];
+            let mut hdus = vec![Hdu::primary(products::primary(&name, first, frames, &masters))];
             for mut unit in units {
                 sections::write_layout(&mut unit.header, &first.geometry, first.window, &first.layout);
                 hdus.push(unit);

@@ -23,7 +23,7 @@ impl Maker<'_> {
         let pairs = pairs(&(0..frames.len()).collect::<Vec<_>>());
         let mut sums = vec![vec![PairSums::default(); self.layout.tiles.len()]; pairs.len()];
         let mut image = Array2::zeros((self.rows, self.columns));
-        self.bands(frames.len()).visit(&|k| self.read(&frames[k]), &mut |rows, band| {
+        self.bands(frames.len(), 1).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| self.rows_of(band, y, None);
             add_pairs(self.layout, rows.clone(), &row, &pairs, &mut sums);
             self.combine(Combine::Median, rows, &row, &mut image);

@@ -22,7 +22,7 @@ impl Maker<'_> {
         }
         let gain: Vec<f64> = gain.iter().map(|m| m.value).collect();
         let mut rate = Array2::zeros((self.rows, self.columns));
-        self.bands(frames.len()).visit(&|k| self.read(&frames[k]), &mut |rows, band| {
+        self.bands(frames.len(), 2).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| {
                 let gain = spread(self.layout, y, self.columns, &gain);
                 let mut stack = self.rows_of(band, y, Some(bias));

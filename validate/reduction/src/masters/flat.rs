@@ -35,25 +35,28 @@ impl Maker<'_> {
         let scales: Vec<f64> = members.iter().map(|&k| levels.level(k) * mean_gain).collect();
         let across = shutter.map(|map| map.across(self.columns));
         let mut response = Array2::zeros((self.rows, self.columns));
-        self.bands(members.len()).visit(&|k| self.read(&frames[members[k]]), &mut |rows, band| {
-            let row = |y: usize| {
-                let gain = spread(self.layout, y, self.columns, &gains);
-                let mut relative_time = vec![1.0; self.columns];
-                if let (Some(map), Some(across)) = (shutter, &across) {
-                    map.row(across, y, self.rows, |x, excess, _| relative_time[x] = (time_s + excess) / time_s);
-                }
-                let mut stack = self.rows_of(band, y, Some(bias));
-                for (row, scale) in stack.iter_mut().zip(&scales) {
-                    for (x, value) in row.iter_mut().enumerate() {
-                        let dark = dark.map_or(0.0, |d| f64::from(d.rate[(y, x)]) * time_s);
-                        *value = ((f64::from(*value) * gain[x] - dark) / (relative_time[x] * scale)) as f32;
+        self.bands(members.len(), 2 + usize::from(dark.is_some())).visit(
+            &|k, rows| self.read(&frames[members[k]], rows),
+            &mut |rows, band| {
+                let row = |y: usize| {
+                    let gain = spread(self.layout, y, self.columns, &gains);
+                    let mut relative_time = vec![1.0; self.columns];
+                    if let (Some(map), Some(across)) = (shutter, &across) {
+                        map.row(across, y, self.rows, |x, excess, _| relative_time[x] = (time_s + excess) / time_s);
                     }
-                }
-                stack
-            };
-            self.combine(Combine::Mean, rows, &row, &mut response);
-            Ok(())
-        })?;
+                    let mut stack = self.rows_of(band, y, Some(bias));
+                    for (row, scale) in stack.iter_mut().zip(&scales) {
+                        for (x, value) in row.iter_mut().enumerate() {
+                            let dark = dark.map_or(0.0, |d| f64::from(d.rate[(y, x)]) * time_s);
+                            *value = ((f64::from(*value) * gain[x] - dark) / (relative_time[x] * scale)) as f32;
+                        }
+                    }
+                    stack
+                };
+                self.combine(Combine::Mean, rows, &row, &mut response);
+                Ok(())
+            },
+        )?;
         let middle = median(&response);
         if middle.is_nan() || middle <= 0.0 {
             return Err(self.failed("median of the flat", f64::from(middle), "above 0"));

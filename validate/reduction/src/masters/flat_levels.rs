@@ -90,7 +90,7 @@ impl Maker<'_> {
         let grid = BlockGrid::new(self.rows, self.columns);
         let mut sums = vec![vec![PairSums::default(); self.layout.tiles.len()]; pairs.len()];
         let mut blocks = vec![vec![0.0; grid.count()]; frames.len()];
-        self.bands(frames.len()).visit(&|k| self.read(&frames[k]), &mut |rows, band| {
+        self.bands(frames.len(), 1).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| self.rows_of(band, y, Some(bias));
             add_pairs(self.layout, rows.clone(), &row, &pairs, &mut sums);
             blocks.par_iter_mut().zip(band).for_each(|(blocks, frame)| {

@@ -37,29 +37,32 @@ fn image(name: &str, unit: &str, data: Array2<f32>) -> Hdu {
     Hdu::new(name, header, Data::F32(data))
 }
 
-/// The extensions of a master; `None` when it was not made.
-pub(super) fn product(kind: Master, made: &Made) -> Option<Vec<Hdu>> {
+/// The extensions of a master; `None` when it was not made. Bias and dark hand their images over, so that the masters of a
+/// whole chip are not in memory twice: the dark is asked for last, the flat's variance needs it.
+pub(super) fn product(kind: Master, made: &mut Made) -> Option<Vec<Hdu>> {
     Some(match kind {
         Master::Bias => {
             let mut table = Hdu::new("AMPLIFIERS", Header::default(), Data::Table(amplifier_table(made)));
             table.header.set("PTCCHI2", made.transfer_chi2, "worst chi2/dof of the photon transfer");
-            vec![image("IMAGE", "adu", made.bias.clone()), image("VARIANCE", "adu2", made.bias_variance_image()), table]
+            let variance = made.bias_variance_image();
+            vec![image("IMAGE", "adu", std::mem::take(&mut made.bias)), image("VARIANCE", "adu2", variance), table]
         }
         Master::Dark => {
-            let dark = made.dark.as_ref()?;
-            let mut rate = image("IMAGE", "electron/s", dark.rate.clone());
+            let reference_s = 1.0 / made.dark.as_ref()?.inverse_time_s;
+            let bits = made.defects(reference_s).mapv(sim_core::flags::official);
+            let mut dark = made.dark.take()?;
+            let variance = image("VARIANCE", "electron2/s2", made.dark_variance(&dark));
+            let mut rate = image("IMAGE", "electron/s", std::mem::take(&mut dark.rate));
             rate.header.set("BIASCOEF", dark.inverse_time_s, "[1/s] the master bias's error enters times -gain*this");
-            let reference_s = 1.0 / dark.inverse_time_s;
             let mut header = Header::default();
             header.set("DQTIME", reference_s, "[s] exposure time the hot and warm flags hold for");
             header.set("DQTYPE", "1 bad, 2 hot, 4 warm", "official bits");
-            let bits = made.defects(reference_s).mapv(sim_core::flags::official);
-            vec![rate, image("VARIANCE", "electron2/s2", made.dark_variance(dark)), Hdu::new("DEFECTS", header, Data::U16(bits))]
+            vec![rate, variance, Hdu::new("DEFECTS", header, Data::U16(bits))]
         }
         Master::Flat => vec![image("IMAGE", "", made.flat.response.clone()), image("VARIANCE", "", made.flat_variance())],
         Master::Shutter => {
             let map = made.shutter.as_ref()?;
-            let (rows, columns) = made.bias.dim();
+            let (rows, columns) = made.flat.response.dim();
             let Reference { image: excess, variance } = map.over(rows, columns);
             let mut table = Hdu::new("POLYNOMIAL", Header::default(), Data::Table(polynomial_table(map)));
             table.header.set("CHI2DOF", map.reduced_chi2, "chi2/dof of the blocks");
