@@ -19,6 +19,7 @@ use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::ledger::{Ledger, LedgerLine};
 use sim_core::plane::{Charge, Counts, Light, Plane};
+use sim_core::spelling;
 use std::sync::Arc;
 
 /// Why a chain could not be built or run.
@@ -98,20 +99,6 @@ pub struct Chain {
     counts: Vec<Step<Counts>>,
 }
 
-/// Number of single-letter changes between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut now = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            now.push((last[j] + usize::from(ca != *cb)).min(last[j + 1] + 1).min(now[j] + 1));
-        }
-        last = now;
-    }
-    last[b.len()]
-}
-
 /// What somebody who wrote `name` may have meant on `plane`.
 fn hint(name: &str, plane: &str) -> String {
     if let Some(known) = registry::find(name) {
@@ -121,10 +108,7 @@ fn hint(name: &str, plane: &str) -> String {
         };
     }
     let names: Vec<&str> = registry::all().iter().filter(|s| !s.is_crossing && s.plane == plane).map(|s| s.name).collect();
-    match names.iter().min_by_key(|known| distance(name, known)) {
-        Some(near) if distance(name, near) <= 3 => format!("did you mean `{near}`?"),
-        _ => format!("known: {}", names.join(", ")),
-    }
+    spelling::hint(name, names)
 }
 
 /// Makes the steps of one plane, checking names and order.
@@ -344,7 +328,6 @@ mod tests {
 
     #[test]
     fn typing_errors_are_understood() {
-        assert_eq!(distance("read_nose", "read_noise"), 1);
         assert_eq!(hint("read_nose", "counts"), "did you mean `read_noise`?");
         assert_eq!(hint("dark", "counts"), "it belongs to chain.light");
         assert_eq!(hint("elephants", "charge"), "known: full_well");

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// OUT/truth/*_truth.fits         object table and optional images
 /// OUT/truth/*_ledger.json        what each effect added and lost
 /// OUT/calibration/L0/*           raw calibration frames
-/// OUT/calibration/masters/*      masters made from them
+/// OUT/calibration/masters/*      masters made from them, each with its .manifest.json
 /// OUT/calibration/L1/*           calibration frames reduced with the masters (closure)
-/// OUT/L1/*_img, *_wht, *_flg     reduced frames
+/// OUT/L1/*_img, *_wht, *_flg     reduced frames, with a .manifest.json beside the image
 /// OUT/L2/*_cat                   measured catalogues
 /// OUT/report/report.html, .json  the verdict
 /// ```

@@ -9,6 +9,8 @@ pub mod folder;
 pub mod judge;
 pub mod progress;
 pub mod reduce;
+pub mod reduced;
+pub mod remake;
 pub mod scenario;
 pub mod simulate;
 pub mod sky;

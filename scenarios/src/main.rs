@@ -85,9 +85,9 @@ enum Command {
         #[command(subcommand)]
         what: commands::bench::Bench,
     },
-    /// Make the unit of a manifest again and compare it bit for bit.
+    /// Make the products of a manifest again and compare them bit for bit.
     Remake {
-        /// A `.manifest.json` beside a level-0 file.
+        /// A `.manifest.json` beside a level-0 file, a master or a level-1 image.
         manifest: PathBuf,
         /// Folder to make it in.
         #[arg(long)]
@@ -115,10 +115,19 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("skyloop: {error:#}");
+            eprintln!("skyloop: {}", in_words(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// The error and its causes, each once: an error whose text ends with that of its cause says it already.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
+        true => cause,
+        false if text.ends_with(&cause) => text,
+        false => format!("{text}: {cause}"),
+    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -130,8 +139,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),
-        Command::Apply(one) => one.apply(),
-        Command::Correct(one) => one.correct(),
+        Command::Apply(one) => one.apply(quiet),
+        Command::Correct(one) => one.correct(quiet),
         Command::Bench { what } => what.run(),
         Command::Remake { manifest, out } => commands::loops::remake(&manifest, &out),
         Command::Schema => {

@@ -2,6 +2,7 @@
 
 use crate::folder::Folder;
 use crate::progress::Progress;
+use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::{CalibrationOptions, CalibrationSet, calibrate};
@@ -52,6 +53,31 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
     Ok(frames)
 }
 
+/// Makes the masters of a folder from its calibration frames.
+///
+/// # Errors
+/// When there are no such frames, one is refused, or a master cannot be written.
+pub fn masters(folder: &Path, quiet: bool) -> anyhow::Result<CalibrationSet> {
+    let folder = Folder::at(folder);
+    let frames = calibration_frames(&folder)?;
+    make_masters(&folder, &frames.masters, &mut Manifests::new(&folder)?, quiet)
+}
+
+fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'_>, quiet: bool) -> anyhow::Result<CalibrationSet> {
+    ensure!(
+        !frames.is_empty(),
+        "{}: no calibration frames; add a [calibration] table to the scenario or give --masters DIR",
+        folder.calibration_level0().display()
+    );
+    let progress = Progress::new("calibrate", 1, quiet);
+    progress.doing(&format!("{} calibration frames", frames.len()));
+    let set = calibrate(frames, &folder.masters(), CalibrationOptions::default())?;
+    manifests.use_masters(&set)?;
+    manifests.write_masters(frames)?;
+    progress.done(&format!("masters from {} frames", frames.len()));
+    Ok(set)
+}
+
 /// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
 /// output folder that has them).
 ///
@@ -60,25 +86,17 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
 pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
-    ensure!(!raw.is_empty(), "{}: no level-0 frames to reduce", folder.level0().display());
     let calibration = calibration_frames(&folder)?;
+    ensure!(!raw.is_empty() || !calibration.masters.is_empty(), "{}: no level-0 frames to reduce", folder.level0().display());
+    let mut manifests = Manifests::new(&folder)?;
     let set = match masters {
         Some(given) => {
             let inner = Folder::at(given).masters();
-            CalibrationSet::open(if inner.is_dir() { &inner } else { given })?
-        }
-        None => {
-            ensure!(
-                !calibration.masters.is_empty(),
-                "{}: no calibration frames; add a [calibration] table to the scenario or give --masters DIR",
-                folder.calibration_level0().display()
-            );
-            let progress = Progress::new("calibrate", 1, quiet);
-            progress.doing(&format!("{} calibration frames", calibration.masters.len()));
-            let set = calibrate(&calibration.masters, &folder.masters(), CalibrationOptions::default())?;
-            progress.done(&format!("masters from {} frames", calibration.masters.len()));
+            let set = CalibrationSet::open(if inner.is_dir() { &inner } else { given })?;
+            manifests.use_masters(&set)?;
             set
         }
+        None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
     };
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
@@ -94,7 +112,8 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
     for (_, path, out) in &work {
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
-        reduction::reduce(path, &set, out).with_context(|| format!("reducing {file}"))?;
+        let paths = reduction::reduce(path, &set, out).with_context(|| format!("reducing {file}"))?;
+        manifests.write_level1(path, &paths)?;
         progress.done(&file);
     }
     Ok(ReductionSummary { frames: raw.len(), sets: set.keys().count() })

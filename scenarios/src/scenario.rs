@@ -3,6 +3,11 @@
 //! Unknown keys are errors with the line and the nearest known key; physics has no defaults here (it is in the
 //! instrument file), and the seed must be given.
 
+mod check;
+mod read;
+
+pub use read::{BUILT_IN, built_in, with_suggestion};
+
 use catalogs::read::CatalogSpec;
 use catalogs::sky_background::SkyConditions;
 use catalogs::synthetic::FieldSpec;
@@ -10,7 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::Scans;
 use sim_core::frame::Window;
-use std::path::Path;
+
+/// First observation number of calibration exposures.
+pub const CALIBRATION_ID: u64 = 90_000_000_000;
 
 /// A scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -280,228 +287,4 @@ pub enum ScenarioError {
         /// Allowed range, in words.
         range: String,
     },
-}
-
-/// A scenario shipped with the program.
-#[must_use]
-pub fn built_in(name: &str) -> Option<&'static str> {
-    BUILT_IN.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
-}
-
-/// Scenarios shipped with the program: name and text.
-pub const BUILT_IN: &[(&str, &str)] = &[
-    ("demo", include_str!("../data/demo.toml")),
-    ("limits", include_str!("../data/limits.toml")),
-    ("chip", include_str!("../data/chip.toml")),
-    ("smoke", include_str!("../data/smoke.toml")),
-];
-
-impl Scenario {
-    /// Reads a scenario: the name of a built-in one, or a path.
-    ///
-    /// # Errors
-    /// When the file cannot be read or does not hold a valid scenario.
-    pub fn read(name_or_path: &str) -> Result<Self, ScenarioError> {
-        if let Some(text) = built_in(name_or_path) {
-            return Self::parse(text, name_or_path);
-        }
-        let path = Path::new(name_or_path);
-        let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Io { path: name_or_path.into(), source })?;
-        let mut scenario = Self::parse(&text, name_or_path)?;
-        scenario.anchor(path.parent().unwrap_or(Path::new(".")));
-        Ok(scenario)
-    }
-
-    /// Parses and checks a scenario; `path` is for messages.
-    ///
-    /// # Errors
-    /// When the text is not a valid scenario.
-    pub fn parse(text: &str, path: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self =
-            toml::from_str(text).map_err(|e| ScenarioError::Parse { path: path.into(), reason: with_suggestion(&e.to_string()) })?;
-        scenario.check(path)?;
-        Ok(scenario)
-    }
-
-    /// Makes relative paths in the scenario relative to the folder of its file.
-    fn anchor(&mut self, folder: &Path) {
-        let absolute = |p: &Path| {
-            let joined = folder.join(p);
-            std::fs::canonicalize(&joined).unwrap_or(joined)
-        };
-        if let CatalogChoice::File { file } = &mut self.catalog {
-            file.path = absolute(&file.path);
-        }
-        if self.instrument.ends_with(".toml") {
-            self.instrument = absolute(Path::new(&self.instrument)).to_string_lossy().into_owned();
-        }
-        for criteria in &mut self.criteria {
-            if criteria.ends_with(".toml") {
-                *criteria = absolute(Path::new(criteria)).to_string_lossy().into_owned();
-            }
-        }
-    }
-
-    fn check(&self, path: &str) -> Result<(), ScenarioError> {
-        let range = |key: &str, value: &dyn std::fmt::Display, range: &str| ScenarioError::Range {
-            path: path.into(),
-            key: key.into(),
-            value: value.to_string(),
-            range: range.into(),
-        };
-        let p = &self.pointing;
-        if !(0.0..360.0).contains(&p.ra_deg) {
-            return Err(range("pointing.ra_deg", &p.ra_deg, "0..360 deg"));
-        }
-        if !(-90.0..=90.0).contains(&p.dec_deg) {
-            return Err(range("pointing.dec_deg", &p.dec_deg, "-90..90 deg"));
-        }
-        if !(-360.0..=360.0).contains(&p.rotation_deg) {
-            return Err(range("pointing.rotation_deg", &p.rotation_deg, "-360..360 deg"));
-        }
-        if self.exposure.is_empty() && self.calibration.is_none() {
-            return Err(range("exposure", &"[]", "at least one exposure, or a [calibration] table"));
-        }
-        let mut ids = std::collections::BTreeSet::new();
-        for (i, e) in self.exposure.iter().enumerate() {
-            if !(e.time_s > 0.0 && e.time_s <= 1e5) {
-                return Err(range(&format!("exposure[{i}].time_s"), &e.time_s, "above 0 to 100000 s"));
-            }
-            if !ids.insert(e.id) {
-                return Err(range(&format!("exposure[{i}].id"), &e.id, "unused numbers (this one is given twice)"));
-            }
-            if e.id >= CALIBRATION_ID {
-                return Err(range(
-                    &format!("exposure[{i}].id"),
-                    &e.id,
-                    "numbers below 90000000000 (those above are calibration exposures)",
-                ));
-            }
-            if e.dither_east_arcsec.abs() > 36000.0 || e.dither_north_arcsec.abs() > 36000.0 {
-                return Err(range(&format!("exposure[{i}].dither"), &e.dither_east_arcsec, "-36000..36000 arcsec"));
-            }
-            if e.start_mjd().is_none() {
-                return Err(range(&format!("exposure[{i}].start"), &e.start, "UTC dates written 2027-06-26T20:35:58"));
-            }
-        }
-        if self.detector.is_empty() {
-            return Err(range("detector", &"[]", "at least one detector"));
-        }
-        if let SkySpec::Fixed { electron_s } = self.sky
-            && !(0.0..=1e6).contains(&electron_s)
-        {
-            return Err(range("sky.electron_s", &electron_s, "0..1e6 electron/s/pixel"));
-        }
-        if !(self.render.tolerance_electron > 0.0 && self.render.tolerance_electron <= 10.0) {
-            return Err(range("render.tolerance_electron", &self.render.tolerance_electron, "above 0 to 10 electron"));
-        }
-        if let CatalogChoice::StarGrid { spacing_pixel, bright, faint } = &self.catalog {
-            if !(*spacing_pixel >= 8.0 && *spacing_pixel <= 5000.0) {
-                return Err(range("catalog.spacing_pixel", spacing_pixel, "8..5000 pixel"));
-            }
-            if !(*bright >= -2.0 && bright <= faint && *faint <= 35.0) {
-                return Err(range("catalog.bright", bright, "-2..35 mag, not above catalog.faint"));
-            }
-        }
-        if let Some(c) = &self.calibration {
-            for (key, n) in [("bias", c.bias), ("dark", c.dark), ("flat", c.flat), ("short_flat", c.short_flat)] {
-                if !(3..=200).contains(&n) {
-                    return Err(range(&format!("calibration.{key}"), &n, "3..200 frames"));
-                }
-            }
-            for (key, t) in [
-                ("dark_time_s", c.dark_time_s),
-                ("flat_time_s", c.flat_time_s),
-                ("short_flat_time_s", c.short_flat_time_s),
-                ("lamp_electron_s", c.lamp_electron_s),
-            ] {
-                if !(t > 0.0 && t <= 1e6) {
-                    return Err(range(&format!("calibration.{key}"), &t, "above 0 to 1e6"));
-                }
-            }
-            if c.short_flat_time_s >= c.flat_time_s {
-                return Err(range("calibration.short_flat_time_s", &c.short_flat_time_s, "less than calibration.flat_time_s"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The scenario as TOML, as written beside products.
-    ///
-    /// # Panics
-    /// Never: a scenario that was read can be written.
-    #[must_use]
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a scenario serialises")
-    }
-}
-
-/// First observation number of calibration exposures.
-pub const CALIBRATION_ID: u64 = 90_000_000_000;
-
-/// Adds "did you mean" to a serde message that names an unknown field and the known ones.
-#[must_use]
-pub fn with_suggestion(message: &str) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if !(message.contains("unknown field") || message.contains("unknown variant")) || quoted.len() < 2 {
-        return message.to_string();
-    }
-    let start = message.find("unknown ").unwrap_or(0);
-    let names: Vec<&str> = message[start..].split('`').skip(1).step_by(2).collect();
-    let given = names[0];
-    let nearest = names[1..].iter().min_by_key(|n| edit_distance(given, n));
-    match nearest {
-        Some(n) if edit_distance(given, n) <= 1 + given.len() / 3 => format!("{}\ndid you mean `{n}`?", message.trim_end()),
-        _ => message.to_string(),
-    }
-}
-
-/// Levenshtein distance.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(ca != *cb)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_built_in_scenario_reads_and_survives_being_written() {
-        for (name, text) in BUILT_IN {
-            let scenario = Scenario::parse(text, name).unwrap();
-            assert_eq!(Scenario::parse(&scenario.to_toml(), name).unwrap(), scenario);
-        }
-    }
-
-    #[test]
-    fn a_typing_error_names_the_line_and_what_was_meant() {
-        let text = built_in("smoke").unwrap().replace("time_s = 150.0", "tine_s = 150.0");
-        let message = Scenario::parse(&text, "x.toml").unwrap_err().to_string();
-        assert!(message.contains("x.toml") && message.contains("tine_s") && message.contains("did you mean `time_s`"), "{message}");
-        assert!(message.contains("line "), "{message}");
-    }
-
-    #[test]
-    fn a_scenario_without_a_seed_is_refused() {
-        let text = built_in("smoke").unwrap().lines().filter(|l| !l.starts_with("seed")).collect::<Vec<_>>().join("\n");
-        assert!(Scenario::parse(&text, "x").unwrap_err().to_string().contains("seed"));
-    }
-
-    #[test]
-    fn values_out_of_range_are_named_with_their_range() {
-        let text = built_in("smoke").unwrap().replace("dec_deg = ", "dec_deg = 9");
-        let message = Scenario::parse(&text, "x").unwrap_err().to_string();
-        assert!(message.contains("pointing.dec_deg") && message.contains("-90..90"), "{message}");
-    }
 }

@@ -21,7 +21,7 @@ use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
 use sim_core::plane::{Charge, Counts, Light};
 use sim_core::psf::Psf;
 use sim_core::truth::{TruthRow, object_table};
-use sim_core::wcs::{Wcs, detector_wcs};
+use sim_core::wcs::Wcs;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,7 @@ pub struct Made {
 pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let mut exposure = unit.exposure.clone();
-    let wcs = detector_wcs(&spec.geometry, &exposure.pointing, plan.instrument.parity, plan.instrument.distortion.as_ref());
+    let wcs = plan.instrument.wcs(spec, &exposure.pointing);
     let mut truth = Vec::new();
     let mut ledger = Vec::new();
     let mut noiseless = None;
@@ -259,7 +259,7 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
             scenario: plan.scenario.to_toml(),
             unit: unit.name(),
             seed: plan.scenario.seed,
-            inputs: plan.inputs()?,
+            inputs: plan.inputs.clone(),
             products: hashes,
         },
     };
@@ -274,24 +274,4 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
 fn nominal(spec: &instruments::description::DetectorSpec, effect: &str, key: &str) -> Option<f64> {
     let value = spec.parameters.get(effect)?.get(key)?.get("value")?;
     value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
-}
-
-/// Makes the unit of a manifest again into `out` and says whether every product has the same bytes.
-///
-/// # Errors
-/// When the manifest cannot be read or the unit cannot be made.
-pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, bool)>> {
-    let text = std::fs::read_to_string(manifest_path).with_context(|| manifest_path.display().to_string())?;
-    let old: UnitManifest = serde_json::from_str(&text).with_context(|| format!("{}: not a manifest", manifest_path.display()))?;
-    let scenario = crate::scenario::Scenario::parse(&old.manifest.scenario, &manifest_path.display().to_string())?;
-    let mut plan = Plan::new(scenario)?;
-    plan.units.retain(|u| u.name() == old.manifest.unit);
-    anyhow::ensure!(!plan.units.is_empty(), "{}: its scenario has no unit {}", manifest_path.display(), old.manifest.unit);
-    simulate(&plan, out, true)?;
-    Ok(old
-        .manifest
-        .products
-        .iter()
-        .map(|(name, hash)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash)))
-        .collect())
 }

@@ -8,6 +8,7 @@ use instruments::product::names::{NameStyle, ProductName};
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::Window;
 use sim_core::manifest::{PHYSICS, sha256};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One exposure of one detector.
@@ -43,6 +44,8 @@ pub struct Plan {
     pub instrument: Instrument,
     /// All units in order: calibration first.
     pub units: Vec<Unit>,
+    /// SHA-256 of the files the scenario reads, by name, taken once when the plan was made.
+    pub inputs: BTreeMap<String, String>,
     /// Key of what all units share: physics, instrument, inputs, settings.
     common_key: String,
 }
@@ -82,11 +85,13 @@ impl Plan {
         for (name, hash) in &instrument.hashes {
             text.push_str(&format!("{name} {hash}\n"));
         }
+        let mut inputs = instrument.hashes.clone();
         if let Some(path) = catalog_path(&scenario) {
             let hash = sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?;
             text.push_str(&format!("catalogue {hash}\n"));
+            inputs.insert(path.display().to_string(), hash);
         }
-        Ok(Self { scenario, instrument, units, common_key: text })
+        Ok(Self { scenario, instrument, units, inputs, common_key: text })
     }
 
     /// The specification of a unit's detector.
@@ -103,18 +108,6 @@ impl Plan {
     pub fn key(&self, unit: &Unit) -> String {
         let own = serde_json::to_string(&(&unit.exposure, unit.detector, unit.window)).unwrap_or_default();
         sha256(format!("{}\n{own}", self.common_key).as_bytes())
-    }
-
-    /// Files the scenario reads, by name, with their hashes.
-    ///
-    /// # Errors
-    /// When one cannot be read.
-    pub fn inputs(&self) -> anyhow::Result<std::collections::BTreeMap<String, String>> {
-        let mut inputs = self.instrument.hashes.clone();
-        if let Some(path) = catalog_path(&self.scenario) {
-            inputs.insert(path.display().to_string(), sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?);
-        }
-        Ok(inputs)
     }
 }
 

@@ -32,8 +32,12 @@ impl AtomicFile {
     /// Opens the temporary file for `path`.
     ///
     /// # Errors
-    /// When the folder is missing or cannot be written, or `path` names no file.
+    /// When the folder is missing or cannot be written, `path` names no file, or something that is no file has this name.
     pub fn create(path: &Path) -> Result<Self> {
+        // The rename would put a file in the place of a device (`/dev/null`), a pipe or a socket.
+        if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(std::io::Error::other("something that is not a file has this name; products are written to files only"));
+        }
         let name = path.file_name().ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "this path has no file name"))?;
         loop {
             let temporary = path.with_file_name(temporary_name(name));
@@ -134,5 +138,16 @@ mod tests {
         std::fs::create_dir(folder.path().join("taken")).unwrap();
         assert!(write_atomically(&folder.path().join("taken"), b"x").is_err());
         assert_eq!(names(folder.path()), ["taken"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_a_file_is_never_replaced_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(write_atomically(&path, b"x").unwrap_err().to_string().contains("not a file"));
+        assert_eq!(names(folder.path()), ["socket"]);
+        assert!(!std::fs::metadata(&path).unwrap().is_file());
     }
 }

@@ -23,6 +23,7 @@ pub mod psf;
 pub mod quantity;
 pub mod source;
 pub mod spectrum;
+pub mod spelling;
 pub mod stream;
 pub mod table;
 pub mod truth;

@@ -3,7 +3,8 @@
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
 use sim_core::exposure::Pointing;
 use sim_core::fits::{Data, FitsError, Hdu, Header, Value, read, write};
-use sim_core::wcs::{Distortion, Parity, Wcs, detector_wcs};
+use sim_core::units::Nanometre;
+use sim_core::wcs::{Chromatic, Distortion, FieldDistortion, Parity, Wcs, detector_wcs};
 
 const PIXEL_DEG: f64 = 0.074 / 3600.0;
 
@@ -255,4 +256,67 @@ fn beyond_the_fold_of_a_distortion_there_is_no_pixel() {
     let wcs = detector_wcs(&chip(0.0, 0.0), &at, Parity::C9, Some(&fold));
     assert!(wcs.pixel_from_sky(181.2, 0.0).is_some());
     assert_eq!(wcs.pixel_from_sky(183.0, 0.0), None);
+}
+
+#[test]
+fn without_chromatic_terms_or_with_terms_of_zero_the_distortion_is_the_same_at_every_wavelength() {
+    let plain = FieldDistortion { base: third_order(), chromatic: None };
+    let zero = |d: &Distortion| Distortion { x: d.x.iter().map(|t| (t.0, 0.0)).collect(), y: d.y.iter().map(|t| (t.0, 0.0)).collect() };
+    let nothing =
+        FieldDistortion { base: third_order(), chromatic: Some(Chromatic { reference: Nanometre(600.0), per_um: zero(&third_order()) }) };
+    let new_terms = Distortion { x: vec![((5, 0), 0.0)], y: vec![((0, 5), 0.0)] };
+    let unused = FieldDistortion { chromatic: Some(Chromatic { reference: Nanometre(600.0), per_um: new_terms }), ..plain.clone() };
+    let at = pointing(60.0, -40.0);
+    let wcs = |d: &Distortion| detector_wcs(&chip(-267.0, 14746.0), &at, Parity::C7, Some(d));
+    for wavelength in [255.0, 600.0, 1000.0].map(Nanometre) {
+        assert_eq!(plain.at(wavelength), third_order());
+        assert_eq!(nothing.at(wavelength), third_order());
+        assert_eq!(wcs(&unused.at(wavelength)), wcs(&third_order()));
+    }
+}
+
+#[test]
+fn a_chromatic_scale_moves_a_source_by_its_rate_times_the_distance_and_the_wavelength() {
+    // x' = (1 + 1e-4 (l - 0.6)) x, y' = y: at l = 1.0 um a point 1 degree out along x is 4e-5 deg = 144 mas further out.
+    let slope = Distortion { x: vec![((1, 0), 1e-4)], y: vec![] };
+    let field = FieldDistortion { base: identity(), chromatic: Some(Chromatic { reference: Nanometre(600.0), per_um: slope }) };
+    assert!(field.check().is_ok());
+    let at = Pointing { ra_deg: 10.0, dec_deg: 0.0, rotation_deg: 0.0 };
+    let geometry = chip(0.0, 0.0);
+    let wcs = |nm: f64| detector_wcs(&geometry, &at, Parity::C9, Some(&field.at(Nanometre(nm))));
+    let x = 1.0 / PIXEL_DEG - 1.0;
+    let tangent = |nm: f64| (wcs(nm).sky_from_pixel(x, -1.0).0 - 10.0).to_radians().tan().to_degrees();
+    // East of the boresight along the equator the longitude is atan(xi): xi itself is the polynomial.
+    for (nm, expected) in [(600.0, 1.0), (1000.0, 1.00004), (255.0, 1.0 - 3.45e-5)] {
+        assert!((tangent(nm) - expected).abs() < 1e-12, "{nm} nm: {}", tangent(nm));
+    }
+    let shift_mas = separation_mas(wcs(1000.0).sky_from_pixel(x, -1.0), wcs(600.0).sky_from_pixel(x, -1.0));
+    // The gnomonic scale at 1 degree is cos^2 = 0.9997.
+    assert!((shift_mas - 144.0 * 1.0_f64.to_radians().cos().powi(2)).abs() < 1e-3, "{shift_mas}");
+    // The coefficient is linear in the wavelength, and a term that the base lacks is added.
+    let more = FieldDistortion {
+        base: third_order(),
+        chromatic: Some(Chromatic {
+            reference: Nanometre(500.0),
+            per_um: Distortion { x: vec![((3, 0), 2e-3), ((4, 1), -1e-3)], y: vec![] },
+        }),
+    };
+    let (blue, red) = (more.at(Nanometre(400.0)), more.at(Nanometre(700.0)));
+    let term = |d: &Distortion, powers| d.x.iter().find(|t| t.0 == powers).unwrap().1;
+    assert!((term(&blue, (3, 0)) - (1.5e-3 - 2e-4)).abs() < 1e-18 && (term(&red, (3, 0)) - (1.5e-3 + 4e-4)).abs() < 1e-18);
+    assert!((term(&blue, (4, 1)) - 1e-4).abs() < 1e-18 && (term(&red, (4, 1)) + 2e-4).abs() < 1e-18);
+    assert_eq!((blue.y, red.y), (third_order().y, third_order().y));
+}
+
+#[test]
+fn badly_shaped_chromatic_terms_are_named() {
+    let field =
+        |reference, per_um| FieldDistortion { base: identity(), chromatic: Some(Chromatic { reference: Nanometre(reference), per_um }) };
+    let x = |terms: &[((u8, u8), f64)]| Distortion { x: terms.to_vec(), y: vec![] };
+    let reason = |f: FieldDistortion| f.check().unwrap_err();
+    assert!(reason(field(600.0, x(&[((4, 4), 1.0)]))).contains("chromatic distortion of x: term (4, 4) is above total degree 7"));
+    assert!(reason(field(600.0, x(&[((1, 0), f64::NAN)]))).contains("(1, 0) = NaN"));
+    assert!(reason(field(600.0, x(&[((1, 0), 1.0), ((1, 0), 2.0)]))).contains("given twice"));
+    assert!(reason(field(0.0, x(&[((1, 0), 1.0)]))).contains("reference wavelength"));
+    assert!(identity().determinant() == 1.0 && x(&[((1, 0), 1.0)]).determinant() == 0.0);
 }

@@ -8,7 +8,8 @@ use super::files::{self, Files};
 use super::section::Section;
 use super::{DetectorSpec, Instrument, ProvenanceLine, ThroughputSet, bands, focal_plane, nearest};
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
-use sim_core::wcs::{Distortion, Parity};
+use sim_core::units::Nanometre;
+use sim_core::wcs::{Chromatic, Distortion, FieldDistortion, Parity};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,6 +21,12 @@ const KEYS: [&str; 10] = ["name", "telescope", "detectors", "amplifiers", "disto
 /// When a file is missing or anything in it is not as it must be.
 pub fn load(name_or_path: &str) -> Result<Instrument, DescriptionError> {
     load_with(name_or_path, ThroughputSet::Curves)
+}
+
+/// Whether this is the name of a built-in instrument.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    files::builtin_names().any(|known| known == name)
 }
 
 /// As [`load`], with the throughput set to use.
@@ -78,7 +85,7 @@ fn read(mut files: Files, name: &str, set: ThroughputSet) -> Result<Instrument, 
         area_cm2,
         parity,
         rotation_deg,
-        distortion: distortion(&root)?,
+        distortion: distortion(&root, &all_bands)?,
         detectors,
         bands: all_bands.into_iter().map(|(name, (band, _))| (name, band)).collect(),
         throughput: set,
@@ -206,14 +213,42 @@ fn overrides(
     Ok(())
 }
 
-fn distortion(root: &Section<'_>) -> Result<Option<Distortion>, DescriptionError> {
+fn distortion(root: &Section<'_>, bands: &bands::Bands) -> Result<Option<FieldDistortion>, DescriptionError> {
     if root.get("distortion").is_none() {
         return Ok(None);
     }
-    let section = root.section("distortion", &["x", "y"])?;
-    let distortion = Distortion { x: section.terms("x", "deg")?, y: section.terms("y", "deg")? };
-    distortion.check().map_err(|reason| DescriptionError::Form { place: root.place("distortion"), reason })?;
+    let section = root.section("distortion", &["x", "y", "x_chromatic", "y_chromatic", "chromatic_reference"])?;
+    let base = Distortion { x: section.terms("x", "deg")?, y: section.terms("y", "deg")? };
+    let slopes = |key: &str| if section.get(key).is_some() { section.terms(key, "deg/um").map(Some) } else { Ok(None) };
+    let chromatic = match (slopes("x_chromatic")?, slopes("y_chromatic")?) {
+        (None, None) if section.get("chromatic_reference").is_some() => {
+            let need = "a reference wavelength needs x_chromatic or y_chromatic".into();
+            return Err(DescriptionError::Missing { place: section.place("x_chromatic"), need });
+        }
+        (None, None) => None,
+        (x, y) => Some(Chromatic {
+            reference: Nanometre(section.number("chromatic_reference", "nm", 50.0, 1e5)?),
+            per_um: Distortion { x: x.unwrap_or_default(), y: y.unwrap_or_default() },
+        }),
+    };
+    let distortion = FieldDistortion { base, chromatic };
+    let refuse = |reason| DescriptionError::Form { place: root.place("distortion"), reason };
+    distortion.check().map_err(refuse)?;
+    for (name, (band, _)) in bands {
+        let determinant = distortion.at(effective(&band.bandpass)).determinant();
+        if !(determinant > 0.0 && determinant.is_finite()) {
+            let reason = format!(
+                "its linear part in band {name} has the determinant {determinant}, which must be above 0: (1, 0, ~1) in x, (0, 1, ~1) in y"
+            );
+            return Err(refuse(reason));
+        }
+    }
     Ok(Some(distortion))
+}
+
+/// The wavelength that stands for a band where one must: its pivot.
+pub(super) fn effective(band: &sim_core::bandpass::Bandpass) -> Nanometre {
+    Nanometre(band.pivot_nm())
 }
 
 /// The PSF's table as it is: the `psf` crate reads it. A cube's file is found beside the instrument file.

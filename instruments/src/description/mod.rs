@@ -22,11 +22,12 @@ mod tests;
 
 pub use error::{DescriptionError, Place};
 pub use explain::explain;
-pub use load::{load, load_with};
+pub use load::{is_built_in, load, load_with};
 
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::DetectorGeometry;
-use sim_core::wcs::{Distortion, Parity};
+use sim_core::exposure::Pointing;
+use sim_core::wcs::{FieldDistortion, Parity, Wcs, detector_wcs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,8 +42,8 @@ pub struct Instrument {
     pub parity: Parity,
     /// Image rotation t of the mosaic that a pointing has when it says nothing else \[deg\].
     pub rotation_deg: f64,
-    /// Field distortion, if any.
-    pub distortion: Option<Distortion>,
+    /// Field distortion, if any; see [`Instrument::wcs`].
+    pub distortion: Option<FieldDistortion>,
     /// Detectors by number.
     pub detectors: BTreeMap<u16, DetectorSpec>,
     /// Bands by name.
@@ -57,6 +58,16 @@ pub struct Instrument {
     pub provenance: Vec<ProvenanceLine>,
     /// SHA-256 of every file read, by relative name.
     pub hashes: BTreeMap<String, String>,
+}
+
+impl Instrument {
+    /// The world coordinates of a whole detector for a pointing, with the field distortion at the pivot wavelength of its
+    /// band.
+    #[must_use]
+    pub fn wcs(&self, spec: &DetectorSpec, pointing: &Pointing) -> Wcs {
+        let distortion = self.distortion.as_ref().map(|d| d.at(load::effective(&spec.band)));
+        detector_wcs(&spec.geometry, pointing, self.parity, distortion.as_ref())
+    }
 }
 
 /// Names of effects in the order they act, plane by plane; the crossings `detect` and `digitise` lie between.

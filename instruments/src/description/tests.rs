@@ -249,3 +249,49 @@ fn files_that_are_missing_or_no_toml_are_named() {
     let missing = load(&folder.path().display().to_string()).unwrap_err().to_string();
     assert!(missing.contains("psf.file = \"psf.fits\": No such file"), "{missing}");
 }
+
+fn chromatic(terms: &str, reference: &str) -> String {
+    let quantity = |key: &str, value: &str, unit: &str| {
+        if value.is_empty() {
+            String::new()
+        } else {
+            format!("{key} = {{ value = {value}, unit = \"{unit}\", source = \"test\", status = \"assumed\" }}\n")
+        }
+    };
+    format!("[distortion]\n{}{}", quantity("y_chromatic", terms, "deg/um"), quantity("chromatic_reference", reference, "nm"))
+}
+
+#[test]
+fn a_chromatic_distortion_is_taken_at_the_pivot_of_the_band() {
+    let folder = tempfile::tempdir().unwrap();
+    changed(folder.path(), "[distortion]\n", &chromatic("[[0, 1, 0.5], [1, 1, 2.0]]", "800"));
+    let instrument = load(&folder.path().display().to_string()).unwrap();
+    let spec = &instrument.detectors[&2];
+    let step_um = (spec.band.pivot_nm() - 800.0) * 1e-3;
+    // The trapezium from 490 to 710 nm: its pivot is a little below the middle.
+    assert!((-0.21..-0.20).contains(&step_um), "{step_um}");
+    let expected = sim_core::wcs::Distortion {
+        x: vec![((1, 0), 1.0), ((1, 1), 0.3)],
+        y: vec![((0, 1), 1.0 + 0.5 * step_um), ((2, 0), -0.2), ((1, 1), 2.0 * step_um)],
+    };
+    let pointing = Pointing { ra_deg: 10.0, dec_deg: 20.0, rotation_deg: 30.0 };
+    assert_eq!(instrument.wcs(spec, &pointing), detector_wcs(&spec.geometry, &pointing, instrument.parity, Some(&expected)));
+    // The shipped instruments are the same at all wavelengths: no chromatic term is published.
+    for name in ["msc", "testbench"] {
+        assert!(load(name).unwrap().distortion.is_none_or(|d| d.chromatic.is_none()), "{name}");
+    }
+}
+
+#[test]
+fn badly_shaped_chromatic_distortions_are_refused() {
+    let message = |terms: &str, reference: &str| message("[distortion]\n", &chromatic(terms, reference));
+    assert!(message("[[0, 1, 0.5]]", "").contains("distortion.chromatic_reference is missing"), "{}", message("[[0, 1, 0.5]]", ""));
+    assert!(message("", "800").contains("distortion.x_chromatic is missing"), "{}", message("", "800"));
+    assert!(message("[[0, 1]]", "800").contains("list of [i, j, coefficient]"));
+    assert!(message("[[0, 1, 0.5], [0, 1, 0.5]]", "800").contains("(0, 1) is given twice"));
+    assert!(message("[[4, 4, 0.5]]", "800").contains("above total degree 7"));
+    assert!(message("[[0, 1, 0.5]]", "8").contains("outside 50..100000"));
+    // 1 + 10 (0.59 - 0.8) = -1.1: the field would be mirrored in this band.
+    let mirrored = message("[[0, 1, 10.0]]", "800");
+    assert!(mirrored.contains("band clear") && mirrored.contains("determinant"), "{mirrored}");
+}

@@ -1,6 +1,7 @@
 //! Parameters of effects: read from the instrument's tables, checked for name, unit and range.
 
 use sim_core::quantity::{Quantity, Status};
+use sim_core::spelling;
 use std::collections::BTreeMap;
 
 /// One parameter of an effect.
@@ -23,12 +24,12 @@ pub struct Parameter {
 #[non_exhaustive]
 pub enum ParameterError {
     /// The effect is not known.
-    #[error("there is no effect `{name}`; known: {known}")]
+    #[error("there is no effect `{name}`; {hint}")]
     UnknownEffect {
         /// Name given.
         name: String,
-        /// All names.
-        known: String,
+        /// What was meant, or all names.
+        hint: String,
     },
     /// The table of the effect is missing.
     #[error("effects.{effect} is missing: it needs {keys}")]
@@ -53,14 +54,14 @@ pub enum ParameterError {
         high: f64,
     },
     /// A key is not known.
-    #[error("effects.{effect}.{key} is not known; known: {known}")]
+    #[error("effects.{effect}.{key} is not known; {hint}")]
     UnknownKey {
         /// Effect.
         effect: &'static str,
         /// Key given.
         key: String,
-        /// Keys known.
-        known: String,
+        /// What was meant, or the keys known.
+        hint: String,
     },
     /// The entry is not a quantity.
     #[error("effects.{effect}.{key} is not {{ value, unit, source, status }}: {reason}")]
@@ -87,7 +88,7 @@ pub enum ParameterError {
         need: &'static str,
     },
     /// The value is out of range.
-    #[error("effects.{effect}.{key} = {value} {unit} is outside {low}..{high}")]
+    #[error("effects.{effect}.{key} = {} is outside {low}..{high}", with_unit(value, unit))]
     Range {
         /// Effect.
         effect: &'static str,
@@ -108,6 +109,20 @@ fn names(parameters: &[Parameter]) -> String {
     parameters.iter().map(|p| format!("{} [{}]", p.key, p.unit)).collect::<Vec<_>>().join(", ")
 }
 
+/// What somebody who wrote `key` may have meant, else all keys with their units.
+fn hint(key: &str, parameters: &[Parameter]) -> String {
+    match spelling::nearest(key, parameters.iter().map(|p| p.key)) {
+        Some(near) => format!("did you mean `{near}`? known: {}", names(parameters)),
+        None if parameters.is_empty() => "this effect has no parameters".into(),
+        None => format!("known: {}", names(parameters)),
+    }
+}
+
+/// A value with its unit; `1` stands for none.
+fn with_unit(value: &f64, unit: &str) -> String {
+    if unit == "1" { value.to_string() } else { format!("{value} {unit}") }
+}
+
 /// Reads the values of `effect` from the tables of a detector, in the order of `parameters`.
 /// An effect without parameters needs no table.
 ///
@@ -125,7 +140,7 @@ pub fn read<const N: usize>(
         None => return Err(ParameterError::NoTable { effect, keys: names(parameters) }),
     };
     if let Some(key) = table.keys().find(|key| parameters.iter().all(|p| p.key != key.as_str())) {
-        return Err(ParameterError::UnknownKey { effect, key: key.clone(), known: names(parameters) });
+        return Err(ParameterError::UnknownKey { effect, key: key.clone(), hint: hint(key, parameters) });
     }
     let mut values = [0.0; N];
     for (value, p) in values.iter_mut().zip(parameters) {
@@ -165,7 +180,7 @@ pub fn set_numbers(
         let p = parameters.iter().find(|p| p.key == key.as_str()).ok_or_else(|| ParameterError::UnknownKey {
             effect,
             key: key.clone(),
-            known: names(parameters),
+            hint: hint(key, parameters),
         })?;
         let quantity = Quantity { value: *value, unit: p.unit.to_string(), source: source.to_string(), status: Status::Assumed };
         let entry = toml::Value::try_from(quantity).map_err(|e| ParameterError::Form { effect, key: p.key, reason: e.to_string() })?;
@@ -209,7 +224,7 @@ mod tests {
         );
         assert!(message("").contains("effects.read_noise.sigma is missing"));
         let typo = message("sigm = { value = 5.0, unit = \"electron\", source = \"x\", status = \"required\" }");
-        assert!(typo.contains("effects.read_noise.sigm is not known; known: sigma [electron]"), "{typo}");
+        assert!(typo.contains("effects.read_noise.sigm is not known; did you mean `sigma`? known: sigma [electron]"), "{typo}");
         assert!(message("sigma = 5.0").contains("is not { value, unit, source, status }"));
         let nan = message("sigma = { value = nan, unit = \"electron\", source = \"x\", status = \"required\" }");
         assert!(nan.contains("outside"), "{nan}");

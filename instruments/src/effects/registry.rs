@@ -11,6 +11,7 @@ use sim_core::correction::{Correction, CorrectionError};
 use sim_core::effect::Effect;
 use sim_core::knowledge::Knowledge;
 use sim_core::plane::{Charge, Counts, Light, Plane};
+use sim_core::spelling;
 
 /// Makes a correction from what calibration knows.
 pub type MakeCorrection<P> = fn(&Knowledge) -> Result<Box<dyn Correction<P>>, CorrectionError>;
@@ -199,8 +200,8 @@ pub fn parameter_names(effect: &str) -> Option<Vec<&'static str>> {
 /// # Errors
 /// When the effect or a key is not known. Ranges are checked when the effect is made.
 pub fn set_parameters(spec: &mut DetectorSpec, effect: &str, numbers: &[(String, f64)], source: &str) -> Result<(), ParameterError> {
-    let summary =
-        find(effect).ok_or_else(|| ParameterError::UnknownEffect { name: effect.to_string(), known: effect_names().join(", ") })?;
+    let summary = find(effect)
+        .ok_or_else(|| ParameterError::UnknownEffect { name: effect.to_string(), hint: spelling::hint(effect, effect_names()) })?;
     let table = spec.parameters.entry(summary.name.to_string()).or_default();
     super::parameters::set_numbers(table, summary.name, summary.parameters, numbers, source)
 }

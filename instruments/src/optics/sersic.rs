@@ -243,42 +243,31 @@ mod tests {
         }
     }
 
+    /// Simpson's rule over an even number of steps.
+    fn simpson(count: u32, step: f64, f: impl Fn(f64) -> f64) -> f64 {
+        let weight = |i: u32| match (i, i % 2) {
+            (0, _) => 1.0,
+            (i, _) if i == count => 1.0,
+            (_, 1) => 4.0,
+            _ => 2.0,
+        };
+        (0..=count).map(|i| weight(i) * f(step * f64::from(i))).sum::<f64>() * step / 3.0
+    }
+
     /// Direct Hankel integration by Simpson's rule, in r or (n > 2) in u = r^(1/n).
     fn direct(n: f64, k: f64) -> f64 {
         let b = sersic_b(n);
         let norm = (ln_gamma_real(2.0 * n) - 2.0 * n * b.ln()).exp() * n;
         let u_max: f64 = 45.0 / b + 5.0;
         let count = 40_000;
-        let (mut sum, step) = (0.0, u_max.powf(n) / f64::from(count));
-        if n < 2.0 {
-            // smooth enough in r: Simpson
-            for i in 0..=count {
-                let r = step * f64::from(i);
-                let w = if i == 0 || i == count {
-                    1.0
-                } else if i % 2 == 1 {
-                    4.0
-                } else {
-                    2.0
-                };
-                sum += w * (-b * r.powf(1.0 / n)).exp() * bessel_j0(k * r) * r;
-            }
-            return sum * step / 3.0 / norm;
-        }
-        // r = u^n: r dr = n u^(2n-1) du
-        let step = u_max / f64::from(count);
-        for i in 0..=count {
-            let u = step * f64::from(i);
-            let w = if i == 0 || i == count {
-                1.0
-            } else if i % 2 == 1 {
-                4.0
-            } else {
-                2.0
-            };
-            sum += w * (-b * u).exp() * bessel_j0(k * u.powf(n)) * n * u.powf(2.0 * n - 1.0);
-        }
-        sum * step / 3.0 / norm
+        let integral = if n < 2.0 {
+            // smooth enough in r
+            simpson(count, u_max.powf(n) / f64::from(count), |r| (-b * r.powf(1.0 / n)).exp() * bessel_j0(k * r) * r)
+        } else {
+            // r = u^n: r dr = n u^(2n-1) du
+            simpson(count, u_max / f64::from(count), |u| (-b * u).exp() * bessel_j0(k * u.powf(n)) * n * u.powf(2.0 * n - 1.0))
+        };
+        integral / norm
     }
 
     /// J0 by its integral (1/pi) integral cos(x sin t) dt for small x, Hankel's asymptotic form for large x.

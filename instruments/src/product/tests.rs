@@ -40,10 +40,17 @@ struct Written {
 }
 
 fn write(kind: ExposureKind, scans: Scans) -> Written {
+    let (written, result) = attempt(kind, scans, |y, x| ((y * 977 + x * 31) % 65_536) as f32);
+    result.unwrap();
+    written
+}
+
+/// Tries to write a frame of given pixels.
+fn attempt(kind: ExposureKind, scans: Scans, pixel: impl Fn(usize, usize) -> f32) -> (Written, Result<(), ProductError>) {
     let (geometry, exposure) = (geometry(), exposure(kind));
     let layout = ReadoutLayout::new(&geometry, WINDOW, scans);
     let wcs = detector_wcs(&geometry, &exposure.pointing, Parity::C9, None);
-    let pixels = Array2::from_shape_fn((layout.rows, layout.columns), |(y, x)| ((y * 977 + x * 31) % 65_536) as f32);
+    let pixels = Array2::from_shape_fn((layout.rows, layout.columns), |(y, x)| pixel(y, x));
     let folder = tempfile::tempdir().unwrap();
     let meta = Level0Meta {
         instrument: "msc",
@@ -59,8 +66,8 @@ fn write(kind: ExposureKind, scans: Scans) -> Written {
         style: &NameStyle::default(),
     };
     let path = folder.path().join(meta.name().file_name());
-    write_level0(&path, &Frame::<Counts>::from_pixels(pixels.clone(), WINDOW), &meta).unwrap();
-    Written { folder, path, pixels, wcs }
+    let result = write_level0(&path, &Frame::<Counts>::from_pixels(pixels.clone(), WINDOW), &meta);
+    (Written { folder, path, pixels, wcs }, result)
 }
 
 /// Writes the file again with a change to its units.
@@ -168,6 +175,21 @@ fn other_pixels_than_unsigned_16_bit_in_shape_are_refused() {
 }
 
 #[test]
+fn in_a_frame_with_scans_every_world_coordinate_keyword_belongs_to_the_alternate_system() {
+    for (scans, letter) in [(Scans::Full, "T"), (Scans::Trimmed, "")] {
+        let written = write(ExposureKind::Science, scans);
+        let header = fits::read_headers(&written.path).unwrap().swap_remove(1).1;
+        for stem in ["CTYPE1", "CRVAL2", "CD1_2", "LONPOLE", "RADESYS"] {
+            assert!(header.get(&format!("{stem}{letter}")).is_some(), "{stem}{letter}");
+            assert_eq!(header.get(stem).is_some(), letter.is_empty(), "{stem} of the array with scans");
+        }
+        // Read back: a pole elsewhere is noticed in either system.
+        tamper(&written.path, |units| units[1].header.set(&format!("LONPOLE{letter}"), 90.0, ""));
+        assert!(read_level0_info(&written.path).unwrap_err().to_string().contains("LONPOLE"));
+    }
+}
+
+#[test]
 fn a_renamed_file_is_refused() {
     let written = write(ExposureKind::Science, Scans::Trimmed);
     let other = written.folder.path().join(written.path.file_name().unwrap().to_string_lossy().replace("_V01", "_V02"));
@@ -180,28 +202,9 @@ fn a_renamed_file_is_refused() {
 
 #[test]
 fn fractional_counts_are_not_written() {
-    let (geometry, exposure) = (geometry(), exposure(ExposureKind::Bias));
-    let layout = ReadoutLayout::new(&geometry, WINDOW, Scans::Trimmed);
-    let wcs = detector_wcs(&geometry, &exposure.pointing, Parity::C9, None);
-    let folder = tempfile::tempdir().unwrap();
-    let meta = Level0Meta {
-        instrument: "msc",
-        geometry: &geometry,
-        exposure: &exposure,
-        layout: &layout,
-        wcs: &wcs,
-        object: "bias",
-        nominal_gain: &[1.1; 8],
-        nominal_read_noise_electron: &[5.0; 8],
-        nominal_full_well_electron: None,
-        software: "0.1.0",
-        style: &NameStyle::default(),
-    };
-    let path = folder.path().join(meta.name().file_name());
     for bad in [0.5, -1.0, 65_536.0, f32::NAN] {
-        let mut frame = Frame::<Counts>::from_pixels(Array2::zeros((30, 40)), WINDOW);
-        frame.pixels[(3, 4)] = bad;
-        assert!(matches!(write_level0(&path, &frame, &meta), Err(ProductError::Content { .. })), "{bad}");
-        assert!(!path.exists());
+        let (written, result) = attempt(ExposureKind::Bias, Scans::Trimmed, |y, x| if (y, x) == (3, 4) { bad } else { 0.0 });
+        assert!(matches!(result, Err(ProductError::Content { .. })), "{bad}");
+        assert!(!written.path.exists());
     }
 }

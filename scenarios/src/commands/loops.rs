@@ -40,7 +40,7 @@ pub fn demo(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode>
 }
 
 pub fn remake(manifest: &Path, out: &Path) -> anyhow::Result<ExitCode> {
-    let products = scenarios::simulate::remake(manifest, out).context("remake")?;
+    let products = scenarios::remake::remake(manifest, out).context("remake")?;
     let mut same = true;
     for (name, identical) in &products {
         println!("{} {name}", if *identical { "identical" } else { "DIFFERENT" });

@@ -6,22 +6,26 @@
 //! # Formula
 //! `(xi, eta) = R D(m)`, `m = s (x - CRPIX1, y - CRPIX2)`, `R = [[cos t, -sin t], [-sin t, -cos t]]` (C9) or
 //! `R = [[cos t, sin t], [-sin t, cos t]]` (C7). With `(u, v) = R m = CD (pixel - CRPIX)` the TPV polynomial is
-//! `P = R D(R^T (u, v))`, expanded exactly: R is orthogonal, so the degree stays.
+//! `P = R D(R^T (u, v))`, expanded exactly: R is orthogonal, so the degree stays. A chromatic distortion is
+//! `D = D_0 + (l - l_0) D_1`, taken at one wavelength l per band.
 //!
 //! # Symbols
-//! m mosaic position \[deg\]; s pixel scale \[deg / pixel\]; t image rotation; D distortion; xi east, eta north \[deg\].
+//! m mosaic position \[deg\]; s pixel scale \[deg / pixel\]; t image rotation; D distortion; xi east, eta north \[deg\];
+//! l wavelength \[um\]; l_0 reference wavelength \[um\]; D_1 change of the distortion with the wavelength \[deg / um\].
 //!
 //! # Source
 //! make_c9_star_cat (DUT-astro, MIT, 2026) for the C9 form; csst-doc-msc (hypergravity, 2023) for the C7 headers, whose CD
 //! matrix comes out to all printed digits.
 //!
 //! # Limits
-//! One rotation for all detectors; distortion of total degree up to 7, the same for all wavelengths.
+//! One rotation for all detectors; distortion of total degree up to 7, linear in the wavelength. All the light of a band is
+//! placed at the band's one wavelength: the shift between sources of different colour within a band is not drawn.
 //!
 //! # Twin
 //! Exact: the same keywords, read back, invert it (`pixel_from_sky`, Newton, below 1e-9 pixel).
 
 use super::{Pv, Wcs, tpv};
+use crate::units::Nanometre;
 
 /// Field distortion of an instrument in mosaic axes: `x' = sum a_ij x^i y^j`, `y' = sum b_ij x^i y^j`, all in degrees
 /// from the boresight (x, y undistorted focal plane; x', y' as projected on the tangent plane), total degree <= 7.
@@ -35,13 +39,16 @@ pub struct Distortion {
 }
 
 impl Distortion {
-    /// Whether every term is finite and of a degree that TPV can hold; the reason if not.
+    /// Whether every term is finite, given once and of a degree that TPV can hold; the reason if not.
     ///
     /// # Errors
     /// With the offending term in words.
     pub fn check(&self) -> Result<(), String> {
         for (axis, terms) in [("x", &self.x), ("y", &self.y)] {
-            for ((i, j), value) in terms {
+            for (n, ((i, j), value)) in terms.iter().enumerate() {
+                if terms[..n].iter().any(|(powers, _)| *powers == (*i, *j)) {
+                    return Err(format!("distortion of {axis}: term ({i}, {j}) is given twice"));
+                }
                 if usize::from(*i) + usize::from(*j) > tpv::DEGREE {
                     return Err(format!("distortion of {axis}: term ({i}, {j}) is above total degree {}", tpv::DEGREE));
                 }
@@ -51,6 +58,62 @@ impl Distortion {
             }
         }
         Ok(())
+    }
+    /// Determinant of the linear part, 1 without distortion: how the field's area is scaled at the boresight, negative
+    /// where it is mirrored.
+    #[must_use]
+    pub fn determinant(&self) -> f64 {
+        let sum = |terms: &[((u8, u8), f64)], powers| terms.iter().filter(|t| t.0 == powers).map(|t| t.1).sum::<f64>();
+        sum(&self.x, (1, 0)) * sum(&self.y, (0, 1)) - sum(&self.x, (0, 1)) * sum(&self.y, (1, 0))
+    }
+}
+
+/// The field distortion of an instrument: the same for all wavelengths, or changing with them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldDistortion {
+    /// Distortion for all wavelengths; with `chromatic`, at its reference wavelength.
+    pub base: Distortion,
+    /// Change with the wavelength.
+    pub chromatic: Option<Chromatic>,
+}
+
+/// How a distortion changes with the wavelength.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chromatic {
+    /// Wavelength at which the distortion is the base.
+    pub reference: Nanometre,
+    /// Change of the coefficients with the wavelength \[deg / um\].
+    pub per_um: Distortion,
+}
+
+impl FieldDistortion {
+    /// The distortion at a wavelength. Without chromatic terms, or with terms of 0, it is the base bit for bit.
+    #[must_use]
+    pub fn at(&self, wavelength: Nanometre) -> Distortion {
+        let mut out = self.base.clone();
+        let Some(chromatic) = &self.chromatic else { return out };
+        let step_um = (wavelength.0 - chromatic.reference.0) * 1e-3;
+        for (terms, slopes) in [(&mut out.x, &chromatic.per_um.x), (&mut out.y, &chromatic.per_um.y)] {
+            for (powers, slope) in slopes {
+                match terms.iter_mut().find(|t| t.0 == *powers) {
+                    Some((_, value)) => *value += slope * step_um,
+                    None => terms.push((*powers, slope * step_um)),
+                }
+            }
+        }
+        out
+    }
+    /// Whether the terms are as [`Distortion::check`] wants them and the reference wavelength is one.
+    ///
+    /// # Errors
+    /// With what is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.base.check()?;
+        let Some(chromatic) = &self.chromatic else { return Ok(()) };
+        if !(chromatic.reference.0 > 0.0 && chromatic.reference.0.is_finite()) {
+            return Err(format!("the reference wavelength of the distortion, {} nm, is not above 0", chromatic.reference.0));
+        }
+        chromatic.per_um.check().map_err(|reason| format!("chromatic {reason}"))
     }
 }
 

@@ -27,7 +27,7 @@ mod focal_plane;
 mod keywords;
 mod tpv;
 
-pub use focal_plane::{Distortion, Parity, detector_wcs};
+pub use focal_plane::{Chromatic, Distortion, FieldDistortion, Parity, detector_wcs};
 
 /// TPV polynomial coefficients of one axis, PVi_0..PVi_39 (only those used are kept).
 pub type Pv = Vec<f64>;

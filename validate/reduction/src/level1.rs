@@ -54,24 +54,28 @@ impl Level1 {
     }
 }
 
-/// Reduces a raw frame.
+/// Reduces a raw frame; its counts are given up once they are a frame of f32.
 ///
 /// # Errors
 /// When the calibration is not for this detector, window and layout, QC0 refuses the frame, or a reference does not fit.
-pub fn reduce_frame(level0: &Level0, calibration: &DetectorCalibration, noise: ShotNoise) -> Result<Level1, ReductionError> {
-    let info = &level0.info;
-    if Key::of(info) != calibration.key {
+pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, noise: ShotNoise) -> Result<Level1, ReductionError> {
+    if Key::of(&level0.info) != calibration.key {
+        let info = &level0.info;
         let have = calibration.key.describe();
         return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: info.geometry.number, have });
     }
-    let qc0 = qc0::inspect(level0, &calibration.gain, &calibration.read_noise)?;
-    let saturation_electron = saturation_electron(level0, calibration)?;
+    let qc0 = qc0::inspect(&level0, &calibration.gain, &calibration.read_noise)?;
+    let saturation_electron = saturation_electron(&level0, calibration)?;
+    let raw = level0.frame();
+    let Level0 { info, pixels } = level0;
+    drop(pixels);
+    let info = &info;
     let knowledge = |step: &str| calibration.knowledge_for(step, info);
     let kind = info.observation.kind;
     let mut walk = Walk::new(&knowledge, &info.path);
-    let mut charge = walk.charge(level0.frame())?;
+    let mut charge = walk.charge(raw)?;
     if let Some(bits) = charge.flags.as_mut() {
-        qc0.flag(level0, bits);
+        qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, noise)?;
     for (name, reason) in TO_COME {

@@ -47,8 +47,9 @@ pub fn reduce(level0: &Path, set: &CalibrationSet, out: &Path) -> Result<Level1P
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
     let level0 = read_level0(level0)?;
     let calibration = set.of(&level0.info)?;
-    let level1 = reduce_frame(&level0, &calibration, ShotNoise::default())?;
-    write_level1(&level1, &level0.info, &calibration, out)
+    let info = level0.info.clone();
+    let level1 = reduce_frame(level0, &calibration, ShotNoise::default())?;
+    write_level1(&level1, &info, &calibration, out)
 }
 
 /// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number.

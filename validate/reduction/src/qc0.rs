@@ -4,7 +4,7 @@
 //! that an amplifier with a bias never gives) are flagged NO_DATA. A dead or noisy amplifier is reported.
 
 use crate::error::ReductionError;
-use instruments::product::level0::Level0;
+use instruments::product::level0::{Level0, Level0Info};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 use sim_core::detector::Rect;
@@ -59,9 +59,9 @@ impl Qc0 {
         i64::from(!self.remarks.is_empty())
     }
     /// Flags the lost rows.
-    pub fn flag(&self, level0: &Level0, bits: &mut Array2<u32>) {
+    pub fn flag(&self, info: &Level0Info, bits: &mut Array2<u32>) {
         for &(tile, y) in &self.lost_rows {
-            let science = level0.info.layout.tiles[tile].science;
+            let science = info.layout.tiles[tile].science;
             bits.slice_mut(s![y, science.x0..science.x0 + science.nx]).mapv_inplace(|b| b | flags::NO_DATA);
         }
     }

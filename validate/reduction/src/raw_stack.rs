@@ -28,21 +28,25 @@ pub struct RawFrame {
 }
 
 impl RawFrame {
-    /// Takes the science pixels and overscan levels of a raw frame.
+    /// Takes the science pixels of some rows and the overscan levels of a raw frame.
     ///
     /// # Errors
     /// When the overscan correction refuses the frame.
-    pub fn new(level0: &Level0) -> Result<Self, ReductionError> {
+    pub fn new(level0: &Level0, rows: &Range<usize>) -> Result<Self, ReductionError> {
         let info = &level0.info;
         let levels = overscan_levels(&info.layout, &level0.pixels, info.window);
         let levels = levels.map_err(|source| ReductionError::Correction { path: info.path.clone(), source })?;
-        let mut science = Array2::zeros(info.window.shape());
+        let mut science = Array2::zeros((rows.len(), info.window.nx));
         for tile in &info.layout.tiles {
             let (to, from) = (tile.science, tile.raw_science);
-            let part = level0.pixels.slice(s![from.y0..from.y0 + from.ny, from.x0..from.x0 + from.nx]);
-            science.slice_mut(s![to.y0..to.y0 + to.ny, to.x0..to.x0 + to.nx]).assign(&part);
+            let (first, last) = (rows.start.max(to.y0), rows.end.min(to.y0 + to.ny));
+            if first < last {
+                let raw_rows = from.y0 + first - to.y0..from.y0 + last - to.y0;
+                let part = level0.pixels.slice(s![raw_rows, from.x0..from.x0 + from.nx]);
+                science.slice_mut(s![first - rows.start..last - rows.start, to.x0..to.x0 + to.nx]).assign(&part);
+            }
         }
-        Ok(Self { science, first_row: 0, levels: Arc::new(levels) })
+        Ok(Self { science, first_row: rows.start, levels: Arc::new(levels) })
     }
     /// Counts of a row of the window after overscan subtraction \[ADU\].
     pub fn row(&self, layout: &ReadoutLayout, y: usize, out: &mut [f32]) {
@@ -53,12 +57,6 @@ impl RawFrame {
                 *out = f32::from(raw) - level;
             }
         }
-    }
-    fn band(self, rows: &Range<usize>) -> Self {
-        if rows.len() == self.science.nrows() {
-            return self;
-        }
-        Self { science: self.science.slice(s![rows.clone(), ..]).to_owned(), first_row: rows.start, levels: self.levels }
     }
 }
 
@@ -100,6 +98,9 @@ fn overscan_levels(layout: &ReadoutLayout, pixels: &Array2<u16>, window: Window)
     Ok(narrow_layout.tiles.iter().map(of_tile).collect())
 }
 
+/// Reads some rows of a frame.
+pub type ReadRows<'a> = &'a dyn Fn(usize, &Range<usize>) -> Result<RawFrame, ReductionError>;
+
 /// What is done with the rows of a band: gets the rows and that part of every frame.
 pub type Visit<'a> = &'a mut dyn FnMut(Range<usize>, &[RawFrame]) -> Result<(), ReductionError>;
 
@@ -126,16 +127,16 @@ impl Bands {
     ///
     /// # Errors
     /// When a frame cannot be read, or the visitor says no.
-    pub fn visit(&self, read: &dyn Fn(usize) -> Result<RawFrame, ReductionError>, visit: Visit<'_>) -> Result<(), ReductionError> {
+    pub fn visit(&self, read: ReadRows<'_>, visit: Visit<'_>) -> Result<(), ReductionError> {
         let height = self.rows_per_band();
         let mut start = 0;
         while start < self.rows {
             let rows = start..(start + height).min(self.rows);
             let mut band = Vec::with_capacity(self.count);
             for index in 0..self.count {
-                let frame = read(index)?;
-                assert_eq!(frame.science.dim(), (self.rows, self.columns), "a frame has the window's shape");
-                band.push(frame.band(&rows));
+                let frame = read(index, &rows)?;
+                assert_eq!(frame.science.dim(), (rows.len(), self.columns), "a band has its rows and the window's columns");
+                band.push(frame);
             }
             visit(rows.clone(), &band)?;
             start = rows.end;
@@ -164,15 +165,15 @@ mod tests {
 
     #[test]
     fn every_row_is_visited_once_whatever_the_memory() {
-        let frame = |k: usize| RawFrame {
-            science: Array2::from_shape_fn((13, 4), |(y, x)| (100 * k + 10 * y + x) as u16),
-            first_row: 0,
-            levels: Arc::new(Vec::new()),
+        let science = |k: usize| Array2::from_shape_fn((13, 4), |(y, x)| (100 * k + 10 * y + x) as u16);
+        let read = |k: usize, rows: &Range<usize>| {
+            let science = science(k).slice(s![rows.clone(), ..]).to_owned();
+            Ok(RawFrame { science, first_row: rows.start, levels: Arc::new(Vec::new()) })
         };
         for memory_bytes in [1, 3 * 4 * 2 * 5, 1 << 20] {
             let mut seen = vec![Array2::zeros((13, 4)); 3];
             Bands { count: 3, rows: 13, columns: 4, memory_bytes }
-                .visit(&|k| Ok(frame(k)), &mut |rows, band| {
+                .visit(&read, &mut |rows, band| {
                     for (k, part) in band.iter().enumerate() {
                         assert_eq!(part.first_row, rows.start);
                         seen[k].slice_mut(s![rows.clone(), ..]).assign(&part.science);
@@ -180,7 +181,7 @@ mod tests {
                     Ok(())
                 })
                 .unwrap();
-            assert_eq!(seen, (0..3).map(|k| frame(k).science).collect::<Vec<_>>());
+            assert_eq!(seen, (0..3).map(science).collect::<Vec<_>>());
         }
     }
 

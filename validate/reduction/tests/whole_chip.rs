@@ -8,7 +8,7 @@ use instruments::product::level0::{Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
 use ndarray::Array2;
 use reduction::{CalibrationOptions, CalibrationSet, calibrate, reduce};
-use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
+use sim_core::detector::{DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::Frame;
 use sim_core::noise;
@@ -23,7 +23,7 @@ fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line =
         status.lines().find(|l| l.starts_with("VmHWM:")).and_then(|l| l.split_whitespace().nth(1)).and_then(|v| v.parse::<f64>().ok());
-    line.unwrap_or(f64::NAN) / 1000.0
+    line.unwrap_or(f64::NAN) * 1024e-6
 }
 
 fn expose(folder: &Path, geometry: &DetectorGeometry, layout: &ReadoutLayout, id: u64, kind: ExposureKind, time_s: f64) -> PathBuf {
@@ -69,17 +69,7 @@ fn expose(folder: &Path, geometry: &DetectorGeometry, layout: &ReadoutLayout, id
 #[test]
 #[ignore = "whole chips: a minute and 5 GB of disk"]
 fn a_whole_chip_is_calibrated_and_reduced_in_bounded_memory() {
-    let amplifiers = AmplifierGrid { columns: 8, rows: 2, prescan_x: 27, overscan_x: 71, overscan_y: 84 };
-    let geometry = DetectorGeometry {
-        number: 8,
-        filter: "g".into(),
-        nx: 9216,
-        ny: 9232,
-        crpix1: 0.0,
-        crpix2: 0.0,
-        pixel_scale_arcsec: 0.074,
-        amplifiers,
-    };
+    let geometry = instruments::description::load("msc").unwrap().detectors[&8].geometry.clone();
     let layout = ReadoutLayout::new(&geometry, geometry.full_window(), Scans::Full);
     let folder = tempfile::tempdir().unwrap();
     let make = |id, kind, time_s| expose(folder.path(), &geometry, &layout, id, kind, time_s);
@@ -95,12 +85,15 @@ fn a_whole_chip_is_calibrated_and_reduced_in_bounded_memory() {
     let start = Instant::now();
     calibrate(&files, &masters, CalibrationOptions::default()).unwrap();
     println!("calibrate: {:.1} s, peak {:.0} MB", start.elapsed().as_secs_f64(), peak_mb());
+    // The bound of the whole chain. Not a number where the system does not tell.
+    let within = |bound_mb: f64| assert!(peak_mb().is_nan() || peak_mb() < bound_mb, "memory: {} MB, allowed {bound_mb}", peak_mb());
+    within(1500.0);
     let set = CalibrationSet::open(&masters).unwrap();
     for _ in 0..2 {
         let start = Instant::now();
         reduce(&science, &set, &folder.path().join("L1")).unwrap();
         println!("reduce: {:.1} s, peak {:.0} MB", start.elapsed().as_secs_f64(), peak_mb());
     }
-    // Not a number where the system does not tell.
-    assert!(peak_mb().is_nan() || peak_mb() < 2500.0, "memory: {} MB", peak_mb());
+    // Rate, variance and flags of a chip are 1.0 GB, image and variance of a master 0.7 GB, its hot pixels 0.3 GB.
+    within(2050.0);
 }

@@ -1,39 +1,7 @@
-//! The whole program as a user runs it.
+//! The loop and its commands.
 
-// Tests may panic: helpers outside `#[test]` functions are not covered by `allow-unwrap-in-tests`.
-#![allow(clippy::unwrap_used)]
-
+use super::{contents, path, skyloop, text};
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn skyloop(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn path(p: &Path) -> &str {
-    p.to_str().unwrap()
-}
-
-/// All files below a folder with their bytes, by relative name.
-fn contents(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    fn walk(base: &Path, folder: &Path, out: &mut std::collections::BTreeMap<String, Vec<u8>>) {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                walk(base, &entry.path(), out);
-            } else {
-                let name = entry.path().strip_prefix(base).unwrap().to_string_lossy().into_owned();
-                out.insert(name, std::fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    let mut out = std::collections::BTreeMap::new();
-    walk(folder, folder, &mut out);
-    out
-}
 
 #[test]
 fn the_smoke_scenario_goes_round_the_loop_and_passes() {
@@ -78,6 +46,59 @@ fn a_product_is_made_again_from_its_manifest_bit_for_bit() {
     let out = skyloop(&["remake", path(&first.path().join(manifest)), "--out", path(second.path())]);
     assert!(out.status.success(), "{}{}", text(&out.stdout), text(&out.stderr));
     assert!(text(&out.stdout).contains("identical") && !text(&out.stdout).contains("DIFFERENT"));
+}
+
+#[test]
+fn masters_and_level_1_are_made_again_from_their_manifests_bit_for_bit() {
+    let first = tempfile::tempdir().unwrap();
+    assert!(skyloop(&["simulate", "smoke", "--out", path(first.path())]).status.success());
+    assert!(skyloop(&["reduce", path(first.path())]).status.success());
+    let made = contents(first.path());
+    let manifest = |word: &str| made.keys().find(|n| n.contains(word) && n.ends_with(".manifest.json")).unwrap();
+    for product in made.keys().filter(|n| n.starts_with("calibration/masters/") && n.ends_with(".fits")) {
+        assert!(made.contains_key(&format!("{product}.manifest.json")), "{product} has a manifest");
+    }
+    for (word, products) in [("_MBIAS_", 1), ("_MSHUT_", 1), ("L1/CSST_TESTBENCH_MS_SCIE", 3), ("calibration/L1/CSST_TESTBENCH_MS_DARK", 3)]
+    {
+        let second = tempfile::tempdir().unwrap();
+        let out = skyloop(&["remake", path(&first.path().join(manifest(word))), "--out", path(second.path())]);
+        assert!(out.status.success(), "{word}: {}{}", text(&out.stdout), text(&out.stderr));
+        let said = text(&out.stdout);
+        assert_eq!((said.matches("identical").count(), said.matches("DIFFERENT").count()), (products, 0), "{said}");
+    }
+    // The inputs are the raw frames and masters as they are.
+    let level1: serde_json::Value = serde_json::from_slice(&made[manifest("L1/CSST_TESTBENCH_MS_SCIE")]).unwrap();
+    let inputs = level1["inputs"].as_object().unwrap();
+    assert_eq!(inputs.len(), 5, "one raw frame, four masters");
+    for (name, hash) in inputs {
+        assert_eq!(hash.as_str().unwrap(), sim_core::manifest::sha256(&made[name]), "{name}");
+    }
+    let master: serde_json::Value = serde_json::from_slice(&made[manifest("_MFLAT_")]).unwrap();
+    assert_eq!(master["inputs"].as_object().unwrap().len(), 16, "20 calibration frames but the four held out");
+}
+
+#[test]
+fn what_cannot_be_made_again_says_why() {
+    let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&own, &other] {
+        assert!(skyloop(&["simulate", "smoke", "--out", path(folder.path())]).status.success());
+    }
+    assert!(skyloop(&["reduce", path(other.path())]).status.success());
+    assert!(skyloop(&["reduce", path(own.path()), "--masters", path(other.path())]).status.success());
+    let find = |folder: &Path, word: &str| {
+        folder.join(contents(folder).into_keys().find(|n| n.contains(word) && n.ends_with(".manifest.json")).unwrap())
+    };
+    let again = own.path().join("again");
+    let foreign = skyloop(&["remake", path(&find(own.path(), "L1/")), "--out", path(&again)]);
+    assert_eq!(foreign.status.code(), Some(2));
+    assert!(text(&foreign.stderr).contains("masters of another run"), "{}", text(&foreign.stderr));
+    // Frames that came without a scenario.
+    std::fs::remove_file(other.path().join("scenario.toml")).unwrap();
+    assert!(skyloop(&["reduce", path(other.path())]).status.success());
+    let bare = skyloop(&["remake", path(&find(other.path(), "_MBIAS_")), "--out", path(&again)]);
+    assert_eq!(bare.status.code(), Some(2));
+    assert!(text(&bare.stderr).contains("holds no scenario"), "{}", text(&bare.stderr));
+    assert!(!again.exists());
 }
 
 /// A scenario text with one replacement, run; returns exit code and message.

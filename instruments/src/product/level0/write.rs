@@ -1,0 +1,121 @@
+//! Writing a level-0 file.
+
+use super::{Level0Meta, wcs_keys};
+use crate::product::error::ProductError;
+use crate::product::names::ProductName;
+use crate::product::sections;
+use crate::product::time::Civil;
+use ndarray::{Array2, Zip};
+use sim_core::exposure::ExposureKind;
+use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::frame::{Frame, Window};
+use sim_core::plane::Counts;
+use std::path::Path;
+
+/// EXTNAME of the image.
+const IMAGE: &str = "IMAGE";
+/// Writes a raw frame; the file's name must be that of [`Level0Meta::name`].
+///
+/// Besides the official keys, HDU0 has ROTANGLE (official parameter `image_rot`), LAMPRATE (flats: the lamp's setting)
+/// and FILTER; HDU1 has DETNX/DETNY, WINX0/WINY0/WINNX/WINNY, AMPNX/AMPNY, PRESCANX, OVSCANX, OVSCANY, SCANS and per
+/// amplifier n: GAINn, RDNOISEn, CSECn (science pixels in the window), DSECn (in the array), PSECn, BSECn, YSECn
+/// (prescan, serial and parallel overscan). The WCS belongs to the trimmed window. A trimmed frame carries it as its
+/// primary WCS; in a frame with scans it would not hold across amplifiers, so it is the alternate system `T` there.
+///
+/// # Errors
+/// When the path has another name, the frame does not have the layout's shape, a pixel is not an integer in 0..=65535, a number of amplifiers
+/// differs, or the file cannot be written.
+pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<(), ProductError> {
+    let name = meta.name();
+    let layout = meta.layout;
+    if path.file_name().is_none_or(|n| n.to_string_lossy() != name.file_name()) {
+        return Err(ProductError::keyword(path, "FILENAME", name.file_name(), "the name of the file to be written"));
+    }
+    if frame.pixels.dim() != (layout.rows, layout.columns) {
+        let (rows, columns) = frame.pixels.dim();
+        let reason = format!("a frame of {columns} x {rows} pixels does not have the layout's {} x {}", layout.columns, layout.rows);
+        return Err(ProductError::content(path, reason));
+    }
+    for (key, values) in [("GAIN", meta.nominal_gain), ("RDNOISE", meta.nominal_read_noise_electron)] {
+        if values.len() != layout.amplifier_count {
+            return Err(ProductError::keyword(
+                path,
+                key,
+                format!("{} values", values.len()),
+                format!("{} values, one per amplifier", layout.amplifier_count),
+            ));
+        }
+    }
+    let pixels =
+        integers(&frame.pixels).ok_or_else(|| ProductError::content(path, "a pixel is not an integer in 0..=65535 (digitise first)"))?;
+    let hdus = [Hdu::primary(primary_header(meta, &name)), Hdu::new(IMAGE, image_header(meta, frame.window), Data::U16(pixels))];
+    Ok(fits::write(path, &hdus)?)
+}
+
+/// The counts as unsigned integers; `None` when one is not such an integer.
+fn integers(pixels: &Array2<f32>) -> Option<Array2<u16>> {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let broken = AtomicBool::new(false);
+    let mut out = Array2::zeros(pixels.dim());
+    Zip::from(out.rows_mut()).and(pixels.rows()).par_for_each(|mut out, row| {
+        let mut good = true;
+        for (out, &value) in out.iter_mut().zip(row) {
+            *out = value as u16;
+            good &= f32::from(*out) == value;
+        }
+        if !good {
+            broken.store(true, Ordering::Relaxed);
+        }
+    });
+    (!broken.load(Ordering::Relaxed)).then_some(out)
+}
+
+fn primary_header(meta: &Level0Meta<'_>, name: &ProductName) -> Header {
+    let exposure = meta.exposure;
+    let stop = exposure.start_mjd + exposure.time_s / 86_400.0;
+    let mut header = Header::default();
+    header.set("TELESCOP", "CSST", "telescope");
+    header.set("INSTRUME", meta.instrument.to_uppercase(), "instrument");
+    header.set(
+        "DETECTOR",
+        format!("{}_{:02}", meta.instrument.to_uppercase(), meta.geometry.number),
+        "detector; last two characters = number",
+    );
+    header.set("FILTER", meta.geometry.filter.as_str(), "band or grating in front of the detector");
+    header.set("OBJECT", meta.object, "target or field");
+    header.set("FILENAME", name.stem(), "name of this file, without .fits");
+    header.set("FILETYPE", exposure.kind.code(), "type of the file");
+    header.set("OBSTYPE", exposure.kind.code(), "type of the observation");
+    header.set("OBSID", exposure.id as i64, "observation number");
+    header.set("TIMESYS", "UTC", "time scale");
+    header.set("DATE-OBS", Civil::from_mjd(exposure.start_mjd).iso(), "start of the exposure");
+    header.set("EXPSTART", exposure.start_mjd, "[d] start, modified Julian date");
+    header.set("EXPEND", stop, "[d] end, modified Julian date");
+    header.set("EXPTIME", exposure.time_s, "[s] exposure time");
+    if let ExposureKind::Flat { rate_electron_s } = exposure.kind {
+        header.set("LAMPRATE", rate_electron_s, "[electron/s/pixel] setting of the lamp");
+    }
+    header.set("RA_OBJ", exposure.pointing.ra_deg, "[deg] right ascension of the boresight");
+    header.set("DEC_OBJ", exposure.pointing.dec_deg, "[deg] declination of the boresight");
+    header.set("ROTANGLE", exposure.pointing.rotation_deg, "[deg] image rotation (image_rot)");
+    header.set("CREATOR", meta.software, "software");
+    header
+}
+
+fn image_header(meta: &Level0Meta<'_>, window: Window) -> Header {
+    let mut header = Header::default();
+    header.set("BUNIT", "adu", "unit of the pixels");
+    header.set("PIXSCALE", meta.geometry.pixel_scale_arcsec, "[arcsec] pixel scale");
+    sections::write_layout(&mut header, meta.geometry, window, meta.layout);
+    for (amplifier, gain) in meta.nominal_gain.iter().enumerate() {
+        header.set(&format!("GAIN{}", amplifier + 1), *gain, "[electron/adu] nominal gain, not measured");
+    }
+    for (amplifier, noise) in meta.nominal_read_noise_electron.iter().enumerate() {
+        header.set(&format!("RDNOISE{}", amplifier + 1), *noise, "[electron] nominal read noise, not measured");
+    }
+    if let Some(full_well) = meta.nominal_full_well_electron {
+        header.set("FULLWELL", full_well, "[electron] nominal full well, not measured");
+    }
+    wcs_keys::write(&mut header, &meta.wcs.shifted(window.x0 as f64, window.y0 as f64), meta.layout.scans);
+    header
+}

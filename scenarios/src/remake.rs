@@ -1,0 +1,61 @@
+//! Making a product again from its manifest, and comparing the bytes.
+
+use crate::reduced::Reduced;
+use crate::scenario::Scenario;
+use crate::simulate::{UnitManifest, simulate};
+use crate::unit::Plan;
+use anyhow::{Context as _, ensure};
+use sim_core::exposure::ExposureKind;
+use sim_core::manifest::sha256_file;
+use std::path::Path;
+
+/// Makes the products of a manifest again into `out` and says of each whether it has the same bytes: a raw frame with its
+/// truth, a master (from calibration frames made again), or a level-1 frame (from raw frame and masters made again).
+///
+/// # Errors
+/// When the manifest cannot be read, does not hold all that is needed, or a step fails.
+pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, bool)>> {
+    let shown = manifest_path.display();
+    let text = std::fs::read_to_string(manifest_path).with_context(|| shown.to_string())?;
+    let old: UnitManifest = serde_json::from_str(&text).with_context(|| format!("{shown}: not a manifest"))?;
+    let old = old.manifest;
+    ensure!(
+        !old.scenario.is_empty(),
+        "{shown}: it holds no scenario: {} was reduced from frames without one and cannot be made again",
+        old.unit
+    );
+    let scenario = Scenario::parse(&old.scenario, &shown.to_string())?;
+    let mut plan = Plan::new(scenario)?;
+    let reduced = Reduced::parse(&old.unit);
+    let detector_of = |unit: &str| plan.units.iter().find(|u| u.name() == unit).map(|u| u.detector);
+    let found = match &reduced {
+        None => detector_of(&old.unit),
+        Some(Reduced::Level1(unit)) => detector_of(unit),
+        Some(Reduced::Master(detector)) => plan.units.iter().map(|u| u.detector).find(|d| d == detector),
+    };
+    let detector = found.with_context(|| format!("{shown}: its scenario has no unit {}", old.unit))?;
+    if let Some(Reduced::Level1(_)) = reduced {
+        let foreign = old.inputs.keys().find(|name| !name.starts_with("calibration/") && !name.starts_with("L0/"));
+        if let Some(foreign) = foreign {
+            anyhow::bail!(
+                "{shown}: {} was reduced with masters of another run ({foreign}): make those again from their own manifests",
+                old.unit
+            );
+        }
+    }
+    plan.units.retain(|unit| match &reduced {
+        None => unit.name() == old.unit,
+        Some(what) => {
+            let wanted = matches!(what, Reduced::Level1(name) if *name == unit.name());
+            unit.detector == detector && (wanted || unit.exposure.kind != ExposureKind::Science)
+        }
+    });
+    simulate(&plan, out, true)?;
+    match &reduced {
+        None => {}
+        Some(Reduced::Master(_)) => drop(crate::reduce::masters(out, true)?),
+        Some(Reduced::Level1(_)) => drop(crate::reduce::reduce(out, None, true)?),
+    }
+    let same = |(name, hash): (&String, &String)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash));
+    Ok(old.products.iter().map(same).collect())
+}

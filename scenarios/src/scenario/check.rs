@@ -1,0 +1,90 @@
+//! Ranges of a scenario's values.
+
+use super::{CALIBRATION_ID, CatalogChoice, Scenario, ScenarioError, SkySpec};
+
+impl Scenario {
+    /// Refuses values outside their ranges; `path` is for messages.
+    pub(super) fn check(&self, path: &str) -> Result<(), ScenarioError> {
+        let range = |key: &str, value: &dyn std::fmt::Display, range: &str| ScenarioError::Range {
+            path: path.into(),
+            key: key.into(),
+            value: value.to_string(),
+            range: range.into(),
+        };
+        let p = &self.pointing;
+        if !(0.0..360.0).contains(&p.ra_deg) {
+            return Err(range("pointing.ra_deg", &p.ra_deg, "0..360 deg"));
+        }
+        if !(-90.0..=90.0).contains(&p.dec_deg) {
+            return Err(range("pointing.dec_deg", &p.dec_deg, "-90..90 deg"));
+        }
+        if !(-360.0..=360.0).contains(&p.rotation_deg) {
+            return Err(range("pointing.rotation_deg", &p.rotation_deg, "-360..360 deg"));
+        }
+        if self.exposure.is_empty() && self.calibration.is_none() {
+            return Err(range("exposure", &"[]", "at least one exposure, or a [calibration] table"));
+        }
+        let mut ids = std::collections::BTreeSet::new();
+        for (i, e) in self.exposure.iter().enumerate() {
+            if !(e.time_s > 0.0 && e.time_s <= 1e5) {
+                return Err(range(&format!("exposure[{i}].time_s"), &e.time_s, "above 0 to 100000 s"));
+            }
+            if !ids.insert(e.id) {
+                return Err(range(&format!("exposure[{i}].id"), &e.id, "unused numbers (this one is given twice)"));
+            }
+            if e.id >= CALIBRATION_ID {
+                return Err(range(
+                    &format!("exposure[{i}].id"),
+                    &e.id,
+                    "numbers below 90000000000 (those above are calibration exposures)",
+                ));
+            }
+            if e.dither_east_arcsec.abs() > 36000.0 || e.dither_north_arcsec.abs() > 36000.0 {
+                return Err(range(&format!("exposure[{i}].dither"), &e.dither_east_arcsec, "-36000..36000 arcsec"));
+            }
+            if e.start_mjd().is_none() {
+                return Err(range(&format!("exposure[{i}].start"), &e.start, "UTC dates written 2027-06-26T20:35:58"));
+            }
+        }
+        if self.detector.is_empty() {
+            return Err(range("detector", &"[]", "at least one detector"));
+        }
+        if let SkySpec::Fixed { electron_s } = self.sky
+            && !(0.0..=1e6).contains(&electron_s)
+        {
+            return Err(range("sky.electron_s", &electron_s, "0..1e6 electron/s/pixel"));
+        }
+        if !(self.render.tolerance_electron > 0.0 && self.render.tolerance_electron <= 10.0) {
+            return Err(range("render.tolerance_electron", &self.render.tolerance_electron, "above 0 to 10 electron"));
+        }
+        if let CatalogChoice::StarGrid { spacing_pixel, bright, faint } = &self.catalog {
+            if !(*spacing_pixel >= 8.0 && *spacing_pixel <= 5000.0) {
+                return Err(range("catalog.spacing_pixel", spacing_pixel, "8..5000 pixel"));
+            }
+            if !(*bright >= -2.0 && bright <= faint && *faint <= 35.0) {
+                return Err(range("catalog.bright", bright, "-2..35 mag, not above catalog.faint"));
+            }
+        }
+        if let Some(c) = &self.calibration {
+            for (key, n) in [("bias", c.bias), ("dark", c.dark), ("flat", c.flat), ("short_flat", c.short_flat)] {
+                if !(3..=200).contains(&n) {
+                    return Err(range(&format!("calibration.{key}"), &n, "3..200 frames"));
+                }
+            }
+            for (key, t) in [
+                ("dark_time_s", c.dark_time_s),
+                ("flat_time_s", c.flat_time_s),
+                ("short_flat_time_s", c.short_flat_time_s),
+                ("lamp_electron_s", c.lamp_electron_s),
+            ] {
+                if !(t > 0.0 && t <= 1e6) {
+                    return Err(range(&format!("calibration.{key}"), &t, "above 0 to 1e6"));
+                }
+            }
+            if c.short_flat_time_s >= c.flat_time_s {
+                return Err(range("calibration.short_flat_time_s", &c.short_flat_time_s, "less than calibration.flat_time_s"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The whole program as a user runs it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod instrument_files;
+mod interruptions;
+mod loops;
+mod one_effect;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn skyloop(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn path(p: &Path) -> &str {
+    p.to_str().unwrap()
+}
+
+/// All files below a folder with their bytes, by relative name.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(base: &Path, folder: &Path, out: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                walk(base, &entry.path(), out);
+            } else {
+                let name = entry.path().strip_prefix(base).unwrap().to_string_lossy().into_owned();
+                out.insert(name, std::fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    walk(folder, folder, &mut out);
+    out
+}

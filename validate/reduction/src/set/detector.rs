@@ -1,0 +1,129 @@
+//! The calibration of one detector and window: what its masters say about a frame.
+
+use super::Master;
+use super::read::{Units, read_map};
+use crate::error::ReductionError;
+use crate::group::Key;
+use crate::masters::hot_and_warm;
+use crate::shutter_fit::ShutterMap;
+use instruments::product::level0::Level0Info;
+use ndarray::Array2;
+use sim_core::detector::ReadoutLayout;
+use sim_core::exposure::ExposureKind;
+use sim_core::knowledge::{Knowledge, Measured, Reference};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Charge counts as saturated from this fraction of the nominal full well: clipped pixels scatter below it by read noise and
+/// by the error of the measured gain, both under a third of a per cent.
+const SATURATION_MARGIN: f64 = 0.99;
+
+/// The calibration of one detector and window.
+#[derive(Debug)]
+pub struct DetectorCalibration {
+    /// What it is for.
+    pub key: Key,
+    /// Raw layout.
+    pub layout: ReadoutLayout,
+    /// Gain by amplifier \[electron / ADU\].
+    pub gain: Vec<Measured>,
+    /// Read noise by amplifier \[electron\].
+    pub read_noise: Vec<Measured>,
+    /// Variance of the master bias by amplifier \[ADU^2\].
+    pub bias_variance: Vec<f64>,
+    /// Largest chi-square per degree of freedom of the photon transfer curves.
+    pub transfer_chi2: f64,
+    /// Mean of 1 / t of the dark frames \[1 / s\], if there is a dark.
+    pub dark_inverse_time_s: Option<f64>,
+    /// Files of the masters.
+    pub files: BTreeMap<Master, PathBuf>,
+    pub(super) kept: BTreeMap<Master, Arc<Reference>>,
+}
+
+impl DetectorCalibration {
+    /// File name of a master without `.fits`.
+    #[must_use]
+    pub fn name(&self, master: Master) -> Option<String> {
+        self.files.get(&master).and_then(|p| p.file_stem()).map(|s| s.to_string_lossy().into_owned())
+    }
+    /// Image and variance of a master; `None` when it was not made.
+    ///
+    /// # Errors
+    /// When its file cannot be read or does not fit the window.
+    pub fn reference(&self, master: Master) -> Result<Option<Arc<Reference>>, ReductionError> {
+        if let Some(kept) = self.kept.get(&master) {
+            return Ok(Some(Arc::clone(kept)));
+        }
+        let Some(path) = self.files.get(&master) else { return Ok(None) };
+        let (_, _, columns, rows) = self.key.window;
+        Units::open(path)?.reference((rows, columns)).map(Some)
+    }
+    /// The fit of the shutter map, if there is one.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn shutter_map(&self) -> Result<Option<ShutterMap>, ReductionError> {
+        self.files.get(&Master::Shutter).map(|path| read_map(&mut Units::open(path)?)).transpose()
+    }
+    /// All that the reduction knows of a frame.
+    ///
+    /// # Errors
+    /// When a master cannot be read.
+    pub fn knowledge(&self, info: &Level0Info) -> Result<Knowledge, ReductionError> {
+        let mut knowledge = self.numbers(info);
+        knowledge.bias = self.bias_for(info)?;
+        knowledge.dark = self.reference(Master::Dark)?;
+        knowledge.flat = self.reference(Master::Flat)?;
+        knowledge.shutter = self.reference(Master::Shutter)?;
+        knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+        Ok(knowledge)
+    }
+    /// What one step of the reduction needs to know, so that no more than one master is in memory.
+    ///
+    /// # Errors
+    /// When its master cannot be read.
+    pub fn knowledge_for(&self, step: &str, info: &Level0Info) -> Result<Knowledge, ReductionError> {
+        let mut knowledge = self.numbers(info);
+        match Master::of_step(step) {
+            Some(Master::Bias) => knowledge.bias = self.bias_for(info)?,
+            Some(Master::Dark) => {
+                knowledge.dark = self.reference(Master::Dark)?;
+                knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+            }
+            Some(Master::Flat) => knowledge.flat = self.reference(Master::Flat)?,
+            Some(Master::Shutter) => knowledge.shutter = self.reference(Master::Shutter)?,
+            None => {}
+        }
+        Ok(knowledge)
+    }
+    fn numbers(&self, info: &Level0Info) -> Knowledge {
+        let mut knowledge = Knowledge::of_layout(self.layout.clone(), info.window, info.observation.time_s);
+        knowledge.gain = Some(self.gain.clone());
+        knowledge.read_noise = Some(self.read_noise.clone());
+        knowledge.saturation_electron = info.header.f64("FULLWELL").map(|full_well| SATURATION_MARGIN * full_well);
+        knowledge
+    }
+    /// The master bias for a frame.
+    ///
+    /// Its error enters a frame twice: directly, and through the dark, from which it was subtracted. The two cancel in part:
+    /// with darks of mean inverse time <1/t_d> the net factor is 1 - t <1/t_d>. The bias handed on carries that net variance,
+    /// the dark only its own.
+    fn bias_for(&self, info: &Level0Info) -> Result<Option<Arc<Reference>>, ReductionError> {
+        let Some(bias) = self.reference(Master::Bias)? else { return Ok(None) };
+        let factor = match (self.dark_inverse_time_s, info.observation.kind) {
+            (Some(inverse_time_s), kind) if kind != ExposureKind::Bias => (1.0 - info.observation.time_s * inverse_time_s).powi(2) as f32,
+            _ => return Ok(Some(bias)),
+        };
+        let mut own = Arc::try_unwrap(bias).unwrap_or_else(|shared| (*shared).clone());
+        own.variance.par_mapv_inplace(|v| v * factor);
+        Ok(Some(Arc::new(own)))
+    }
+    /// Hot and warm pixels for an exposure time. (Bad pixels are flagged by the flat step.)
+    fn defects(&self, dark: &Reference, time_s: f64) -> Array2<u32> {
+        let inverse_time_s = self.dark_inverse_time_s.unwrap_or(0.0);
+        let of_bias = |amplifier: usize| (self.gain[amplifier].value * inverse_time_s).powi(2) * self.bias_variance[amplifier];
+        let variance = |amplifier: usize, y: usize, x: usize, _: f64| f64::from(dark.variance[(y, x)]) + of_bias(amplifier);
+        hot_and_warm(&self.layout, &dark.image, variance, &self.read_noise, time_s)
+    }
+}
