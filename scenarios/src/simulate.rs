@@ -22,7 +22,7 @@ use sim_core::plane::{Charge, Counts, Light};
 use sim_core::psf::Psf;
 use sim_core::truth::{TruthRow, object_table};
 use sim_core::wcs::Wcs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What became of a run.
@@ -50,6 +50,7 @@ pub struct UnitManifest {
 /// On the first unit that fails; finished units stay.
 pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSummary> {
     let folder = Folder::create(out)?;
+    refuse_strangers(plan, &folder)?;
     for sub in [folder.level0(), folder.truth(), folder.calibration_level0()] {
         std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
     }
@@ -78,6 +79,26 @@ pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSumma
         progress.done(&format!("{name} made"));
     }
     Ok(summary)
+}
+
+/// Refuses a folder with frames of another scenario that this one would not replace: the reduction takes all it finds.
+fn refuse_strangers(plan: &Plan, folder: &Folder) -> anyhow::Result<()> {
+    let Ok(before) = std::fs::read_to_string(folder.scenario()) else { return Ok(()) };
+    if before == plan.scenario.to_toml() {
+        return Ok(());
+    }
+    let ours: BTreeSet<PathBuf> = plan.units.iter().map(|unit| unit.level0_path(folder, &plan.instrument.name)).collect();
+    let found = [folder.level0(), folder.calibration_level0()].into_iter().flat_map(|level0| Folder::fits_files(&level0));
+    let strangers: Vec<PathBuf> = found.filter(|path| !ours.contains(path)).collect();
+    match strangers.first() {
+        None => Ok(()),
+        Some(first) => anyhow::bail!(
+            "{}: the folder holds {} raw frames of another scenario, such as {}; give another folder with --out, or empty this one",
+            folder.path().display(),
+            strangers.len(),
+            first.display()
+        ),
+    }
 }
 
 /// Whether a unit's products are there with the same key and unchanged bytes.

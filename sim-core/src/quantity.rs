@@ -10,6 +10,8 @@ pub enum Status {
     Measured,
     /// Stated in a publication or official document.
     Published,
+    /// Read in public source code or in the configuration of a simulator or pipeline, not in a publication.
+    PublicCode,
     /// A requirement.
     Required,
     /// Computed from others; `source` says how.

@@ -28,6 +28,7 @@ fn description(rest: &str) -> Option<ProvenanceLine> {
     let status = match status.trim() {
         "measured" => Status::Measured,
         "published" => Status::Published,
+        "public_code" => Status::PublicCode,
         "required" => Status::Required,
         "derived" => Status::Derived,
         "assumed" => Status::Assumed,
@@ -46,7 +47,7 @@ impl Columns {
             let (line, text) = (i + 1, raw.trim());
             if let Some(comment) = text.strip_prefix('#') {
                 if let Some(rest) = comment.trim_start().strip_prefix("column ") {
-                    let reason = "must be `# column NAME [UNIT] STATUS: SOURCE`, status measured, published, required, derived or assumed";
+                    let reason = "must be `# column NAME [UNIT] STATUS: SOURCE`, status measured, published, public_code, required, derived or assumed";
                     out.described
                         .push(description(rest).ok_or_else(|| DescriptionError::Form { place: place(line, ""), reason: reason.into() })?);
                 }

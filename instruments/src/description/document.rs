@@ -147,11 +147,12 @@ fn quantity(node: &Node, place: &Place) -> Result<ProvenanceLine, DescriptionErr
     let status = match text("status")?.as_str() {
         "measured" => Status::Measured,
         "published" => Status::Published,
+        "public_code" => Status::PublicCode,
         "required" => Status::Required,
         "derived" => Status::Derived,
         "assumed" => Status::Assumed,
         other => {
-            let hint = nearest::hint(other, ["measured", "published", "required", "derived", "assumed"]);
+            let hint = nearest::hint(other, ["measured", "published", "public_code", "required", "derived", "assumed"]);
             return Err(DescriptionError::Unknown { place: part(&format!("status `{other}`")), hint });
         }
     };

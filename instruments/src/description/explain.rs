@@ -10,6 +10,7 @@ fn word(status: Status) -> &'static str {
     match status {
         Status::Measured => "measured",
         Status::Published => "published",
+        Status::PublicCode => "public code",
         Status::Required => "required",
         Status::Derived => "derived",
         Status::Assumed => "ASSUMED",

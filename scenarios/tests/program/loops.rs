@@ -148,6 +148,22 @@ fn an_unwritable_folder_is_named() {
 }
 
 #[test]
+fn a_folder_with_frames_of_another_scenario_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(skyloop(&["simulate", "smoke", "--out", path(folder.path())]).status.success());
+    let before = contents(folder.path());
+    let scenario = folder.path().join("other.toml");
+    let base = scenarios::scenario::built_in("smoke").unwrap();
+    std::fs::write(&scenario, base.replace("bias = 5", "bias = 4")).unwrap();
+    let out = skyloop(&["simulate", path(&scenario), "--out", path(folder.path())]);
+    std::fs::remove_file(&scenario).unwrap();
+    let message = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{message}");
+    assert!(message.contains("another scenario") && message.contains("_BIAS_"), "{message}");
+    assert!(contents(folder.path()) == before, "nothing was written");
+}
+
+#[test]
 fn a_truncated_frame_stops_the_reduction_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     assert!(skyloop(&["simulate", "smoke", "--out", path(folder.path())]).status.success());

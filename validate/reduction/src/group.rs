@@ -60,6 +60,15 @@ pub struct Group {
 pub fn groups(files: &[PathBuf]) -> Result<BTreeMap<Key, Group>, ReductionError> {
     let mut infos = files.iter().map(|path| read_level0_info(path)).collect::<Result<Vec<_>, _>>()?;
     infos.sort_by(|a, b| (a.observation.id, &a.path).cmp(&(b.observation.id, &b.path)));
+    for (i, info) in infos.iter().enumerate() {
+        // Equal numbers are neighbours. The same exposure twice would pass for two without noise between them.
+        let same = |other: &&Level0Info| other.observation.id == info.observation.id && Key::of(other) == Key::of(info);
+        let twin = infos[i + 1..].iter().take_while(|other| other.observation.id == info.observation.id).find(same);
+        if let Some(twin) = twin {
+            let reason = format!("exposure {} of this detector is there twice, also as {}", info.observation.id, twin.path.display());
+            return Err(ReductionError::Refused { path: info.path.clone(), reason });
+        }
+    }
     let mut out: BTreeMap<Key, Group> = BTreeMap::new();
     for info in infos {
         let group = out.entry(Key::of(&info)).or_default();

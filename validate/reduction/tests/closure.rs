@@ -254,6 +254,9 @@ fn too_few_frames_and_foreign_frames_are_named() {
     assert!(error.to_string().contains("three bias frames"), "{error}");
     let error = calibrate(&files[..17], &bench.masters(), CalibrationOptions::default()).unwrap_err();
     assert!(error.to_string().contains("two flats"), "{error}");
+    let twice = [files.clone(), vec![files[1].clone()]].concat();
+    let error = calibrate(&twice, &bench.masters(), CalibrationOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("there twice"), "{error}");
     let frame = science(&bench, 1);
     let error = calibrate(std::slice::from_ref(&frame), &bench.masters(), CalibrationOptions::default()).unwrap_err();
     assert!(matches!(error, ReductionError::Refused { .. }), "{error}");
