@@ -19,7 +19,7 @@ fn simulated() -> tempfile::TempDir {
     folder
 }
 
-/// Runs the program where no file may grow above `blocks` of 512 bytes (1024 in some shells). The signal that the
+/// Runs the program where no file may grow above `blocks` of 512 bytes (the unit of POSIX). The signal that the
 /// system sends by default is ignored, so that writing fails as it does on a full disk.
 fn with_small_files(blocks: usize, args: &[&str]) -> Output {
     Command::new("sh")
@@ -33,9 +33,9 @@ fn with_small_files(blocks: usize, args: &[&str]) -> Output {
 fn a_disk_that_fills_up_is_named_and_leaves_finished_units_and_no_half_files() {
     let expected = whole(simulated().path());
     let size = |end: &str| expected.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, bytes)| bytes.len()).max().unwrap();
-    // Between a raw frame (72 kB) and the truth (about 220 kB), whatever the shell's block is.
+    // Between a raw frame (72 kB) and the truth (about 150 kB).
     let blocks = size("L0_V01.fits") / 512 + 8;
-    assert!(blocks * 1024 < size("truth.fits"), "the scenario fits the test");
+    assert!(blocks * 512 < size("truth.fits"), "the scenario fits the test");
     let folder = tempfile::tempdir().unwrap();
     let out = with_small_files(blocks, &["simulate", "smoke", "--out", path(folder.path())]);
     let message = text(&out.stderr);
