@@ -97,7 +97,7 @@ fn interrupted(signal: i32, prepare: impl Fn(&Path), args: &dyn Fn(&Path) -> Vec
         prepare(folder.path());
         let args = args(folder.path());
         let child = start(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        if killed(child, signal, || contents(folder.path()).keys().any(|name| name.contains(first))) {
+        if killed(child, signal, || whole(folder.path()).keys().any(|name| name.contains(first))) {
             return folder;
         }
     }
