@@ -295,7 +295,7 @@ impl Chain {
 /// they are rounded and clipped here. NaN becomes 0.
 #[must_use]
 pub fn counts_to_u16(frame: &Frame<Counts>) -> Array2<u16> {
-    let mut raw = Array2::zeros(frame.pixels.dim());
+    let mut raw = sim_core::memory::zeros(frame.pixels.dim());
     let width = frame.pixels.ncols().max(1);
     let pixels = frame.pixels.as_standard_layout();
     if let (Some(from), Some(to)) = (pixels.as_slice(), raw.as_slice_mut()) {

@@ -166,7 +166,7 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
         observer("optics");
         if plan.scenario.truth.noiseless {
-            noiseless = Some(light.pixels.clone());
+            noiseless = Some(sim_core::memory::copy(&light.pixels));
         }
     }
     let layout = ReadoutLayout::new(&spec.geometry, unit.window, plan.scenario.scans);

@@ -59,7 +59,7 @@ impl<P: Plane> Frame<P> {
     /// A frame of zeros over `window`.
     #[must_use]
     pub fn zeros(window: Window) -> Self {
-        Self::from_pixels(Array2::zeros(window.shape()), window)
+        Self::from_pixels(crate::memory::zeros(window.shape()), window)
     }
     /// A frame around existing pixels.
     #[must_use]

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod knowledge;
 pub mod ledger;
 pub mod manifest;
+pub mod memory;
 pub mod noise;
 pub mod plane;
 pub mod psf;

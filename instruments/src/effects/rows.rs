@@ -8,6 +8,7 @@ use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::effect::{Context, Effect, EffectError, RowWork, Rows};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
+use sim_core::memory;
 use sim_core::plane::Plane;
 
 /// Partial sums of a row.
@@ -217,8 +218,8 @@ pub fn reduce<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(ReducedRow<'_>) + 
     let shape = frame.pixels.dim();
     let width = shape.1.max(1);
     let pixels = as_slice_mut(&mut frame.pixels);
-    let variance = as_slice_mut(frame.variance.get_or_insert_with(|| Array2::zeros(shape)));
-    let flags = as_slice_mut(frame.flags.get_or_insert_with(|| Array2::zeros(shape)));
+    let variance = as_slice_mut(frame.variance.get_or_insert_with(|| memory::zeros(shape)));
+    let flags = as_slice_mut(frame.flags.get_or_insert_with(|| memory::zeros(shape)));
     pixels
         .par_chunks_mut(width)
         .zip(variance.par_chunks_mut(width))
@@ -233,7 +234,7 @@ pub fn reduce_variance<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(usize, &m
     let shape = frame.pixels.dim();
     let width = shape.1.max(1);
     let pixels = as_slice_mut(&mut frame.pixels);
-    let variance = as_slice_mut(frame.variance.get_or_insert_with(|| Array2::zeros(shape)));
+    let variance = as_slice_mut(frame.variance.get_or_insert_with(|| memory::zeros(shape)));
     pixels
         .par_chunks_mut(width)
         .zip(variance.par_chunks_mut(width))
@@ -247,7 +248,7 @@ pub fn reduce_flags<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(usize, &[f32
     let shape = frame.pixels.dim();
     let width = shape.1.max(1);
     let pixels = as_slice_mut(&mut frame.pixels);
-    let flags = as_slice_mut(frame.flags.get_or_insert_with(|| Array2::zeros(shape)));
+    let flags = as_slice_mut(frame.flags.get_or_insert_with(|| memory::zeros(shape)));
     pixels
         .par_chunks(width)
         .zip(flags.par_chunks_mut(width))

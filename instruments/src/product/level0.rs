@@ -115,7 +115,7 @@ impl Level0 {
     /// The raw counts as a frame.
     #[must_use]
     pub fn frame(&self) -> Frame<Counts> {
-        let mut pixels = Array2::zeros(self.pixels.dim());
+        let mut pixels = sim_core::memory::zeros(self.pixels.dim());
         Zip::from(&mut pixels).and(&self.pixels).par_for_each(|out, &raw| *out = f32::from(raw));
         Frame::from_pixels(pixels, self.info.window)
     }

@@ -5,11 +5,12 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::frame::Window;
+use sim_core::memory;
 
 /// Lays the science pixels into a new raw frame, each divided by the gain of its amplifier; scans are 0.
 #[must_use]
 pub fn lay_out(science: &Array2<f32>, layout: &ReadoutLayout, gain: &[f64]) -> Array2<f32> {
-    let mut raw = Array2::zeros((layout.rows, layout.columns));
+    let mut raw = memory::zeros((layout.rows, layout.columns));
     as_slice_mut(&mut raw).par_chunks_mut(layout.columns.max(1)).enumerate().for_each(|(raw_y, row)| {
         for (_, tile) in tiles_of_row(layout, raw_y) {
             let rect = tile.raw_science;

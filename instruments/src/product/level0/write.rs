@@ -56,7 +56,7 @@ pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -
 fn integers(pixels: &Array2<f32>) -> Option<Array2<u16>> {
     use std::sync::atomic::{AtomicBool, Ordering};
     let broken = AtomicBool::new(false);
-    let mut out = Array2::zeros(pixels.dim());
+    let mut out = sim_core::memory::zeros(pixels.dim());
     Zip::from(out.rows_mut()).and(pixels.rows()).par_for_each(|mut out, row| {
         let mut good = true;
         for (out, &value) in out.iter_mut().zip(row) {
