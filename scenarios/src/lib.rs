@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod folder;
 pub mod judge;
+pub mod pair;
 pub mod progress;
 pub mod reduce;
 pub mod reduced;

@@ -41,6 +41,10 @@ enum Command {
         /// Output folder; finished units in it are kept.
         #[arg(long)]
         out: PathBuf,
+        /// Also make the science exposures without this effect, all else equal to the bit, in OUT/without_EFFECT: a name of the
+        /// instrument's chain (see `skyloop explain`), or `noise` for photon and read noise. May be given several times.
+        #[arg(long, value_name = "EFFECT")]
+        pair: Vec<String>,
     },
     /// Make masters from the calibration frames of a folder and reduce its level-0 frames to level 1.
     Reduce {
@@ -134,7 +138,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
-        Command::Simulate { scenario, out } => commands::loops::simulate(&scenario, &out, quiet),
+        Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
         Command::Reduce { folder, masters } => commands::loops::reduce(&folder, masters.as_deref(), quiet),
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),

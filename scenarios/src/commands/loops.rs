@@ -1,15 +1,21 @@
 //! `demo`, `simulate`, `reduce`, `validate`, `remake`: the loop and its parts.
 
 use anyhow::Context as _;
+use scenarios::pair::Pair;
 use scenarios::scenario::Scenario;
 use scenarios::unit::Plan;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub fn simulate(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode> {
+pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(Scenario::read(scenario)?)?;
+    let pairs = pair.iter().map(|effect| Pair::new(&plan.scenario, effect)).collect::<anyhow::Result<Vec<_>>>()?;
     let summary = scenarios::simulate::simulate(&plan, out, quiet)?;
     println!("{} units made, {} kept, in {}", summary.made, summary.kept, out.display());
+    for pair in pairs {
+        let summary = pair.simulate(out, quiet)?;
+        println!("{} units made, {} kept, in {}", summary.made, summary.kept, pair.folder(out).display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

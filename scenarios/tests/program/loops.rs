@@ -164,6 +164,32 @@ fn a_folder_with_frames_of_another_scenario_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_pair_differs_in_its_effect_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = skyloop(&["simulate", "smoke", "--out", path(folder.path()), "--pair", "dark", "--pair", "noise"]);
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    let frame = |of: &str| {
+        let level0 = folder.path().join(of).join("L0");
+        let files = scenarios::folder::Folder::fits_files(&level0);
+        assert_eq!(files.len(), 1, "one science exposure, and no calibration beside it");
+        instruments::product::level0::read_level0(&files[0]).unwrap().pixels.mapv(f64::from)
+    };
+    let (with, light, quiet) = (frame(""), frame("without_dark"), frame("without_noise"));
+    assert!(!folder.path().join("without_noise/calibration/L0").read_dir().is_ok_and(|mut d| d.next().is_some()));
+    // Draws are quantiles of the same numbers: dark current adds electrons to some pixels and takes none from any.
+    let added: Vec<f64> = with.iter().zip(&light).map(|(a, b)| a - b).filter(|d| *d != 0.0).collect();
+    assert!(!added.is_empty() && added.iter().all(|d| *d > 0.0), "{} pixels", added.len());
+    // Noise: in all pixels, with the mean of the frame unchanged.
+    let difference = &with - &quiet;
+    let (mean, scatter) = (difference.mean().unwrap(), difference.std(0.0));
+    assert!(scatter > 2.0 && mean.abs() < 4.0 * scatter / (difference.len() as f64).sqrt() + 0.05, "{mean} {scatter}");
+    let wrong = skyloop(&["simulate", "smoke", "--out", path(&folder.path().join("new")), "--pair", "full_wall"]);
+    let message = text(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && message.contains("--pair full_wall") && message.contains("full_well"), "{message}");
+    assert!(!folder.path().join("new").exists(), "nothing was written");
+}
+
+#[test]
 fn a_truncated_frame_stops_the_reduction_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     assert!(skyloop(&["simulate", "smoke", "--out", path(folder.path())]).status.success());
