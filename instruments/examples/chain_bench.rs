@@ -65,7 +65,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         registry::set_parameters(&mut spec, effect, &[(key.to_string(), value)], "benchmark")?;
     }
     let names = |text: &str| text.split(' ').map(String::from).collect();
-    let order = ChainOrder { light: names("sky lamp flat shutter dark"), charge: names("full_well"), counts: names("bias read_noise adc") };
+    let order = ChainOrder {
+        light: names("sky lamp flat shutter dark"),
+        charge: names("full_well"),
+        counts: names("bias read_noise adc"),
+        off: vec![],
+    };
     let chain = Chain::from_order(&order, &spec)?;
     let window = spec.geometry.full_window();
     let layout = ReadoutLayout::new(&spec.geometry, window, Scans::Full);

@@ -112,10 +112,18 @@ fn hint(name: &str, plane: &str) -> String {
 }
 
 /// Makes the steps of one plane, checking names and order.
-fn steps<P: Plane>(order: &[String], entries: &'static [Entry<P>], spec: &DetectorSpec) -> Result<Vec<Step<P>>, ChainError> {
+fn steps<P: Plane>(
+    order: &[String],
+    off: &[String],
+    entries: &'static [Entry<P>],
+    spec: &DetectorSpec,
+) -> Result<Vec<Step<P>>, ChainError> {
     let plane = P::NAME;
     let mut found: Vec<&'static Entry<P>> = Vec::new();
     for name in order {
+        if off.contains(name) {
+            continue;
+        }
         let entry = entries.iter().find(|e| e.name == name.as_str());
         let entry = entry.ok_or_else(|| ChainError::UnknownEffect { plane, name: name.clone(), hint: hint(name, plane) })?;
         if found.iter().any(|f| f.name == entry.name) {
@@ -184,7 +192,7 @@ fn run_group<P: Plane>(
 }
 
 impl Chain {
-    /// The chain of a detector in the order of its instrument.
+    /// The chain of a detector in the order of its instrument, without what is off.
     ///
     /// # Errors
     /// When a name is unknown or out of order, or an effect refuses its parameters.
@@ -198,11 +206,11 @@ impl Chain {
     /// As [`Chain::new`].
     pub fn from_order(order: &ChainOrder, spec: &DetectorSpec) -> Result<Self, ChainError> {
         Ok(Self {
-            light: steps(&order.light, registry::light(), spec)?,
+            light: steps(&order.light, &order.off, registry::light(), spec)?,
             detect: Some(Arc::from((registry::detect().forward)(spec)?)),
-            charge: steps(&order.charge, registry::charge(), spec)?,
+            charge: steps(&order.charge, &order.off, registry::charge(), spec)?,
             digitise: Arc::from((registry::digitise().forward)(spec)?),
-            counts: steps(&order.counts, registry::counts(), spec)?,
+            counts: steps(&order.counts, &order.off, registry::counts(), spec)?,
         })
     }
 

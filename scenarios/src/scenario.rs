@@ -61,6 +61,9 @@ pub struct Scenario {
     /// Effects to leave out, by name: a second run with one effect off differs in that effect alone.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Effects to switch on that the instrument has but leaves off (see `skyloop explain`), e.g. `["cosmic_rays"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     /// Criteria of the verdict: names of built-in sets (`loop`, `depth`) or paths of files; all of them must hold.
     #[serde(default = "loop_criteria")]
     pub criteria: Vec<String>,

@@ -60,7 +60,13 @@ impl Plan {
             Throughput::Curves => ThroughputSet::Curves,
             Throughput::Table => ThroughputSet::Table,
         };
-        let instrument = load_with(&scenario.instrument, set)?;
+        let mut instrument = load_with(&scenario.instrument, set)?;
+        for name in &scenario.with {
+            let off = instrument.chain.off.join(", ");
+            if !instrument.chain.switch_on(name) {
+                bail!("with = [\"{name}\"]: {} has no such effect that is off; off are: {off}", instrument.name);
+            }
+        }
         let mut units = Vec::new();
         let windows: Vec<(u16, Window)> = scenario.detector.iter().map(|d| window_on(&instrument, d)).collect::<anyhow::Result<_>>()?;
         for (i, (number, _)) in windows.iter().enumerate() {

@@ -12,7 +12,7 @@ pub(super) type Tables = BTreeMap<String, toml::Table>;
 
 /// Reads `[chain]`: every name must be an effect of its plane.
 pub(super) fn chain(root: &Section<'_>) -> Result<ChainOrder, DescriptionError> {
-    let section = root.section("chain", &["light", "charge", "counts"])?;
+    let section = root.section("chain", &["light", "charge", "counts", "off"])?;
     let plane = |key: &str, known: Vec<&'static str>| {
         let names = section.texts(key)?;
         match names.iter().find(|n| !known.contains(&n.as_str())) {
@@ -23,11 +23,24 @@ pub(super) fn chain(root: &Section<'_>) -> Result<ChainOrder, DescriptionError> 
             }),
         }
     };
-    Ok(ChainOrder {
+    let mut order = ChainOrder {
         light: plane("light", registry::light().iter().map(|e| e.name).collect())?,
         charge: plane("charge", registry::charge().iter().map(|e| e.name).collect())?,
         counts: plane("counts", registry::counts().iter().map(|e| e.name).collect())?,
-    })
+        off: Vec::new(),
+    };
+    if section.get("off").is_some() {
+        let listed = order.light.iter().chain(&order.charge).chain(&order.counts);
+        let off = section.texts("off")?;
+        if let Some(name) = off.iter().find(|name| listed.clone().all(|l| l != *name)) {
+            return Err(DescriptionError::Unknown {
+                place: Place { key: format!("chain.off: effect `{name}`"), ..section.place("off") },
+                hint: nearest::hint(name, listed.map(String::as_str).collect::<Vec<_>>()),
+            });
+        }
+        order.off = off;
+    }
+    Ok(order)
 }
 
 /// Checks `[effects]` (the instrument's, or one detector's own): names, keys, units, ranges.

@@ -45,7 +45,8 @@ fn write_all(out: &mut String, instrument: &Instrument) -> std::fmt::Result {
         for name in names.iter().map(String::as_str).chain(crossing) {
             let twin = registry::find(name).map_or("", |s| s.twin);
             let arrow = if crossing == Some(name) { "->" } else { "  " };
-            writeln!(out, "  {plane:<6} {arrow} {name:<12} twin: {twin}")?;
+            let off = if chain.off.iter().any(|o| o == name) { "off; " } else { "" };
+            writeln!(out, "  {plane:<6} {arrow} {name:<12} {off}twin: {twin}")?;
         }
     }
     bands(out, instrument)?;

@@ -80,6 +80,18 @@ pub struct ChainOrder {
     pub charge: Vec<String>,
     /// On counts.
     pub counts: Vec<String>,
+    /// Which of these stay off unless they are switched on by name: effects whose correction is not in the reduction yet.
+    #[serde(default)]
+    pub off: Vec<String>,
+}
+
+impl ChainOrder {
+    /// Switches on an effect that is off; `false` when the instrument has none of that name.
+    pub fn switch_on(&mut self, name: &str) -> bool {
+        let before = self.off.len();
+        self.off.retain(|off| off != name);
+        self.off.len() < before
+    }
 }
 
 /// One number of an instrument file.

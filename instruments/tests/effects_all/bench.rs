@@ -74,7 +74,7 @@ pub fn set(spec: &mut DetectorSpec, effect: &str, key: &str, value: f64) {
 
 pub fn order() -> ChainOrder {
     let words = |text: &str| text.split(' ').map(String::from).collect();
-    ChainOrder { light: words("sky lamp flat shutter dark"), charge: words("full_well"), counts: words("bias read_noise adc") }
+    ChainOrder { light: words("sky lamp flat shutter dark"), charge: words("full_well"), counts: words("bias read_noise adc"), off: vec![] }
 }
 
 pub fn exposure(id: u64, kind: ExposureKind, time_s: f64) -> Exposure {
