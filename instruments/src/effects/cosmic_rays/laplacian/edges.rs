@@ -3,7 +3,7 @@
 //! # Formula
 //! Each pixel is cut in 2 x 2; the Laplacian of a quarter is 2 c - a - b with the two neighbours it touches. L is a quarter
 //! of the sum of the positive ones, S = L / 2 sigma, S' = S - median5(S), F = median3 - median7(median3), sigma^2 = median5 + r^2.
-//! A core of a hit has S' sigma > `contrast` F + `core_sigma` s, s^2 = median3 + r^2, and rises `edge_sigma` sigma above
+//! A core of a hit is steeper than light can be ([`super::steep`]), or has S' sigma > `contrast` F + `core_sigma` s, s^2 = median3 + r^2, and rises `edge_sigma` sigma above
 //! median7(median3): sharper than the sharpest star, by more than noise.
 //! # Source
 //! van Dokkum 2001 (PASP 113, 1420), eqs. 9-14; there the contrast and the noise are two conditions, here one, so that
@@ -12,6 +12,7 @@
 use super::Options;
 use super::field::{Field, mirrored};
 use super::medians::{along3, along5, along7, median3, median5, median7};
+use super::steep::any_steep;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -148,16 +149,23 @@ impl Strip {
             median7([0, 1, 2, 3, 4, 5, 6].map(|i| self.two.row(k + i - 3)), &mut self.line);
             median5([0, 1, 2, 3, 4].map(|i| self.one.row(k + i - 2)), &mut self.other);
             let (image, sigma, structure, strength) = (self.image.row(k), self.sigma.row(k), self.structure.row(k), self.strength.row(k));
+            let (below, above) = (self.image.row(k - 1), self.image.row(k + 1));
             let y = y0 + k - PAD;
             field.padded_variance(y, PAD, &mut self.variance);
             for x in PAD..PAD + nx {
-                let edge = strength[x] - self.other[x];
                 // The common case first: nothing here.
-                if edge > options.core_sigma
-                    && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options)
-                    && image[x] - self.line[x] > options.edge_sigma * sigma[x]
-                    && !field.is_out(y, x - PAD)
-                {
+                if image[x] - self.line[x] > options.edge_sigma * sigma[x] && !field.is_out(y, x - PAD) {
+                    let edge = strength[x] - self.other[x];
+                    let sharp =
+                        edge > options.core_sigma && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options);
+                    if !sharp {
+                        let level = self.line[x];
+                        let pixel = |row: &[f32], x: usize| (row[x] - level, row[x].max(0.0) + self.variance[x]);
+                        let square = [below, image, above].map(|row| [pixel(row, x - 1), pixel(row, x), pixel(row, x + 1)]);
+                        if !any_steep(&square, options) {
+                            continue;
+                        }
+                    }
                     found.push(y * nx + x - PAD);
                 }
             }

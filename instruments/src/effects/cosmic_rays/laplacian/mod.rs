@@ -8,11 +8,10 @@ mod field;
 mod grow;
 pub mod inpaint;
 pub mod medians;
+mod steep;
 
 pub use field::{Field, ReadVariance};
 pub use grow::grow;
-
-use ndarray::Array2;
 
 /// Thresholds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +22,10 @@ pub struct Options {
     pub contrast: f32,
     /// Least charge of a pixel of a hit over its noise.
     pub edge_sigma: f32,
+    /// Least product of two opposite neighbours over the square of a pixel, for stars: see `steep`.
+    pub least_ratio: f32,
+    /// How surely a pixel must fall below that, in standard deviations.
+    pub steep_sigma: f32,
     /// Most that a star's pixel exceeds the median of its eight neighbours, as a ratio.
     pub fall: f32,
 }
@@ -32,14 +35,16 @@ impl Options {
     #[must_use]
     pub fn for_psf(fwhm_px: f64) -> Self {
         let star = Sharpest::of(fwhm_px);
-        Self { contrast: star.contrast, fall: star.fall, ..Self::default() }
+        let sigma2 = fwhm_px * fwhm_px / (8.0 * std::f64::consts::LN_2);
+        let least_ratio = (-1.0 / sigma2).exp() as f32;
+        Self { contrast: star.contrast, fall: star.fall, least_ratio, ..Self::default() }
     }
 }
 
 impl Default for Options {
-    /// Contrast and fall of a full width of 1.9 pixel ([`Sharpest`]): sharper than the survey camera's.
+    /// Of a full width of 1.6 pixel, the sharpest of the survey camera's stars (1.7) with a margin.
     fn default() -> Self {
-        Self { core_sigma: 4.5, contrast: 3.0, edge_sigma: 5.0, fall: 6.0 }
+        Self { core_sigma: 4.5, contrast: 7.0, edge_sigma: 5.0, fall: 11.0, least_ratio: 0.115, steep_sigma: 4.0 }
     }
 }
 
@@ -111,6 +116,7 @@ pub fn detect(field: &Field<'_>, options: &Options) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array2;
     use sim_core::noise;
     use sim_core::stream::StreamKey;
 
@@ -191,9 +197,10 @@ mod tests {
         let stars = [1.6, 1.9, 2.1, 3.0].map(Sharpest::of);
         println!("at 1.6, 1.9, 2.1, 3.0 pixel: {stars:?}");
         assert!(stars.windows(2).all(|w| w[0].contrast > w[1].contrast && w[0].fall > w[1].fall));
-        // The default is that of 1.9 pixel, rounded up.
+        // The default is that of 1.6 pixel.
         let default = Options::default();
-        assert!((default.contrast / stars[1].contrast - 1.0).abs() < 0.15 && (default.fall / stars[1].fall - 1.0).abs() < 0.15);
+        assert!((default.contrast / stars[0].contrast - 1.0).abs() < 0.02 && (default.fall / stars[0].fall - 1.0).abs() < 0.02);
+        assert!((default.least_ratio / Options::for_psf(1.6).least_ratio - 1.0).abs() < 0.02);
     }
 
     #[test]

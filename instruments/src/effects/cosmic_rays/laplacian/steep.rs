@@ -1,0 +1,70 @@
+//! Steeper than light can be: a test that no sum of stars and galaxies fails, wherever it lies in its pixels.
+//!
+//! # Formula
+//! Along a row or column, with p a pixel's excess over the background and q, n those of its two neighbours,
+//! q n >= c p^2, c = exp(-1 / s^2), for every non-negative sum of images of a Gaussian PSF of standard deviation s: each star has
+//! equality (the second difference of its logarithm is -1/s^2), and sums only gain (Cauchy-Schwarz). A hit ends from one
+//! pixel to the next. Flagged when c p^2 - q n > `steep_sigma` of its error; also for sums of three pixels across.
+//! # Source
+//! Own; the idea that a hit is sharper than the PSF is that of Rhoads 2000 (PASP 112, 703) and van Dokkum 2001.
+//! # Limits
+//! A real PSF is no Gaussian: c must be that of the sharpest star there is, with a margin. Wings only raise q n.
+
+use super::Options;
+
+/// Excess over the background and its variance.
+type Pixel = (f32, f32);
+
+/// Whether three pixels in a line are steeper than the PSF, by more than noise.
+pub(super) fn is_steep(before: Pixel, (p, variance): Pixel, after: Pixel, options: &Options) -> bool {
+    let (q, n) = (before.0.max(0.0), after.0.max(0.0));
+    let c = options.least_ratio;
+    let short = c * p * p - q * n;
+    let error2 = 4.0 * c * c * p * p * variance + n * n * before.1 + q * q * after.1 + before.1 * after.1;
+    p > 0.0 && short > 0.0 && short * short > options.steep_sigma * options.steep_sigma * error2
+}
+
+/// Tests a pixel by its 3 x 3 square of excesses and variances, rows from below to above.
+pub(super) fn any_steep(square: &[[Pixel; 3]; 3], options: &Options) -> bool {
+    let add = |a: Pixel, b: Pixel, c: Pixel| (a.0 + b.0 + c.0, a.1 + b.1 + c.1);
+    let [low, middle, high] = square;
+    let centre = middle[1];
+    let along = is_steep(middle[0], centre, middle[2], options) || is_steep(low[1], centre, high[1], options);
+    if along {
+        return true;
+    }
+    // Sums across: only where the pixel is the brightest of its three, or its neighbour would be blamed on it.
+    let columns = [0, 1, 2].map(|k| add(low[k], middle[k], high[k]));
+    let rows = [low, middle, high].map(|r| add(r[0], r[1], r[2]));
+    (centre.0 >= low[1].0 && centre.0 >= high[1].0 && is_steep(columns[0], columns[1], columns[2], options))
+        || (centre.0 >= middle[0].0 && centre.0 >= middle[2].0 && is_steep(rows[0], rows[1], rows[2], options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(light: impl Fn(f64, f64) -> f64) -> [[Pixel; 3]; 3] {
+        let at = |y: usize, x: usize| (light(x as f64 - 1.0, y as f64 - 1.0) as f32, 1e-9);
+        [[at(0, 0), at(0, 1), at(0, 2)], [at(1, 0), at(1, 1), at(1, 2)], [at(2, 0), at(2, 1), at(2, 2)]]
+    }
+
+    #[test]
+    fn no_sum_of_stars_of_the_psf_is_steep_and_a_sharper_one_is() {
+        let s2: f64 = 0.49;
+        let options = Options { least_ratio: (-1.0 / s2).exp() as f32 * 0.999, ..Options::default() };
+        let star = |x0: f64, y0: f64, s2: f64| move |x: f64, y: f64| (-0.5 * ((x - x0).powi(2) + (y - y0).powi(2)) / s2).exp();
+        for (x0, y0) in [(0.0, 0.0), (0.5, 0.5), (0.3, -0.4), (1.7, 0.2), (-2.0, 2.0)] {
+            assert!(!any_steep(&square(star(x0, y0, s2)), &options), "a star at {x0} {y0}");
+            let (one, two) = (star(x0, y0, s2), star(0.8, -0.3, s2));
+            assert!(!any_steep(&square(|x, y| one(x, y) + 3.0 * two(x, y)), &options), "two stars");
+            assert!(any_steep(&square(star(x0, y0, 0.9 * s2)), &options), "a sharper one at {x0} {y0}");
+        }
+    }
+
+    #[test]
+    fn a_block_of_two_by_two_pixels_is_steep() {
+        let block = |x: f64, y: f64| if (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y) { 1.0 } else { 0.0 };
+        assert!(any_steep(&square(block), &Options::default()));
+    }
+}
