@@ -3,13 +3,14 @@
 //! # Formula
 //! Each pixel is cut in 2 x 2; the Laplacian of a quarter is 2 c - a - b with the two neighbours it touches. L is a quarter
 //! of the sum of the positive ones, S = L / 2 sigma, S' = S - median5(S), F = median3 - median7(median3), sigma^2 = median5 + r^2.
-//! A core of a hit is steeper than light can be ([`super::steep`]), or has S' sigma > `contrast` F + `core_sigma` s, s^2 = median3 + r^2, and rises `edge_sigma` sigma above
+//! A core of a hit is steeper than light can be ([`super::steep`]), or has S' sigma > `contrast` F + `core_sigma` s, s^2 = median3 + r^2, and rises `core_sigma` sigma above
 //! median7(median3): sharper than the sharpest star, by more than noise.
 //! # Source
 //! van Dokkum 2001 (PASP 113, 1420), eqs. 9-14; there the contrast and the noise are two conditions, here one, so that
 //! neither faint nor bright stars pass by chance. The subsampled image is never made: four sums per pixel replace it.
 
 use super::Options;
+use super::background::Background;
 use super::field::{Field, mirrored};
 use super::medians::{along3, along5, along7, median3, median5, median7};
 use super::steep::any_steep;
@@ -71,9 +72,10 @@ pub fn cores(field: &Field<'_>, options: &Options) -> Vec<usize> {
     if ny == 0 || nx == 0 {
         return Vec::new();
     }
+    let background = Background::of(field);
     let strips: Vec<Vec<usize>> = (0..ny.div_ceil(STRIP))
         .into_par_iter()
-        .map_init(|| Strip::new(nx), |strip, k| strip.run(field, options, k * STRIP, ((k + 1) * STRIP).min(ny)))
+        .map_init(|| Strip::new(nx), |strip, k| strip.run(field, &background, options, k * STRIP, ((k + 1) * STRIP).min(ny)))
         .collect();
     strips.concat()
 }
@@ -114,7 +116,7 @@ impl Strip {
             other: line(),
         }
     }
-    fn run(&mut self, field: &Field<'_>, options: &Options, y0: usize, y1: usize) -> Vec<usize> {
+    fn run(&mut self, field: &Field<'_>, background: &Background, options: &Options, y0: usize, y1: usize) -> Vec<usize> {
         let (ny, nx) = field.shape();
         let rows = y1 - y0 + 2 * PAD;
         // Row k of the scratch is row y0 + k - PAD of the frame; rows beyond the frame mirror it.
@@ -154,12 +156,15 @@ impl Strip {
             field.padded_variance(y, PAD, &mut self.variance);
             for x in PAD..PAD + nx {
                 // The common case first: nothing here.
-                if image[x] - self.line[x] > options.edge_sigma * sigma[x] && !field.is_out(y, x - PAD) {
+                if image[x] - self.line[x] > options.core_sigma * sigma[x]
+                    && !field.is_out(y, x - PAD)
+                    && !field.is_near_saturation(y, x - PAD, 2)
+                {
                     let edge = strength[x] - self.other[x];
                     let sharp =
                         edge > options.core_sigma && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options);
                     if !sharp {
-                        let level = self.line[x];
+                        let level = background.at(y, x - PAD);
                         let pixel = |row: &[f32], x: usize| (row[x] - level, row[x].max(0.0) + self.variance[x]);
                         let square = [below, image, above].map(|row| [pixel(row, x - 1), pixel(row, x), pixel(row, x + 1)]);
                         if !any_steep(&square, options) {

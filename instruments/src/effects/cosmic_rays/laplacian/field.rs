@@ -2,6 +2,9 @@
 
 use ndarray::Array2;
 use sim_core::detector::Rect;
+use sim_core::flags::{ADC_SATURATED, SATURATED as FULL};
+
+const SATURATED: u32 = FULL | ADC_SATURATED;
 
 /// Read variance of a frame: one number per amplifier.
 #[derive(Debug, Clone)]
@@ -62,6 +65,14 @@ impl Field<'_> {
     pub fn is_out(&self, y: usize, x: usize) -> bool {
         let bits = self.flags.map_or(0, |f| f[(y, x)]) | self.defects.map_or(0, |f| f[(y, x)]);
         bits & self.leave_out != 0 || !self.electrons[(y, x)].is_finite()
+    }
+    /// Whether a saturated pixel lies within `reach`: its star is clipped, and sharper than any.
+    pub(super) fn is_near_saturation(&self, y: usize, x: usize, reach: usize) -> bool {
+        let (ny, nx) = self.shape();
+        self.flags.is_some_and(|flags| {
+            (y.saturating_sub(reach)..(y + reach + 1).min(ny))
+                .any(|v| (x.saturating_sub(reach)..(x + reach + 1).min(nx)).any(|u| flags[(v, u)] & SATURATED != 0))
+        })
     }
     /// Variance of the read noise.
     #[must_use]

@@ -81,6 +81,7 @@ fn belongs(field: &Field<'_>, options: &Options, mask: &[bool], at: usize) -> bo
     let Some((level, noise)) = surroundings(field, mask, y, x) else { return false };
     let excess = field.value(y, x) - level;
     excess > options.edge_sigma * noise
+        && !field.is_near_saturation(y, x, 1)
         && excess > options.edge_sigma * noise + options.fall * (shoulder(field, mask, level, y, x) - 1.2 * noise).max(0.0)
 }
 

@@ -3,6 +3,7 @@
 //! [`edges`] finds the cores (one pass over the frame), [`grow()`] the rest of each hit, [`inpaint`] replaces pixels.
 //! What protects stars follows from the sharpest star the optics can make: [`Options::for_psf`].
 
+mod background;
 pub mod edges;
 mod field;
 mod grow;
@@ -16,7 +17,7 @@ pub use grow::grow;
 /// Thresholds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    /// Least sharpness of a core over its noise.
+    /// Least charge and sharpness of a core over the noise.
     pub core_sigma: f32,
     /// Least ratio of sharpness to fine structure.
     pub contrast: f32,
@@ -44,7 +45,7 @@ impl Options {
 impl Default for Options {
     /// Of a full width of 1.6 pixel, the sharpest of the survey camera's stars (1.7) with a margin.
     fn default() -> Self {
-        Self { core_sigma: 4.5, contrast: 7.0, edge_sigma: 5.0, fall: 11.0, least_ratio: 0.115, steep_sigma: 4.0 }
+        Self { core_sigma: 6.0, contrast: 7.0, edge_sigma: 5.0, fall: 11.0, least_ratio: 0.115, steep_sigma: 4.0 }
     }
 }
 
