@@ -13,7 +13,7 @@ use super::Options;
 use super::background::Background;
 use super::field::{Field, mirrored};
 use super::medians::{along3, along5, along7, median3, median5, median7};
-use super::steep::any_steep;
+use super::steep::{any_steep, is_steep_at};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -156,20 +156,21 @@ impl Strip {
             field.padded_variance(y, PAD, &mut self.variance);
             for x in PAD..PAD + nx {
                 // The common case first: nothing here.
-                if image[x] - self.line[x] > options.core_sigma * sigma[x]
-                    && !field.is_out(y, x - PAD)
-                    && !field.is_near_saturation(y, x - PAD, 2)
-                {
-                    let edge = strength[x] - self.other[x];
-                    let sharp =
-                        edge > options.core_sigma && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options);
-                    if !sharp {
-                        let level = background.at(y, x - PAD);
+                let level = background.at(y, x - PAD);
+                if image[x] - level > options.core_sigma * sigma[x] && !field.is_out(y, x - PAD) {
+                    let belongs = if field.is_near_saturation(y, x - PAD, 2) {
+                        is_steep_at(field, options, level, y, x - PAD)
+                    } else {
+                        let edge = strength[x] - self.other[x];
                         let pixel = |row: &[f32], x: usize| (row[x] - level, row[x].max(0.0) + self.variance[x]);
-                        let square = [below, image, above].map(|row| [pixel(row, x - 1), pixel(row, x), pixel(row, x + 1)]);
-                        if !any_steep(&square, options) {
-                            continue;
-                        }
+                        let square = || [below, image, above].map(|row| [pixel(row, x - 1), pixel(row, x), pixel(row, x + 1)]);
+                        (edge > options.core_sigma
+                            && image[x] - self.line[x] > options.core_sigma * sigma[x]
+                            && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options))
+                            || any_steep(&square(), options)
+                    };
+                    if !belongs {
+                        continue;
                     }
                     found.push(y * nx + x - PAD);
                 }

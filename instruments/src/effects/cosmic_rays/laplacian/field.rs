@@ -66,6 +66,10 @@ impl Field<'_> {
         let bits = self.flags.map_or(0, |f| f[(y, x)]) | self.defects.map_or(0, |f| f[(y, x)]);
         bits & self.leave_out != 0 || !self.electrons[(y, x)].is_finite()
     }
+    /// Whether a pixel is saturated.
+    pub(super) fn is_saturated(&self, y: usize, x: usize) -> bool {
+        self.flags.is_some_and(|flags| flags[(y, x)] & SATURATED != 0)
+    }
     /// Whether a saturated pixel lies within `reach`: its star is clipped, and sharper than any.
     pub(super) fn is_near_saturation(&self, y: usize, x: usize, reach: usize) -> bool {
         let (ny, nx) = self.shape();

@@ -8,9 +8,14 @@
 //! # Source
 //! Own; the idea that a hit is sharper than the PSF is that of Rhoads 2000 (PASP 112, 703) and van Dokkum 2001.
 //! # Limits
-//! A real PSF is no Gaussian: c must be that of the sharpest star there is, with a margin. Wings only raise q n.
+//! A real PSF is no Gaussian: c must be that of the sharpest star there is, with a margin. Wings only raise q n. Beside saturated
+//! pixels the neighbour's charge is taken as 2e6 electrons.
 
 use super::Options;
+use super::field::{Field, mirrored};
+
+/// What a saturated pixel may have held \[electron\]: more, and the star is broad where it comes out of saturation.
+const CLIPPED: f32 = 2e6;
 
 /// Excess over the background and its variance.
 type Pixel = (f32, f32);
@@ -38,6 +43,19 @@ pub(super) fn any_steep(square: &[[Pixel; 3]; 3], options: &Options) -> bool {
     let rows = [low, middle, high].map(|r| add(r[0], r[1], r[2]));
     (centre.0 >= low[1].0 && centre.0 >= high[1].0 && is_steep(columns[0], columns[1], columns[2], options))
         || (centre.0 >= middle[0].0 && centre.0 >= middle[2].0 && is_steep(rows[0], rows[1], rows[2], options))
+}
+
+/// [`any_steep`] of a pixel of the frame. Flagged neighbours take part: they hold at least what their source gave; a
+/// saturated one may have held any charge.
+pub(super) fn is_steep_at(field: &Field<'_>, options: &Options, level: f32, y: usize, x: usize) -> bool {
+    let (ny, nx) = field.shape();
+    let pixel = |dy: isize, dx: isize| {
+        let (v, u) = (mirrored(y as isize + dy, ny), mirrored(x as isize + dx, nx));
+        let value = if field.is_saturated(v, u) { CLIPPED } else { field.value(v, u) };
+        (value - level, value.max(0.0) + field.read_variance_at(v, u))
+    };
+    let square = [-1, 0, 1].map(|dy| [pixel(dy, -1), pixel(dy, 0), pixel(dy, 1)]);
+    any_steep(&square, options)
 }
 
 #[cfg(test)]
