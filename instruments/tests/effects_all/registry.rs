@@ -144,7 +144,7 @@ fn undoes<P: Plane>(entries: &'static [Entry<P>]) {
                     let found = pixels.iter().filter(hit).filter(|p| marks[**p] & flags::COSMIC_RAY != 0).count();
                     let wrong = pixels.iter().filter(|p| marks[**p] & flags::COSMIC_RAY != 0 && change(p) == 0.0).count();
                     assert!(strong > 100 && 100 * found > 95 * strong, "{found} of {strong} pixels of hits");
-                    assert!(100 * wrong < strong, "{wrong} clean pixels flagged beside {strong} of hits");
+                    assert!(50 * wrong < strong, "{wrong} clean pixels flagged beside {strong} of hits");
                     continue;
                 }
                 for &p in &pixels {

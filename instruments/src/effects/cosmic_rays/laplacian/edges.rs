@@ -158,6 +158,7 @@ impl Strip {
                 // The common case first: nothing here.
                 let level = background.at(y, x - PAD);
                 if image[x] - level > options.core_sigma * sigma[x] && !field.is_out(y, x - PAD) {
+                    let at_border = y == 0 || y + 1 == ny || x == PAD || x + 1 == PAD + nx;
                     let belongs = if field.is_near_saturation(y, x - PAD, 2) {
                         is_steep_at(field, options, level, y, x - PAD)
                     } else {
@@ -167,7 +168,7 @@ impl Strip {
                         (edge > options.core_sigma
                             && image[x] - self.line[x] > options.core_sigma * sigma[x]
                             && is_sharp(edge * sigma[x], structure[x], self.line[x], self.variance[x], options))
-                            || any_steep(&square(), options)
+                            || if at_border { is_steep_at(field, options, level, y, x - PAD) } else { any_steep(&square(), options) }
                     };
                     if !belongs {
                         continue;

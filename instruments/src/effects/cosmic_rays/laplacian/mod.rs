@@ -43,10 +43,9 @@ impl Options {
 }
 
 impl Default for Options {
-    /// Contrast and ratio of a full width of 1.6 pixel, the sharpest of the survey camera's stars (1.7) with a margin. The edge and the
-    /// fall are those with the best F1 at 5 sigma on frames of their own (seeds 1000-1003 of the benchmark).
+    /// Contrast and ratio of a full width of 1.6 pixel, the sharpest of the survey camera's stars (1.7) with a margin. The other thresholds are those with the best F1 at 5 sigma on frames of their own (seeds 1000-1003 of the benchmark).
     fn default() -> Self {
-        Self { core_sigma: 6.0, contrast: 7.0, edge_sigma: 4.9, fall: 6.0, least_ratio: 0.115, steep_sigma: 3.3 }
+        Self { core_sigma: 5.5, contrast: 7.0, edge_sigma: 4.9, fall: 6.0, least_ratio: 0.115, steep_sigma: 3.0 }
     }
 }
 
