@@ -338,6 +338,7 @@ mod tests {
     fn typing_errors_are_understood() {
         assert_eq!(hint("read_nose", "counts"), "did you mean `read_noise`?");
         assert_eq!(hint("dark", "counts"), "it belongs to chain.light");
-        assert_eq!(hint("elephants", "charge"), "known: full_well");
+        let known = hint("elephants", "charge");
+        assert!(known.starts_with("known: ") && known.contains("full_well"), "{known}");
     }
 }

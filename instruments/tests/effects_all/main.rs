@@ -5,5 +5,6 @@
 mod bench;
 mod chain;
 mod corrections;
+mod cosmic_rays;
 mod registry;
 mod statistics;

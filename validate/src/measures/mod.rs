@@ -6,6 +6,7 @@
 pub mod astrometric;
 pub mod calibration;
 pub mod completeness;
+pub mod cosmic_rays;
 pub mod depth;
 pub mod matching;
 pub mod noise;

@@ -27,7 +27,7 @@ static PARAMETERS: [Parameter; 1] =
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "full_well",
-    after: &[],
+    after: &["cosmic_rays"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::FlagOnly(correct::make),

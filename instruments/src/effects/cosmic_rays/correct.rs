@@ -1,0 +1,80 @@
+//! Backward: finds hits in the one exposure and flags them.
+
+use super::laplacian::{Field, Options, ReadVariance, detect};
+use crate::effects::rows;
+use ndarray::Array2;
+use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::flags;
+use sim_core::frame::Frame;
+use sim_core::knowledge::{Knowledge, Reference};
+use sim_core::plane::Charge;
+use std::sync::Arc;
+
+/// Pixels that say nothing about hits.
+const LEAVE_OUT: u32 =
+    flags::BAD | flags::HOT | flags::WARM | flags::SATURATED | flags::NO_DATA | flags::DEAD | flags::BAD_COLUMN | flags::ADC_SATURATED;
+
+/// The correction: flags COSMIC_RAY and nothing else.
+#[derive(Debug, Clone)]
+pub struct FlagCosmicRays {
+    shape: (usize, usize),
+    read_variance: ReadVariance,
+    dark: Option<Arc<Reference>>,
+    defects: Option<Arc<Array2<u32>>>,
+    time_s: f64,
+    options: Options,
+}
+
+pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>, CorrectionError> {
+    Ok(Box::new(FlagCosmicRays::new(knowledge, Options::default())?))
+}
+
+impl FlagCosmicRays {
+    /// From what calibration knows: the read noise of every amplifier; dark and defects are used where they are known.
+    ///
+    /// # Errors
+    /// When the read noise is not known.
+    pub fn new(knowledge: &Knowledge, options: Options) -> Result<Self, CorrectionError> {
+        let (step, layout) = ("cosmic_rays", &knowledge.layout);
+        let noise = knowledge.read_noise.as_ref().filter(|n| n.len() == layout.amplifier_count);
+        let noise = noise.ok_or(CorrectionError::Unknown { step, what: "a read noise for every amplifier" })?;
+        let parts = layout.tiles.iter().map(|t| (t.science, noise[t.amplifier].value.powi(2) as f32)).collect();
+        Ok(Self {
+            shape: knowledge.window.shape(),
+            read_variance: ReadVariance::new(parts),
+            dark: knowledge.dark.clone(),
+            defects: knowledge.defects.clone(),
+            time_s: knowledge.exposure_time_s,
+            options,
+        })
+    }
+}
+
+impl Correction<Charge> for FlagCosmicRays {
+    fn correct(&self, frame: &mut Frame<Charge>) -> Result<StepStatus, CorrectionError> {
+        let shape = frame.pixels.dim();
+        rows::need_reference("cosmic_rays", self.shape, shape)?;
+        if let Some(dark) = &self.dark {
+            rows::need_reference("cosmic_rays", dark.image.dim(), shape)?;
+        }
+        if let Some(defects) = &self.defects {
+            rows::need_reference("cosmic_rays", defects.dim(), shape)?;
+        }
+        let field = Field {
+            electrons: &frame.pixels,
+            dark: self.dark.as_ref().map(|d| (&d.image, self.time_s as f32)),
+            flags: frame.flags.as_ref(),
+            defects: self.defects.as_deref(),
+            leave_out: LEAVE_OUT,
+            read_variance: &self.read_variance,
+        };
+        let mask = detect(&field, &self.options);
+        let width = shape.1;
+        rows::reduce_flags(frame, |y, _, bits| {
+            for (bits, hit) in bits.iter_mut().zip(&mask[y * width..(y + 1) * width]) {
+                *bits |= if *hit { flags::COSMIC_RAY } else { 0 };
+            }
+        });
+        Ok(StepStatus::Done)
+    }
+}
