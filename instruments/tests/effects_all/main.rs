@@ -5,5 +5,6 @@
 mod bench;
 mod chain;
 mod corrections;
+mod cti;
 mod registry;
 mod statistics;

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use instruments::description::{DetectorSpec, Instrument, load};
+use instruments::effects::cti;
 use instruments::effects::registry::{self, Entry};
 use ndarray::Array2;
 use sim_core::correction::StepStatus;
@@ -34,12 +35,16 @@ pub struct OneEffect {
     /// Detector of that instrument.
     #[arg(long)]
     detector: Option<u16>,
-    /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise, saturation.
+    /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise, saturation; of
+    /// `correct cti`: iterations and the parameters of the traps as the correction is to know them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Exposure time in seconds.
     #[arg(long, default_value_t = 150.0)]
     time: f64,
+    /// Date of the exposure, modified Julian date in days; it sets the density of charge traps.
+    #[arg(long, default_value_t = 61_000.0)]
+    date: f64,
     /// Seed of the draws; needed by effects that draw.
     #[arg(long)]
     seed: Option<u64>,
@@ -69,11 +74,13 @@ impl OneEffect {
             id: 0,
             kind,
             pointing: Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 },
-            start_mjd: 61_000.0,
+            start_mjd: self.date,
             time_s: self.time,
             sky_electron_s: if self.effect == "sky" { self.rate } else { 0.0 },
         };
         let draws = ["detect", "read_noise"].contains(&self.effect.as_str());
+        let single_traps = self.effect == "cti" && cti::Settings::read(&spec)?.draw_traps;
+        let draws = draws || single_traps;
         ensure!(self.seed.is_some() || !draws, "{} draws random numbers: give --seed N", self.effect);
         let cx = Context {
             exposure: &exposure,
@@ -114,7 +121,10 @@ impl OneEffect {
         let (_, spec) = self.detector()?;
         let (pixels, header) = read_image(&self.input)?;
         let (window, layout) = self.place(&spec, pixels.dim())?;
-        let knowledge = self.knowledge(layout, window)?;
+        let knowledge = match self.effect.as_str() {
+            "cti" => self.trap_knowledge(spec, layout, window)?,
+            _ => self.knowledge(layout, window)?,
+        };
         let name = self.effect.as_str();
         let (out, unit, status, flags) = if let Some(entry) = registry::light().iter().find(|e| e.name == name) {
             backward::<Light>(entry, &knowledge, pixels, window)?
@@ -222,6 +232,18 @@ impl OneEffect {
                 other => bail!("--reference: the correction of {other} takes no reference image (bias, dark, flat, shutter do)"),
             }
         }
+        Ok(knowledge)
+    }
+
+    /// What `correct cti` knows: the traps of the instrument file, or those given.
+    fn trap_knowledge(&self, mut spec: DetectorSpec, layout: ReadoutLayout, window: Window) -> anyhow::Result<Knowledge> {
+        ensure!(self.reference.is_none(), "--reference: the correction of cti takes no reference image (bias, dark, flat, shutter do)");
+        let (own, traps): (Vec<_>, Vec<_>) = self.numbers()?.into_iter().partition(|(key, _)| key == "iterations");
+        registry::set_parameters(&mut spec, "cti", &traps, "command line")?;
+        let iterations = own.last().map_or(4.0, |(_, value)| *value);
+        ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
+        let mut knowledge = Knowledge::of_layout(layout, window, self.time);
+        knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(self.date, iterations as usize)));
         Ok(knowledge)
     }
 
