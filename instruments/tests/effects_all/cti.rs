@@ -228,7 +228,7 @@ fn the_correction_needs_to_know_possible_traps() {
     let mut knowledge = Knowledge::of_layout(layout, scene.window, 150.0);
     let made = |knowledge: &Knowledge| entry(registry::charge(), "cti").twin.correction(knowledge).unwrap();
     let error = made(&knowledge).err().unwrap().to_string();
-    assert_eq!(error, "cti needs the traps at the date of the frame, which calibration has not provided");
+    assert_eq!(error, "cti needs charge traps at the date of the frame, which calibration has not provided");
     let mut traps = trap_knowledge(&scene.spec, 3);
     traps.parallel.notch_electron = 2.0 * traps.parallel.full_well_electron;
     knowledge.traps = Some(Arc::new(traps));

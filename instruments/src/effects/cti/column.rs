@@ -20,6 +20,8 @@
 //! change earlier ones the implicit midpoint rule is solved in one pass. With blocks of one pixel theta is 0 and the
 //! pass is the exact transfer.
 
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
+
 use super::traps::{SPECIES, Traps};
 
 /// Physical pixels `low..high` counted from the output, passed as one pool.

@@ -32,7 +32,7 @@ fn model(traps: &TransferTraps) -> Option<TrapModel> {
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>, CorrectionError> {
     let unknown = |what| CorrectionError::Unknown { step: "cti", what };
-    let traps = knowledge.traps.as_ref().ok_or(unknown("the traps at the date of the frame"))?;
+    let traps = knowledge.traps.as_ref().ok_or(unknown("charge traps at the date of the frame"))?;
     let steps = if traps.blocks == 0 { Steps::Exact } else { Steps::Blocks(traps.blocks) };
     let possible =
         unknown("possible traps (at most 4 species, densities >= 0, release times > 0, 0 < exponent <= 1, notch below the full well)");
