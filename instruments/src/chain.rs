@@ -311,6 +311,6 @@ mod tests {
         assert_eq!(distance("read_nose", "read_noise"), 1);
         assert_eq!(hint("read_nose", "counts"), "did you mean `read_noise`?");
         assert_eq!(hint("dark", "counts"), "it belongs to chain.light");
-        assert_eq!(hint("elephants", "charge"), "known: full_well");
+        assert!(hint("elephants", "charge").starts_with("known: full_well"));
     }
 }

@@ -240,7 +240,7 @@ impl OneEffect {
         ensure!(self.reference.is_none(), "--reference: the correction of cti takes no reference image (bias, dark, flat, shutter do)");
         let (own, traps): (Vec<_>, Vec<_>) = self.numbers()?.into_iter().partition(|(key, _)| key == "iterations");
         registry::set_parameters(&mut spec, "cti", &traps, "command line")?;
-        let iterations = own.last().map_or(4.0, |(_, value)| *value);
+        let iterations = own.last().map_or(3.0, |(_, value)| *value);
         ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
         let mut knowledge = Knowledge::of_layout(layout, window, self.time);
         knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(self.date, iterations as usize)));

@@ -9,14 +9,16 @@
 //! Full well and notch are given: only `density full_well^-exponent` shows in a trail. Depths are 0. Errors are those of the
 //! curvature at the minimum, scaled with chi-square where the fit is worse than its errors.
 
-use crate::edge_trails::EdgeTrail;
+use crate::edge_trails::{self, Direction, EdgeTrail};
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
 use instruments::effects::cti::fill::Well;
 use instruments::effects::cti::schedule::Steps;
 use instruments::effects::cti::traps::{SPECIES, Species, TrapModel};
 use nalgebra::{DMatrix, DVector};
-use sim_core::knowledge::{Measured, TransferTraps, TrapSpecies};
+use ndarray::Array2;
+use sim_core::detector::ReadoutLayout;
+use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge, TrapSpecies};
 
 /// Blocks of the forward model: uniform lines change slowly.
 const BLOCKS: usize = 4;
@@ -51,6 +53,9 @@ pub enum TrapFitError {
         /// Its error \[electron\].
         error: f64,
     },
+    /// Nothing to read trails from.
+    #[error("trap fit: the flats have no overscan in both directions, or gain or read noise of an amplifier is not known")]
+    NoOverscan,
     /// Species asked for.
     #[error("trap fit: {0} species asked for; 1..{SPECIES}")]
     Species(usize),
@@ -200,6 +205,51 @@ pub fn fit(
     found.sort_by(|a, b| a.release.value.total_cmp(&b.release.value));
     let traps = TransferTraps { species: found, exponent: p[2 * species].clamp(1e-3, 1.0), full_well_electron, notch_electron };
     Ok(TrapFit { traps, reduced_chi2 })
+}
+
+/// How traps are looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrapOptions {
+    /// Species along columns and along rows.
+    pub species: [usize; 2],
+    /// Charge that fills the volume of a pixel \[electron\].
+    pub full_well_electron: f64,
+    /// Charge in the notch \[electron\].
+    pub notch_electron: f64,
+    /// Blocks and iterations of the correction.
+    pub blocks: usize,
+    /// See `blocks`.
+    pub iterations: usize,
+}
+
+/// Traps of a detector from raw flats of several levels, at the date of the flats.
+///
+/// # Errors
+/// When a flat has no overscan to read trails from, or the trails do not determine the traps.
+pub fn from_flats<'a>(
+    flats: impl Iterator<Item = &'a Array2<f32>> + Clone,
+    layout: &ReadoutLayout,
+    gain: &[Measured],
+    read_noise: &[Measured],
+    options: &TrapOptions,
+) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
+    let Some(tile) = layout.tiles.first() else { return Err(TrapFitError::NoOverscan) };
+    let section = tile.serial_overscan - tile.serial_start;
+    let of = |direction: Direction| {
+        let (path, species) = match direction {
+            Direction::Parallel => (Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 }, options.species[0]),
+            Direction::Serial => {
+                (Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 }, options.species[1])
+            }
+        };
+        let measured = |raw| edge_trails::measure(raw, layout, direction, gain, read_noise).ok_or(TrapFitError::NoOverscan);
+        let trails = flats.clone().map(measured).collect::<Result<Vec<EdgeTrail>, _>>()?;
+        fit(&trails, path, options.full_well_electron, options.notch_electron, species)
+    };
+    let (columns, rows) = (of(Direction::Parallel)?, of(Direction::Serial)?);
+    let TrapOptions { blocks, iterations, .. } = *options;
+    let traps = TrapKnowledge { parallel: columns.traps, serial: rows.traps, blocks, iterations };
+    Ok((traps, [columns.reduced_chi2, rows.reduced_chi2]))
 }
 
 #[cfg(test)]

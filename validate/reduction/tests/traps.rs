@@ -2,11 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use instruments::description::{DetectorKind, DetectorSpec};
-use instruments::effects::cti::direction::Path;
 use instruments::effects::registry;
 use ndarray::Array2;
-use reduction::edge_trails::{self, Direction, EdgeTrail};
-use reduction::trap_fit;
+use reduction::edge_trails::{self, Direction};
+use reduction::trap_fit::{self, TrapFitError, TrapOptions};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
@@ -124,23 +123,20 @@ fn traps_fitted_from_flats_restore_a_field() {
     let bench = Bench::new();
     let sure = |value: f64| vec![Measured { value, error: 0.0 }; bench.layout.amplifier_count];
     let levels = [200.0_f32, 700.0, 2500.0, 8000.0, 25_000.0, 60_000.0];
-    let trails = |direction| -> Vec<EdgeTrail> {
-        let of = |(id, &level): (usize, &f32)| {
-            let (_, counts) = bench.read_out(bench.flat(level, id as u64), id as u64);
-            edge_trails::measure(&counts.pixels, &bench.layout, direction, &sure(GAIN), &sure(READ_NOISE)).unwrap()
-        };
-        levels.iter().enumerate().map(of).collect()
-    };
-    let parallel = trails(Direction::Parallel);
-    for (trail, level) in parallel.iter().zip(levels) {
+    let flats: Vec<Array2<f32>> =
+        levels.iter().enumerate().map(|(id, &level)| bench.read_out(bench.flat(level, id as u64), id as u64).1.pixels).collect();
+    for (flat, level) in flats.iter().zip(levels) {
+        let trail = edge_trails::measure(flat, &bench.layout, Direction::Parallel, &sure(GAIN), &sure(READ_NOISE)).unwrap();
         assert!((trail.level_electron / f64::from(level) - 1.0).abs() < 0.1, "{} at {level}", trail.level_electron);
         assert_eq!(trail.trail.len(), 84);
     }
-    let path = |first: usize, packets: usize| Path { first, prescan: first, packets, trailing: 0 };
-    let columns = trap_fit::fit(&parallel, path(0, 600), 84_700.0, 0.0, 3).unwrap();
-    let rows = trap_fit::fit(&trails(Direction::Serial), path(8, 128), 84_700.0, 0.0, 2).unwrap();
-    assert!((columns.traps.exponent - 0.478).abs() < 0.02, "{columns:?}");
-    assert!(columns.reduced_chi2 < 2.0 && rows.reduced_chi2 < 2.0, "{columns:?} {rows:?}");
+    let fitted = |species| {
+        let options = TrapOptions { species, full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 4 };
+        trap_fit::from_flats(flats.iter(), &bench.layout, &sure(GAIN), &sure(READ_NOISE), &options).unwrap()
+    };
+    let (three, chi2) = fitted([3, 2]);
+    assert!((three.parallel.exponent - 0.478).abs() < 0.02, "{three:?}");
+    assert!(chi2[0] < 2.0 && chi2[1] < 2.0, "{chi2:?} {three:?}");
 
     // A field with stars, without noise: what is left after the correction with fitted traps.
     let star = |y: usize, x: usize| 30_000.0 * (-0.2 * ((y % 150) as f32 - 75.0).powi(2) - 0.2 * ((x % 64) as f32 - 32.0).powi(2)).exp();
@@ -148,18 +144,28 @@ fn traps_fitted_from_flats_restore_a_field() {
     let (spoilt, _) = bench.read_out(field.clone(), 99);
     let before = rms(&spoilt.pixels, &field);
     let mut knowledge = Knowledge::of_layout(bench.layout.clone(), bench.spec.geometry.full_window(), 10.0);
-    let mut left = |parallel: &trap_fit::TrapFit| {
-        knowledge.traps =
-            Some(Arc::new(TrapKnowledge { parallel: parallel.traps.clone(), serial: rows.traps.clone(), blocks: 6, iterations: 4 }));
+    let mut left = |traps: TrapKnowledge| {
+        knowledge.traps = Some(Arc::new(traps));
         let entry = registry::charge().iter().find(|e| e.name == "cti").unwrap();
         let mut frame = Frame::<Charge>::from_pixels(spoilt.pixels.clone(), bench.spec.geometry.full_window());
         entry.twin.correction(&knowledge).unwrap().unwrap().correct(&mut frame).unwrap();
         rms(&frame.pixels, &field) / before
     };
-    let fitted = left(&columns);
-    assert!(fitted < 0.05, "{fitted} left");
+    let rest = left(three);
+    assert!(rest < 0.05, "{rest} left");
     // The simulator has three species; a reduction that believes in one is worse, and its chi-square says so.
-    let poor = trap_fit::fit(&parallel, path(0, 600), 84_700.0, 0.0, 1).unwrap();
-    let with_one = left(&poor);
-    assert!(poor.reduced_chi2 > 10.0 && with_one > 2.0 * fitted, "{with_one} and chi-square {}", poor.reduced_chi2);
+    let (one, chi2) = fitted([1, 2]);
+    let with_one = left(one);
+    assert!(chi2[0] > 10.0 && with_one > 2.0 * rest, "{with_one} and chi-square {}", chi2[0]);
+}
+
+#[test]
+fn flats_without_overscan_have_no_traps() {
+    let bench = Bench::new();
+    let layout = ReadoutLayout::new(&bench.spec.geometry, bench.spec.geometry.full_window(), Scans::Trimmed);
+    let sure = vec![Measured { value: 1.0, error: 0.0 }; 4];
+    let options = TrapOptions { species: [3, 2], full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 4 };
+    let flat = Array2::from_elem((1200, 256), 1000.0_f32);
+    let error = trap_fit::from_flats([&flat].into_iter(), &layout, &sure, &sure, &options).unwrap_err();
+    assert_eq!(error, TrapFitError::NoOverscan);
 }
