@@ -52,8 +52,10 @@ struct Clock(Instant, f64);
 
 impl Clock {
     fn used_s() -> f64 {
-        let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-        text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).map_or(0.0, |ns| ns * 1e-9)
+        // Fields 14 and 15, user and system time of all threads in ticks of 10 ms; the name before them may hold blanks.
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 0.01
     }
     fn start() -> Self {
         Self(Instant::now(), Self::used_s())

@@ -2,13 +2,13 @@
 //!
 //! # Formula
 //! `n += (d - f(n)) / s`, repeated for each packet: d its data, f the forward model of the packet behind all earlier ones, s the
-//! slope of f: 1 at first, then the secant of the last two rounds, kept within 0.4..1
+//! slope of f: 1 at first, then the secant of the last two rounds, kept within 0.2..1
 //!
 //! A packet is changed by earlier packets and by itself alone. So packets are taken in time order, each through all blocks,
 //! and each is iterated until the forward model gives its data back, before the next one sees the traps it leaves. To iterate
 //! the whole line at once instead (Bristow & Alexov 2003, Massey et al. 2010) passes the error of every packet on to the
 //! packets behind it: with a loss of a third over the whole path, the trail after four rounds is worse than after two.
-//! The least slope bounds the gain of a packet's own noise: at most 2.5 where traps take most of what a packet gains.
+//! The least slope bounds the gain of a packet's own noise: at most 5 where traps take most of what a packet gains.
 
 use super::column::{Block, Marks, Pass, Pool, Row, WIDTH, joined};
 use super::traps::Traps;
@@ -28,7 +28,7 @@ pub fn restore(traps: &Traps, blocks: &[Block], first: usize, packets: &mut [Row
 }
 
 /// Least slope of the forward model that is undone.
-const LEAST_SLOPE: f64 = 0.4;
+const LEAST_SLOPE: f64 = 0.2;
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 fn restore_of<const S: usize>(traps: &Traps, blocks: &[Block], first: usize, packets: &mut [Row], iterations: usize, marks: &mut [Marks]) {

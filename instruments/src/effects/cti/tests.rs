@@ -247,7 +247,7 @@ fn iterating_the_forward_model_takes_the_trail_back() {
     let trail = |packets: &[Row]| packets[4003..4200].iter().map(|row| (row[0] - background).abs()).sum::<f64>();
     let before = trail(&packets);
     assert!(before > 50.0, "a trail of {before} electrons");
-    for (iterations, most) in [(1, 0.5), (2, 0.1), (3, 0.05), (6, 0.02)] {
+    for (iterations, most) in [(1, 0.5), (2, 0.2), (3, 0.05), (4, 0.01)] {
         let mut restored = packets.clone();
         Undo { forward: forward.clone(), iterations }.transfer(&path(4616, 0), &KEYS, &mut restored, &mut work);
         let left = trail(&restored);
