@@ -86,6 +86,8 @@ pub(super) struct Pass<'a> {
     pub now: usize,
     /// Pixels of the pool.
     pub pixels: f64,
+    /// What an earlier line left in pixels that join.
+    pub past: Option<&'a Past>,
 }
 
 /// The traps of a block between two packets; its marks are kept apart.
@@ -95,11 +97,43 @@ pub(super) struct Pool<const S: usize> {
     /// Electrons in the traps.
     pub total: Row,
     top: [usize; WIDTH],
+    pixels: f64,
 }
 
 impl<const S: usize> Pool<S> {
     /// Empty traps.
-    pub const EMPTY: Self = Self { held: [[0.0; WIDTH]; S], total: [0.0; WIDTH], top: [WINDOW - 1; WIDTH] };
+    pub const EMPTY: Self = Self { held: [[0.0; WIDTH]; S], total: [0.0; WIDTH], top: [WINDOW - 1; WIDTH], pixels: 0.0 };
+
+    /// What the next line finds, `line` clock periods later, when packet `end` was the last. Takes the marks along.
+    pub fn past(&self, marks: &mut Marks, end: usize, line: usize) -> Past {
+        let mut held = [[0.0; WIDTH]; SPECIES];
+        held[..S].copy_from_slice(&self.held);
+        Past { marks: std::mem::take(marks), top: self.top, held, total: self.total, end, pixels: self.pixels, line }
+    }
+}
+
+/// The traps of a block as an earlier line of packets left them: the register has a memory from row to row.
+#[derive(Debug, Clone)]
+pub struct Past {
+    marks: Marks,
+    top: [usize; WIDTH],
+    held: [Row; SPECIES],
+    total: Row,
+    /// Number of the last packet.
+    end: usize,
+    /// Pixels of the block.
+    pixels: f64,
+    /// Clock periods from a packet of that line to the same packet of this.
+    line: usize,
+}
+
+impl Past {
+    /// Gives the room of its marks back, where more is not at hand.
+    pub fn give_room(self, marks: &mut Marks) {
+        if marks.room < self.marks.room {
+            *marks = self.marks;
+        }
+    }
 }
 
 /// What a packet would become, and the pool with it.
@@ -163,19 +197,62 @@ impl Pass<'_> {
                 left[s][l] = decay[s];
             }
         }
+        let mut joined = [[0.0; WIDTH]; S];
+        if let Some(past) = self.past {
+            self.remembered(past, &pixels, height, &mut joined);
+        }
         let (mut total, mut steepness) = ([0.0; WIDTH], [0.0; WIDTH]);
         for s in 0..S {
             let (rate, depth) = (self.traps.rate[s], self.traps.depth[s]);
             for l in 0..WIDTH {
                 let reached = height[l] - depth;
                 let below = if reached > 0.0 { rate * reached } else { 0.0 };
-                held[s][l] = self.pixels * below + (held[s][l] - pixels[l] * below) * left[s][l];
+                held[s][l] = self.pixels * below + (held[s][l] - pixels[l] * below) * left[s][l] + joined[s][l];
                 total[l] += held[s][l];
                 let more = rate * (self.pixels - pixels[l] * left[s][l]);
                 steepness[l] += if reached > 0.0 { more } else { 0.0 };
             }
         }
         Outcome { held, total, steepness }
+    }
+
+    /// Electrons above each height in pixels that joined after the mark: what the earlier line left there.
+    #[inline(never)]
+    fn remembered<const S: usize>(&self, past: &Past, marked: &Row, height: &Row, above: &mut [Row; S]) {
+        if marked.iter().all(|&pixels| pixels == self.pixels) {
+            return;
+        }
+        let at = Self::search(&past.marks, &past.top, height);
+        let last = self.traps.decay.len() - 1;
+        for l in 0..WIDTH {
+            let mark = &past.marks.marks[l * past.marks.room + at[l]];
+            let decay = &self.traps.decay[(past.line + self.now - mark.time).min(last)];
+            let share = (self.pixels - marked[l]) / past.pixels;
+            for s in 0..S {
+                let reached = height[l] - self.traps.depth[s];
+                let below = if reached > 0.0 { self.traps.rate[s] * reached } else { 0.0 };
+                above[s][l] = share * (mark.held[s] - mark.pixels * below) * decay[s];
+            }
+        }
+    }
+
+    /// Electrons that pixels bring when they join, and those of them that have been released by now.
+    #[inline(always)]
+    fn joining<const S: usize>(&self, pool: &Pool<S>) -> (Row, Row) {
+        let (mut brought, mut loose) = ([0.0; WIDTH], [0.0; WIDTH]);
+        let fresh = self.pixels - pool.pixels;
+        if let Some(past) = self.past.filter(|_| fresh > 0.0) {
+            let decay = &self.traps.decay[(past.line + self.now - past.end).min(self.traps.decay.len() - 1)];
+            let share = fresh / past.pixels;
+            for l in 0..WIDTH {
+                brought[l] = share * past.total[l];
+                loose[l] = brought[l];
+                for s in 0..S {
+                    loose[l] -= share * past.held[s][l] * decay[s];
+                }
+            }
+        }
+        (brought, loose)
     }
 
     /// What becomes of a packet and of the pool.
@@ -190,10 +267,11 @@ impl Pass<'_> {
                 kept[l] += pool.held[s][l] * self.traps.keep[s];
             }
         }
-        let mut released = [0.0; WIDTH];
-        let mut packet = [0.0; WIDTH];
+        let (brought, loose) = self.joining(pool);
+        let (mut before, mut released, mut packet) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
-            released[l] = (pool.total[l] - kept[l]) * share;
+            before[l] = pool.total[l] + brought[l];
+            released[l] = (pool.total[l] - kept[l]) * share + loose[l];
             packet[l] = row[l] + released[l];
         }
         // Capture.
@@ -203,7 +281,7 @@ impl Pass<'_> {
         if theta > 0.0 {
             let mut half_way = [0.0; WIDTH];
             for l in 0..WIDTH {
-                let change = theta * (pool.total[l] - outcome.total[l]);
+                let change = theta * (before[l] - outcome.total[l]);
                 half_way[l] = packet[l] + change / (1.0 + theta * outcome.steepness[l] * slope[l]);
             }
             height = self.heights(&half_way).0;
@@ -213,12 +291,13 @@ impl Pass<'_> {
         let mut after = [0.0; WIDTH];
         let mut below = false;
         for l in 0..WIDTH {
-            after[l] = row[l] + (pool.total[l] - outcome.total[l]);
-            below |= after[l] < 0.0 && outcome.total[l] > pool.total[l];
+            after[l] = row[l] + (before[l] - outcome.total[l]);
+            below |= after[l] < 0.0 && outcome.total[l] > before[l];
         }
         let mut found = Found { after, height, at, outcome };
         if below {
-            self.limit(pool, marks, row, &released, &mut found);
+            let electrons = Electrons { packet: row, before: &before, released: &released };
+            self.limit(pool, marks, &electrons, &mut found);
         }
         found
     }
@@ -238,6 +317,7 @@ impl Pass<'_> {
         }
         pool.held = found.outcome.held;
         pool.total = found.outcome.total;
+        pool.pixels = self.pixels;
     }
 
     /// Where the midpoint would take more than a packet has (few electrons, many empty traps): the backward Euler rule,
@@ -245,8 +325,9 @@ impl Pass<'_> {
     /// zero to begin with loses nothing.
     #[cold]
     #[inline(never)]
-    fn limit<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, row: &Row, released: &Row, found: &mut Found<S>) {
-        let affected: [bool; WIDTH] = std::array::from_fn(|l| found.after[l] < 0.0 && found.outcome.total[l] > pool.total[l]);
+    fn limit<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, electrons: &Electrons<'_>, found: &mut Found<S>) {
+        let &Electrons { packet: row, before, released } = electrons;
+        let affected: [bool; WIDTH] = std::array::from_fn(|l| found.after[l] < 0.0 && found.outcome.total[l] > before[l]);
         let floor: Row = std::array::from_fn(|l| if row[l] < 0.0 { row[l] } else { 0.0 });
         let (mut low, mut high) = (floor, *row);
         let mut best = self.heights(&std::array::from_fn(|l| floor[l] + released[l])).0;
@@ -256,7 +337,7 @@ impl Pass<'_> {
             let at = Self::search(marks, &pool.top, &heights);
             let trial = self.outcome::<S>(marks, &at, &heights);
             for l in 0..WIDTH {
-                if row[l] + (pool.total[l] - trial.total[l]) >= middle[l] {
+                if row[l] + (before[l] - trial.total[l]) >= middle[l] {
                     (low[l], best[l]) = (middle[l], heights[l]);
                 } else {
                     high[l] = middle[l];
@@ -269,11 +350,18 @@ impl Pass<'_> {
         found.at = Self::search(marks, &pool.top, &found.height);
         found.outcome = self.outcome::<S>(marks, &found.at, &found.height);
         for l in 0..WIDTH {
-            let after = row[l] + (pool.total[l] - found.outcome.total[l]);
+            let after = row[l] + (before[l] - found.outcome.total[l]);
             // Rounding may miss the floor by its last bits.
             found.after[l] = if affected[l] && after < floor[l] { floor[l] } else { after };
         }
     }
+}
+
+/// A packet, the electrons in the traps before it, and those released to it.
+struct Electrons<'a> {
+    packet: &'a Row,
+    before: &'a Row,
+    released: &'a Row,
 }
 
 /// Pixels of `block` that a packet which starts in physical pixel `place` has joined to the pool.
@@ -282,31 +370,54 @@ pub(super) fn joined(block: &Block, place: usize) -> f64 {
     (place + 1).saturating_sub(block.low).min(block.high - block.low) as f64
 }
 
-/// Sends the packets through the block and returns the electrons left in its traps after the last packet.
-///
-/// `packets[k]` is the packet that starts in physical pixel `first + k`; those from before the block do not pass.
-/// The packets must be in time order, nearest to the output first.
-pub fn pass(traps: &Traps, block: Block, first: usize, packets: &mut [Row], marks: &mut Marks) -> Row {
-    let from = block.low.saturating_sub(first).min(packets.len());
-    marks.reserve(packets.len());
-    let (first, packets) = (first + from, &mut packets[from..]);
-    match traps.count {
-        0 => [0.0; WIDTH],
-        1 => pass_of::<1>(traps, block, first, packets, marks),
-        2 => pass_of::<2>(traps, block, first, packets, marks),
-        3 => pass_of::<3>(traps, block, first, packets, marks),
-        _ => pass_of::<4>(traps, block, first, packets, marks),
+/// A line of packets at one block.
+#[derive(Debug, Clone, Copy)]
+pub struct Crossing<'a> {
+    /// Traps.
+    pub traps: &'a Traps,
+    /// Pixels.
+    pub block: Block,
+    /// Physical pixel in which the first packet starts.
+    pub first: usize,
+    /// What an earlier line left.
+    pub past: Option<&'a Past>,
+}
+
+impl<'a> Crossing<'a> {
+    /// Packet number `now` at the block.
+    #[inline(always)]
+    pub(super) fn at(&self, now: usize) -> Pass<'a> {
+        Pass { traps: self.traps, now, pixels: joined(&self.block, self.first + now), past: self.past }
+    }
+
+    /// Sends the packets through the block and returns the electrons left in its traps after the last packet. With `line`, the
+    /// clock periods of a line, also what the next line finds; the marks go with it.
+    ///
+    /// `packets[k]` is the packet that starts in physical pixel `first + k`; those from before the block do not pass.
+    /// The packets must be in time order, nearest to the output first.
+    pub fn send(&self, packets: &mut [Row], marks: &mut Marks, line: Option<usize>) -> (Row, Option<Past>) {
+        marks.reserve(packets.len());
+        match self.traps.count {
+            0 => ([0.0; WIDTH], None),
+            1 => send::<1>(self, packets, marks, line),
+            2 => send::<2>(self, packets, marks, line),
+            3 => send::<3>(self, packets, marks, line),
+            _ => send::<4>(self, packets, marks, line),
+        }
     }
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn pass_of<const S: usize>(traps: &Traps, block: Block, first: usize, packets: &mut [Row], marks: &mut Marks) -> Row {
+fn send<const S: usize>(crossing: &Crossing<'_>, packets: &mut [Row], marks: &mut Marks, line: Option<usize>) -> (Row, Option<Past>) {
     let mut pool = Pool::<S>::EMPTY;
-    for (now, row) in packets.iter_mut().enumerate() {
-        let pass = Pass { traps, now, pixels: joined(&block, first + now) };
+    let from = crossing.block.low.saturating_sub(crossing.first).min(packets.len());
+    for (k, row) in packets[from..].iter_mut().enumerate() {
+        let pass = crossing.at(from + k);
         let found = pass.probe(&pool, marks, row);
         *row = found.after;
         pass.commit(&mut pool, marks, &found);
     }
-    pool.total
+    let end = packets.len().saturating_sub(1);
+    let past = line.filter(|_| pool.total != [0.0; WIDTH]).map(|line| pool.past(marks, end, line));
+    (pool.total, past)
 }

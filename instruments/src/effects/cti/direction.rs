@@ -1,6 +1,6 @@
 //! One direction of transfer: lines of packets forward through the traps, and back by iteration.
 
-use super::column::{self, Marks, Row, WIDTH};
+use super::column::{Crossing, Marks, Past, Row, WIDTH};
 use super::restore::restore;
 use super::schedule::{self, Steps};
 use super::traps::{TrapModel, Traps};
@@ -41,6 +41,52 @@ pub trait Transfer: Sync {
     fn is_idle(&self) -> bool;
 }
 
+/// What traps keep from one line to the next.
+#[derive(Debug, Default)]
+pub enum Memory {
+    /// Nothing: every line finds empty traps.
+    #[default]
+    None,
+    /// What the last line left in every block.
+    Register {
+        /// Clock periods from line to line.
+        line: usize,
+        /// The blocks; empty before the first line.
+        blocks: Vec<Option<Past>>,
+    },
+}
+
+impl Memory {
+    /// Clock periods of a line, where lines are remembered.
+    fn line(&self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Register { line, .. } => Some(*line),
+        }
+    }
+    /// Takes what the last line left in every block.
+    fn take(&mut self, count: usize) -> Vec<Option<Past>> {
+        let mut blocks = match self {
+            Self::None => Vec::new(),
+            Self::Register { blocks, .. } => std::mem::take(blocks),
+        };
+        blocks.resize_with(count, || None);
+        blocks
+    }
+    fn keep(&mut self, left: Vec<Option<Past>>) {
+        if let Self::Register { blocks, .. } = self {
+            *blocks = left;
+        }
+    }
+}
+
+impl Work {
+    /// Forgets all lines; from here on each line finds what the one before it left `line` clock periods earlier.
+    pub fn remember(&mut self, line: usize) {
+        self.memory = Memory::Register { line, blocks: Vec::new() };
+    }
+}
+
 /// What one thread keeps between lines.
 #[derive(Debug, Default)]
 pub struct Work {
@@ -48,6 +94,7 @@ pub struct Work {
     /// A line with its mirror image.
     pub line: Vec<Row>,
     pools: Vec<Marks>,
+    memory: Memory,
 }
 
 /// How many pixels of the mirror image a cut-out needs with these traps.
@@ -91,20 +138,28 @@ impl Expected {
         &self.traps
     }
 
-    fn run(&self, path: &Path, first: usize, packets: &mut [Row], marks: &mut Marks) -> Row {
+    fn run(&self, path: &Path, first: usize, packets: &mut [Row], marks: &mut Marks, memory: &mut Memory) -> Row {
         let mut left = [0.0; WIDTH];
-        for block in schedule::blocks(path.first + path.packets, self.steps) {
-            let stays = column::pass(&self.traps, block, first, packets, marks);
+        let blocks = schedule::blocks(path.first + path.packets, self.steps);
+        let mut pasts = memory.take(blocks.len());
+        for (block, past) in blocks.into_iter().zip(&mut pasts) {
+            let crossing = Crossing { traps: &self.traps, block, first, past: past.as_ref() };
+            let (stays, next) = crossing.send(packets, marks, memory.line());
+            if let Some(old) = std::mem::replace(past, next) {
+                // Its room serves the next block.
+                old.give_room(marks);
+            }
             left.iter_mut().zip(stays).for_each(|(sum, stays)| *sum += stays);
         }
+        memory.keep(pasts);
         left
     }
 }
 
 impl Transfer for Expected {
     fn transfer(&self, path: &Path, _: &[LineKey; WIDTH], packets: &mut [Row], work: &mut Work) -> Row {
-        let Work { line, marks, .. } = work;
-        with_mirror(path, self.reach, packets, line, |first, packets| self.run(path, first, packets, marks))
+        let Work { line, marks, memory, .. } = work;
+        with_mirror(path, self.reach, packets, line, |first, packets| self.run(path, first, packets, marks, memory))
     }
     fn is_idle(&self) -> bool {
         self.traps.count == 0
@@ -125,16 +180,25 @@ pub const MOST_BLOCKS: usize = 64;
 
 impl Transfer for Undo {
     fn transfer(&self, path: &Path, _: &[LineKey; WIDTH], packets: &mut [Row], work: &mut Work) -> Row {
-        let Work { line, pools, .. } = work;
+        let Work { line, pools, memory, .. } = work;
         let Expected { traps, steps, reach } = &self.forward;
         let steps = match *steps {
             Steps::Exact => Steps::Blocks(MOST_BLOCKS),
             Steps::Blocks(count) => Steps::Blocks(count.min(MOST_BLOCKS)),
         };
         let blocks = schedule::blocks(path.first + path.packets, steps);
-        // Trailing packets come later than all others and change none of them.
-        with_mirror(path, *reach, &mut packets[..path.packets], line, |first, packets| {
-            restore(traps, &blocks, first, packets, self.iterations, pools);
+        with_mirror(path, *reach, packets, line, |first, packets| {
+            let pasts = memory.take(blocks.len());
+            let crossings: Vec<Crossing<'_>> =
+                blocks.iter().zip(&pasts).map(|(&block, past)| Crossing { traps, block, first, past: past.as_ref() }).collect();
+            let left = restore(&crossings, packets, path.trailing, self.iterations, pools, memory.line());
+            drop(crossings);
+            for (past, marks) in pasts.into_iter().zip(pools.iter_mut()) {
+                if let Some(past) = past {
+                    past.give_room(marks);
+                }
+            }
+            memory.keep(left);
             [0.0; WIDTH]
         })
     }

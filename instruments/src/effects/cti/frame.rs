@@ -2,7 +2,7 @@
 
 use super::column::{Row, WIDTH};
 use super::direction::{LineKey, Path, Transfer, Work};
-use ndarray::{Array2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::frame::{ScanCharge, Window};
@@ -128,26 +128,56 @@ fn parallel(pixels: &mut Array2<f32>, layout: &ReadoutLayout, window: Window, tr
     (sum(ledgers), trails)
 }
 
-/// Serial transfer of some rows of one tile. Returns the overscan, one row per row, in reading order.
+/// Rows that follow one another in a lane; the row before the first of them is run too, for what it leaves in the register.
+const RUN: usize = 16;
+
+/// Serial transfer of a band of rows of one tile, `RUN` rows in a lane. `before` is the row before the band, as it was.
+/// Returns the account and the overscan, one row per row, in reading order.
 fn tile_rows(
     tile: &AmplifierTile,
     first_row: usize,
+    before: Option<ArrayView1<'_, f32>>,
     mut rows: ArrayViewMut2<'_, f32>,
     transfer: &dyn Transfer,
-    packets: &mut Vec<Row>,
-    work: &mut Work,
+    room: &mut (Vec<Row>, Work),
 ) -> (Ledger, Array2<f32>) {
+    let (packets, work) = room;
     let (first, prescan) = (tile.serial_science, tile.serial_start);
-    let path = Path { first, prescan, packets: tile.science.nx, trailing: tile.raw_overscan.nx };
+    let path = Path { first, prescan, packets: tile.science.nx, trailing: tile.serial_len - tile.serial_overscan };
     let device = tile.amplifier as u64;
-    let keys = std::array::from_fn(|l| LineKey { device, line: (device << 32) | (first_row + l) as u64 });
-    let mut overscan = Array2::zeros((rows.nrows(), path.trailing));
-    let mut science = rows.view_mut();
+    let mut overscan = Array2::zeros((rows.nrows(), tile.raw_overscan.nx));
     if tile.flip_x {
-        science.invert_axis(Axis(1));
+        rows.invert_axis(Axis(1));
     }
-    let ledger = lines(&path, &keys, transfer, packets, work, &mut science.reversed_axes(), &mut overscan.view_mut().reversed_axes());
-    (ledger, overscan)
+    // The last row of every lane before, as it is before any transfer.
+    let mut last = Array2::zeros((rows.nrows().div_ceil(RUN), rows.ncols()));
+    for (lane, mut last) in last.rows_mut().into_iter().enumerate() {
+        match (lane, before) {
+            (0, Some(row)) => last.iter_mut().enumerate().for_each(|(k, to)| *to = row[if tile.flip_x { row.len() - 1 - k } else { k }]),
+            (0, None) => {}
+            _ => last.assign(&rows.row(lane * RUN - 1)),
+        }
+    }
+    work.remember(tile.serial_len);
+    let keys = std::array::from_fn(|l| LineKey { device, line: (device << 32) | (u64::MAX >> 32) - l as u64 });
+    let mut nowhere = Array2::zeros((last.nrows(), path.trailing));
+    lines(&path, &keys, transfer, packets, work, &mut last.view_mut().reversed_axes(), &mut nowhere.view_mut().reversed_axes());
+    let mut account = Ledger::default();
+    for k in 0..RUN.min(rows.nrows()) {
+        let step = s![k..;RUN as isize, ..];
+        let keys = std::array::from_fn(|l| LineKey { device, line: (device << 32) | (first_row + l * RUN + k) as u64 });
+        let (mut science, mut scan) = (rows.slice_mut(step), overscan.slice_mut(step));
+        account = account.plus(lines(
+            &path,
+            &keys,
+            transfer,
+            packets,
+            work,
+            &mut science.view_mut().reversed_axes(),
+            &mut scan.view_mut().reversed_axes(),
+        ));
+    }
+    (account, overscan)
 }
 
 /// Rows of one half to the outputs of their tiles; `rows` in reading order from `path.first`.
@@ -158,11 +188,12 @@ fn serial(rows: ArrayViewMut2<'_, f32>, tiles: &[&AmplifierTile], first_row: usi
         return (Ledger::default(), overscans);
     }
     let mut bands = Vec::new();
-    let (mut rest, mut row) = (rows, 0);
+    let (mut rest, mut row, mut before) = (rows, 0, None);
     while rest.nrows() > 0 {
-        let count = rest.nrows().min(WIDTH);
+        let count = rest.nrows().min(RUN * WIDTH);
         let (band, others) = rest.split_at(Axis(0), count);
-        bands.push((row, band));
+        let last = band.row(count - 1).to_owned();
+        bands.push((row, before.replace(last), band));
         rest = others;
         row += count;
     }
@@ -170,12 +201,14 @@ fn serial(rows: ArrayViewMut2<'_, f32>, tiles: &[&AmplifierTile], first_row: usi
         .into_par_iter()
         .map_init(
             || (Vec::new(), Work::default()),
-            |(packets, work), (row, mut band)| {
+            |room, (row, before, mut band)| {
                 let mut account = Ledger::default();
                 let mut out = Vec::with_capacity(tiles.len());
                 for tile in tiles {
-                    let part = band.slice_mut(s![.., tile.science.x0..tile.science.x0 + tile.science.nx]);
-                    let (ledger, overscan) = tile_rows(tile, first_row + row, part, transfer, packets, work);
+                    let columns = tile.science.x0..tile.science.x0 + tile.science.nx;
+                    let before = before.as_ref().map(|row| row.slice(s![columns.clone()]));
+                    let part = band.slice_mut(s![.., columns]);
+                    let (ledger, overscan) = tile_rows(tile, first_row + row, before, part, transfer, room);
                     account = account.plus(ledger);
                     out.push(overscan);
                 }

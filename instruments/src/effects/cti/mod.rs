@@ -18,7 +18,8 @@
 //! and the implicit midpoint are derived in [`column`]; steady growth of the density with dose: Massey et al. 2014.
 //! # Limits
 //! Capture is instant; no dwell phases within a transfer; no capture during the exposure, so traps are empty when readout
-//! starts; register traps empty between rows. A cut-out takes its unseen pixels nearer to the output as its own mirror image
+//! starts. The register remembers the row before (a row in 16 starts from one row back), and the shift of a line takes no time of its
+//! clock. A cut-out takes its unseen pixels nearer to the output as its own mirror image
 //! and knows none beyond its last row. Blocks: with 3 the error is below 1 % of the signal at backgrounds above 30 electrons
 //! (figures in `FIGURES.md`), 0 blocks is exact.
 //! # Twin

@@ -254,3 +254,64 @@ fn iterating_the_forward_model_takes_the_trail_back() {
         assert!(left < most * before, "{iterations} iterations leave {left} of {before}");
     }
 }
+
+#[test]
+fn the_register_remembers_the_row_before() {
+    // One species and a notch, so that what is released is not caught again: a closed form.
+    let well = Well { exponent: 0.5, full_well: 90_000.0, notch: 200.0 };
+    let (density, release, n, trailing) = (0.7, 40.0, 25, 5);
+    let model = TrapModel { species: vec![species(density, release)], well };
+    let line = n + trailing;
+    let row = |charge: f64| {
+        let mut packets = vec![[0.0; WIDTH]; line];
+        packets[n - 1] = [charge; WIDTH];
+        packets
+    };
+    let expected = Expected::new(&model, Steps::Exact);
+    let mut work = Work::default();
+    work.remember(line);
+    let (mut bright, mut dark) = (row(5000.0), row(0.0));
+    expected.transfer(&path(n, trailing), &KEYS, &mut bright, &mut work);
+    let left = expected.transfer(&path(n, trailing), &KEYS, &mut dark, &mut work)[0];
+    // What the bright packet left in each pixel, nearest to the output last.
+    let mut packet = 5000.0;
+    let mut caught = vec![0.0; n];
+    for c in caught.iter_mut().rev() {
+        *c = density * ((packet - 200.0) / 89_800.0_f64).sqrt();
+        packet -= *c;
+    }
+    // The bright packet passed as number n - 1; packet i of the next row comes line + i - (n - 1) periods after it.
+    let held = |age: usize| (-(age as f64) / release).exp();
+    for i in 0..line {
+        let age = line + i - (n - 1);
+        let before: f64 = caught[..i.min(n)].iter().map(|c| c * (held(age - 1) - held(age))).sum();
+        // Its own pixel has been quiet since the end of the last row.
+        let own = caught.get(i).map_or(0.0, |c| c * (held(trailing) - held(age)));
+        assert!((dark[i][0] - before - own).abs() < 1e-5 * caught[0], "packet {i}: {} for {}", dark[i][0], before + own);
+    }
+    let sum = |packets: &[Row]| packets.iter().map(|row| row[0]).sum::<f64>();
+    assert!((sum(&bright) + sum(&dark) + left - 5000.0).abs() < 1e-9, "nothing is lost between rows");
+
+    // The correction knows it too.
+    let undo = Undo { forward: Expected::new(&published(), Steps::Blocks(3)), iterations: 6 };
+    let truth: Vec<Vec<Row>> = [3000.0, 40.0, 500.0]
+        .map(|peak| {
+            let mut packets = vec![[30.0; WIDTH]; 200];
+            packets[190] = [30.0 + peak; WIDTH];
+            packets.resize(210, [0.0; WIDTH]);
+            packets
+        })
+        .to_vec();
+    let (mut there, mut back) = (Work::default(), Work::default());
+    there.remember(215);
+    back.remember(215);
+    for rows in &truth {
+        let mut packets = rows.clone();
+        undo.forward.transfer(&path(200, 10), &KEYS, &mut packets, &mut there);
+        let signal: f64 = packets[..200].iter().zip(rows).map(|(a, b)| (a[0] - b[0]).abs()).sum();
+        packets[200..].fill([0.0; WIDTH]);
+        undo.transfer(&path(200, 10), &KEYS, &mut packets, &mut back);
+        let rest: f64 = packets[..200].iter().zip(rows).map(|(a, b)| (a[0] - b[0]).abs()).sum();
+        assert!(rest < 1e-3 * signal, "{rest} of {signal}");
+    }
+}
