@@ -108,6 +108,8 @@ pub struct AmplifierTile {
     /// `serial` of the first raw column in reading order, for each of the three parts: prescan starts at 0;
     /// this is the first science pixel of the window.
     pub serial_science: usize,
+    /// `serial` of the first column of the section: the prescan pixels of the register, also where the frame is trimmed.
+    pub serial_start: usize,
     /// `serial` of the first overscan pixel (prescan + science columns of the full section).
     pub serial_overscan: usize,
     /// Serial pixels of a full row of this output (prescan + section + overscan).
@@ -219,6 +221,7 @@ impl ReadoutLayout {
                     flip_x,
                     flip_y: top,
                     serial_science: grid.prescan_x + if flip_x { (column + 1) * section_nx - x_high } else { x_low - column * section_nx },
+                    serial_start: grid.prescan_x,
                     serial_overscan: grid.prescan_x + section_nx,
                     serial_len: grid.prescan_x + section_nx + grid.overscan_x,
                     parallel_science: if top { geometry.ny - y_high } else { y_low },

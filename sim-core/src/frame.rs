@@ -37,6 +37,27 @@ impl Window {
     }
 }
 
+/// Charge that leaves an output before the first and after the last science pixel: what transfer carried into the scans of
+/// one amplifier. Arrays `[y, x]` in the orientation of the raw frame, of the shapes of the tile's `raw_prescan`,
+/// `raw_overscan` and `raw_overscan_rows` ([`crate::detector::AmplifierTile`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanCharge {
+    /// Serial prescan next to the science rows \[electron\].
+    pub prescan: Array2<f32>,
+    /// Serial overscan next to the science rows \[electron\].
+    pub overscan: Array2<f32>,
+    /// Parallel overscan rows, all columns of the tile \[electron\].
+    pub overscan_rows: Array2<f32>,
+}
+
+impl ScanCharge {
+    /// Sum of all parts \[electron\].
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        [&self.prescan, &self.overscan, &self.overscan_rows].into_iter().flatten().map(|&v| f64::from(v)).sum()
+    }
+}
+
 /// Pixels on plane `P`, `pixels[y, x]`, row-major, f32 (chosen by measurement, see `ARCHITECTURE.md`).
 ///
 /// Forward frames (light, charge, counts) carry pixels alone; the reduction attaches variance \[BUNIT^2\]
@@ -52,6 +73,8 @@ pub struct Frame<P: Plane> {
     /// The part of the science array covered. For counts in a raw layout the pixel array is larger than
     /// the window (scans): see [`crate::detector::ReadoutLayout`].
     pub window: Window,
+    /// Charge plane: what transfer carried into the scans, one entry per tile of the raw layout. `None`: nothing.
+    pub scans: Option<Vec<ScanCharge>>,
     plane: PhantomData<P>,
 }
 
@@ -64,16 +87,18 @@ impl<P: Plane> Frame<P> {
     /// A frame around existing pixels.
     #[must_use]
     pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
-        Self { pixels, variance: None, flags: None, window, plane: PhantomData }
+        Self { pixels, variance: None, flags: None, window, scans: None, plane: PhantomData }
     }
     /// Moves the arrays to another plane. Only crossings call this.
     #[must_use]
     pub fn cross<Q: Plane>(self) -> Frame<Q> {
-        Frame { pixels: self.pixels, variance: self.variance, flags: self.flags, window: self.window, plane: PhantomData }
+        let Self { pixels, variance, flags, window, scans, .. } = self;
+        Frame { pixels, variance, flags, window, scans, plane: PhantomData }
     }
-    /// Total signal, summed in f64 in row order (the same for any number of threads).
+    /// Total signal, scans included, summed in f64 in row order (the same for any number of threads).
     #[must_use]
     pub fn total(&self) -> f64 {
-        self.pixels.rows().into_iter().map(|row| row.iter().map(|&v| f64::from(v)).sum::<f64>()).sum()
+        let pixels: f64 = self.pixels.rows().into_iter().map(|row| row.iter().map(|&v| f64::from(v)).sum::<f64>()).sum();
+        pixels + self.scans.iter().flatten().map(ScanCharge::total).sum::<f64>()
     }
 }

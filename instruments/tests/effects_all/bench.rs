@@ -1,6 +1,7 @@
 //! A small detector with everything a large one has: 8 amplifiers in two registers, scans, hot pixels.
 
 use instruments::description::{ChainOrder, DetectorKind, DetectorSpec};
+use instruments::effects::cti::Settings;
 use instruments::effects::registry::{self, Entry};
 use ndarray::Array2;
 use sim_core::bandpass::Bandpass;
@@ -9,7 +10,7 @@ use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::knowledge::{Knowledge, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -44,6 +45,34 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cosmic_rays", "stopping_fraction", 0.01),
     ("cosmic_rays", "shower_fraction", 0.02),
     ("full_well", "capacity", 90_000.0),
+    ("cti", "parallel_density_1", 2.0),
+    ("cti", "parallel_release_1", 0.8),
+    ("cti", "parallel_depth_1", 0.0),
+    ("cti", "parallel_density_2", 3.0),
+    ("cti", "parallel_release_2", 6.0),
+    ("cti", "parallel_depth_2", 0.0),
+    ("cti", "parallel_density_3", 1.0),
+    ("cti", "parallel_release_3", 30.0),
+    ("cti", "parallel_depth_3", 0.2),
+    ("cti", "parallel_exponent", 0.5),
+    ("cti", "parallel_full_well", 90_000.0),
+    ("cti", "parallel_notch", 10.0),
+    ("cti", "serial_density_1", 0.5),
+    ("cti", "serial_release_1", 0.5),
+    ("cti", "serial_depth_1", 0.0),
+    ("cti", "serial_density_2", 0.8),
+    ("cti", "serial_release_2", 4.0),
+    ("cti", "serial_depth_2", 0.0),
+    ("cti", "serial_density_3", 0.0),
+    ("cti", "serial_release_3", 1.0),
+    ("cti", "serial_depth_3", 0.0),
+    ("cti", "serial_exponent", 0.5),
+    ("cti", "serial_full_well", 90_000.0),
+    ("cti", "serial_notch", 10.0),
+    ("cti", "reference_date", 61_000.0),
+    ("cti", "growth", 0.2),
+    ("cti", "blocks", 4.0),
+    ("cti", "draw_traps", 0.0),
     ("digitise", "gain", 1.1),
     ("digitise", "gain_scatter", 0.02),
     ("bias", "level", 500.0),
@@ -180,7 +209,13 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     knowledge.read_noise = Some(vec![sure(5.0); gain.len()]);
     knowledge.gain = Some(gain.into_iter().map(sure).collect());
     knowledge.saturation_electron = Some(90_000.0);
+    knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
     knowledge
+}
+
+/// The traps of the bench at its reference date, as perfect calibration would know them.
+pub fn trap_knowledge(spec: &DetectorSpec, iterations: usize) -> TrapKnowledge {
+    Settings::read(spec).unwrap().knowledge(61_000.0, iterations)
 }
 
 /// The light that the chain was given, as the reduction should give it back: with sky and lamp.

@@ -6,5 +6,6 @@ mod bench;
 mod chain;
 mod corrections;
 mod cosmic_rays;
+mod cti;
 mod registry;
 mod statistics;

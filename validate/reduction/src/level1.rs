@@ -1,7 +1,8 @@
 //! From a raw frame to the level-1 rate, in memory.
 //!
 //! Order (official pipeline, csster/csst): flags, saturation, overscan and bias, non-linearity (its place is kept), gain, error
-//! model, dark, shutter, flat, rate. Charge-transfer and cosmic-ray steps have their place and say SKIPPED. The sky is
+//! model, dark, shutter, flat, rate. Charge transfer is undone where calibration knows the traps.
+//! Cosmic-ray and satellite steps have their place and say SKIPPED. The sky is
 //! estimated, not subtracted.
 
 use crate::background::{self, Background};
@@ -21,11 +22,8 @@ use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
 
 /// Steps whose effects come later: name and reason, after the registry's.
-const TO_COME: [(&str, &str); 3] = [
-    ("cti", "charge-transfer correction is not in the chain yet"),
-    ("cosmic_rays", "cosmic-ray rejection is not in the chain yet"),
-    ("satellites", "trail detection is not in the chain yet"),
-];
+const TO_COME: [(&str, &str); 2] =
+    [("cosmic_rays", "cosmic-ray rejection is not in the chain yet"), ("satellites", "trail detection is not in the chain yet")];
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]

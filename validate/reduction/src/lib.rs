@@ -11,6 +11,7 @@
 pub mod amplifiers;
 pub mod background;
 pub mod combine;
+pub mod edge_trails;
 pub mod error;
 pub mod error_model;
 pub mod group;
@@ -25,6 +26,7 @@ pub mod raw_stack;
 pub mod set;
 pub mod shutter_fit;
 pub mod steps;
+pub mod trap_fit;
 
 pub use error::ReductionError;
 pub use error_model::ShotNoise;

@@ -8,7 +8,7 @@ use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
 use sim_core::detector::Scans;
 use sim_core::effect::{Context, EffectError};
-use sim_core::frame::Frame;
+use sim_core::frame::{Frame, ScanCharge};
 use sim_core::ledger::Ledger;
 use sim_core::noise;
 use sim_core::plane::{Charge, Counts};
@@ -44,7 +44,15 @@ impl Crossing<Charge, Counts> for Digitise {
             let what = format!("a layout of {} amplifiers, got one of {}", self.gain.len(), cx.layout.amplifier_count);
             return Err(EffectError::Missing { effect: "digitise", what });
         }
-        let lost = rows::total(&frame.pixels);
+        let shapes = |s: &ScanCharge| [s.prescan.dim(), s.overscan.dim(), s.overscan_rows.dim()];
+        if let Some(scans) = &frame.scans {
+            let places = cx.layout.tiles.iter().map(|t| [t.raw_prescan, t.raw_overscan, t.raw_overscan_rows].map(|r| (r.ny, r.nx)));
+            if !places.eq(scans.iter().map(shapes)) {
+                let what = "charge in the scans of the shape of the layout, or none".to_string();
+                return Err(EffectError::Missing { effect: "digitise", what });
+            }
+        }
+        let lost = rows::total(&frame.pixels) + frame.scans.iter().flatten().map(ScanCharge::total).sum::<f64>();
         let pixels = match cx.layout.scans {
             Scans::Trimmed => {
                 let mut pixels = frame.pixels;
@@ -54,7 +62,7 @@ impl Crossing<Charge, Counts> for Digitise {
                 });
                 pixels
             }
-            Scans::Full => lay_out(&frame.pixels, cx.layout, &self.gain),
+            Scans::Full => lay_out(&frame.pixels, frame.scans.as_deref(), cx.layout, &self.gain),
         };
         let added = rows::total(&pixels);
         let ledger = CrossingLedger { left: Ledger { added: 0.0, lost }, entered: Ledger { added, lost: 0.0 } };

@@ -2,9 +2,10 @@
 //!
 //! # Effect
 //! Each section of the detector is read through its own output with its own gain. With scans, every row begins with
-//! prescan pixels and ends with overscan pixels that hold no charge, and overscan rows follow the last row.
+//! prescan pixels and ends with overscan pixels, and overscan rows follow the last row; they hold what charge
+//! transfer left there (`cti`), else nothing.
 //! # Formula
-//! c = n / g_a, g_a = g (1 + s z_a); c = 0 in prescan and overscan
+//! c = n / g_a, g_a = g (1 + s z_a), in scans as in science pixels
 //! # Symbols
 //! c counts, not yet whole, without bias \[adu\]; n electrons \[electron\]; g `gain` \[electron / adu\]; s `gain_scatter`
 //! \[1\]; z_a a standard normal fixed for amplifier a

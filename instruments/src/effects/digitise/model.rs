@@ -4,13 +4,23 @@ use crate::effects::rows::{as_slice_mut, tiles_of_row};
 use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
-use sim_core::frame::Window;
+use sim_core::frame::{ScanCharge, Window};
 use sim_core::memory;
 
-/// Lays the science pixels into a new raw frame, each divided by the gain of its amplifier; scans are 0.
+/// Lays the science pixels into a new raw frame, each divided by the gain of its amplifier. The scans hold the charge that
+/// transfer carried there, one entry of `scans` per tile, or 0.
 #[must_use]
-pub fn lay_out(science: &Array2<f32>, layout: &ReadoutLayout, gain: &[f64]) -> Array2<f32> {
+pub fn lay_out(science: &Array2<f32>, scans: Option<&[ScanCharge]>, layout: &ReadoutLayout, gain: &[f64]) -> Array2<f32> {
     let mut raw = memory::zeros((layout.rows, layout.columns));
+    for (tile, scans) in layout.tiles.iter().zip(scans.unwrap_or_default()) {
+        let parts =
+            [(tile.raw_prescan, &scans.prescan), (tile.raw_overscan, &scans.overscan), (tile.raw_overscan_rows, &scans.overscan_rows)];
+        for (rect, charge) in parts {
+            let gain = gain[tile.amplifier] as f32;
+            let mut part = raw.slice_mut(ndarray::s![rect.y0..rect.y0 + rect.ny, rect.x0..rect.x0 + rect.nx]);
+            part.zip_mut_with(charge, |to, from| *to = from / gain);
+        }
+    }
     as_slice_mut(&mut raw).par_chunks_mut(layout.columns.max(1)).enumerate().for_each(|(raw_y, row)| {
         for (_, tile) in tiles_of_row(layout, raw_y) {
             let rect = tile.raw_science;
@@ -88,7 +98,7 @@ mod tests {
         let layout = ReadoutLayout::new(&geometry, window, Scans::Full);
         let science = ndarray::array![[2.0, 4.0, 6.0, 8.0], [10.0, 12.0, 14.0, 16.0]];
         // Amplifiers: 0, 1 bottom left to right; 2 top right, 3 top left.
-        let raw = lay_out(&science, &layout, &[2.0, 1.0, 4.0, 1.0]);
+        let raw = lay_out(&science, None, &layout, &[2.0, 1.0, 4.0, 1.0]);
         let by_hand = ndarray::array![
             [0.0, 1.0, 2.0, 0.0, 0.0, 6.0, 8.0, 0.0],
             [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],

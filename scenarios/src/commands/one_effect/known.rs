@@ -3,7 +3,7 @@
 use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::description::DetectorSpec;
-use instruments::effects::registry;
+use instruments::effects::{cti, registry};
 use ndarray::Array2;
 use sim_core::correction::CorrectionError;
 use sim_core::fits::{self, Data, Hdu};
@@ -113,6 +113,18 @@ pub fn knowledge(
         }
     }
     Ok((knowledge, notes))
+}
+
+/// What the correction of cti knows: the traps of the instrument file, or those given.
+pub fn traps(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f64)], mjd: f64) -> anyhow::Result<Knowledge> {
+    let mut spec = spec.clone();
+    let (own, traps): (Vec<_>, Vec<_>) = set.iter().cloned().partition(|(key, _)| key == "iterations");
+    registry::set_parameters(&mut spec, "cti", &traps, "command line")?;
+    let iterations = own.last().map_or(3.0, |(_, value)| *value);
+    ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
+    let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
+    knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(mjd, iterations as usize)));
+    Ok(knowledge)
 }
 
 /// Image and variance of a master: the first image, and the one named VARIANCE, else the second, else none.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use image::Input;
 use instruments::description::{DetectorSpec, Instrument, is_built_in, load};
-use instruments::effects::registry;
+use instruments::effects::{cti, registry};
 use place::Place;
 use sim_core::correction::StepStatus;
 use sim_core::effect::Context;
@@ -19,11 +19,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 7] = ["flat", "detect", "full_well", "digitise", "bias", "read_noise", "adc"];
+const TIMELESS: [&str; 8] = ["flat", "detect", "full_well", "cti", "digitise", "bias", "read_noise", "adc"];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
 const WITHOUT_DICE: [&str; 8] = ["sky", "lamp", "flat", "shutter", "dark", "full_well", "digitise", "adc"];
 /// Effects that need a rate, and what it is.
 const RATES: [(&str, &str); 2] = [("sky", "the sky background"), ("lamp", "the light of the lamp")];
+
+/// Whether the forward side of an effect draws what is new in every exposure. Traps do when they are followed one by one.
+fn draws(effect: &str, spec: &DetectorSpec) -> anyhow::Result<bool> {
+    Ok(match effect {
+        "cti" => cti::Settings::read(spec)?.draw_traps,
+        _ => !WITHOUT_DICE.contains(&effect),
+    })
+}
 
 /// Arguments of `apply` and `correct`.
 #[derive(Debug, Args)]
@@ -46,12 +54,15 @@ pub struct OneEffect {
     #[arg(long)]
     detector: Option<u16>,
     /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise or saturation,
-    /// where the correction uses them.
+    /// where the correction uses them; for `correct cti` iterations and the traps as the correction is to know them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Exposure time in seconds; without it EXPTIME of the header.
     #[arg(long, allow_negative_numbers = true)]
     time: Option<f64>,
+    /// Date of the exposure, modified Julian date in days; it sets the density of charge traps.
+    #[arg(long, default_value_t = 61_000.0)]
+    date: f64,
     /// Seed of the draws; needed by effects that draw.
     #[arg(long)]
     seed: Option<u64>,
@@ -84,14 +95,14 @@ impl OneEffect {
         let rate = self.rate_electron_s(act.name())?;
         let seed = match self.seed {
             Some(seed) => seed,
-            None if WITHOUT_DICE.contains(&act.name()) => 0,
+            None if !draws(act.name(), &spec)? => 0,
             None => bail!("{} draws random numbers: give --seed N", act.name()),
         };
         let exposure = Exposure {
             id: input.header_i64("OBSID").and_then(|id| u64::try_from(id).ok()).unwrap_or(0),
             kind: if act.name() == "lamp" { ExposureKind::Flat { rate_electron_s: rate } } else { ExposureKind::Science },
             pointing: Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 },
-            start_mjd: 61_000.0,
+            start_mjd: self.date,
             time_s,
             sky_electron_s: rate,
         };
@@ -123,7 +134,13 @@ impl OneEffect {
         }
         let place = Place::find(self, &input, &spec, act.counts_after(), act.name())?;
         let time_s = self.time_s(&input, act.name())?;
-        let (knowledge, notes) = known::knowledge(act.name(), &spec, &place, time_s, &numbers, self.reference.as_deref())?;
+        let (knowledge, notes) = match act.name() {
+            "cti" => {
+                ensure!(self.reference.is_none(), "--reference: the correction of cti takes no master; --set gives it its traps");
+                (known::traps(&spec, &place, time_s, &numbers, self.date)?, Vec::new())
+            }
+            name => known::knowledge(name, &spec, &place, time_s, &numbers, self.reference.as_deref())?,
+        };
         let summary = [&[place.summary(&instrument, &spec, time_s)], notes.as_slice()].concat().join("; ");
         input.remark(quiet, &summary);
         let unit = if act.name() == "sky" { input.unit() } else { None };
