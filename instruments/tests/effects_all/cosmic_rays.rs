@@ -189,7 +189,7 @@ fn impossible_parameters_are_refused_by_name_value_and_range() {
     assert_eq!(message("rate", -1.0), "effects.cosmic_rays.rate = -1 1/cm2/s is outside 0..10000");
     assert_eq!(message("thickness", 0.0), "effects.cosmic_rays.thickness = 0 um is outside 1..1000");
     assert_eq!(message("field_free", 20.0), "effects.cosmic_rays.field_free = 20 um is outside 0..16");
-    assert_eq!(message("back_fraction", 1.5), "effects.cosmic_rays.back_fraction = 1.5 1 is outside 0..1");
+    assert_eq!(message("back_fraction", 1.5), "effects.cosmic_rays.back_fraction = 1.5 is outside 0..1");
     let shares = message("shower_fraction", 0.6);
     assert!(shares.contains("helium_fraction + secondary_fraction") && shares.contains("is outside 0..1"), "{shares}");
     // A storm that cannot be made is an error, not a wait without end.
@@ -226,14 +226,15 @@ fn hot_pixels_that_calibration_knows_are_no_cosmic_rays() {
 #[test]
 fn the_detector_comes_close_to_the_ceiling_that_noise_sets() {
     use validate::measures::cosmic_rays::{PRIMARY, Truth, ceiling, score};
-    // 157 hits expected on 512 x 512 pixels of dark sky with 64 stars of 1.9 pixel, peaks from 100 to 60,000 electrons.
-    const N: usize = 512;
+    // 157 hits expected on 1024 x 1024 pixels of dark sky with 64 stars of 1.9 pixel, peaks from 100 to 60,000 electrons.
+    const N: usize = 1024;
     let mut spec = spec_of(N, N);
     set(&mut spec, "shutter", "bearing_distance", 100.0);
+    set(&mut spec, EFFECT, "rate", 10.0);
     let scene = scene_of(spec, 10, 150.0);
     let star = |x: usize, y: usize| {
-        let (column, row) = (x / 64, y / 64);
-        let (cx, cy) = (64.0 * column as f32 + 30.0 + 0.17 * row as f32, 64.0 * row as f32 + 31.0 + 0.11 * column as f32);
+        let (column, row) = (x / 128, y / 128);
+        let (cx, cy) = (128.0 * column as f32 + 60.0 + 0.17 * row as f32, 128.0 * row as f32 + 61.0 + 0.11 * column as f32);
         let sigma2 = 1.9_f32.powi(2) / 5.545;
         100.0 * 1.107_f32.powi((8 * row + column) as i32) * (-0.5 * ((x as f32 - cx).powi(2) + (y as f32 - cy).powi(2)) / sigma2).exp()
     };
@@ -260,5 +261,6 @@ fn the_detector_comes_close_to_the_ceiling_that_noise_sets() {
     // Some 1000 true pixels: a binomial error of 0.5 % at 98 %. The benchmark has 0.4-0.6 % below the ceiling.
     assert!(got.recall.whole > 600, "{:?}", got.recall);
     assert!(got.f1() > limit.f1() - 0.02 && got.events.value() > 0.97, "{got:?} against {limit:?}");
-    assert!(got.source_damage.value() < 3e-3, "{:?}", got.source_damage);
+    // One hit that grows into a star may cost some pixels of some thousand: the benchmark has at most 4e-4 on real fields.
+    assert!(got.source_damage.part <= 5, "{:?}", got.source_damage);
 }

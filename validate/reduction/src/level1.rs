@@ -22,8 +22,7 @@ use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
 
 /// Steps whose effects come later: name and reason, after the registry's.
-const TO_COME: [(&str, &str); 2] =
-    [("cosmic_rays", "cosmic-ray rejection is not in the chain yet"), ("satellites", "trail detection is not in the chain yet")];
+const TO_COME: [(&str, &str); 1] = [("satellites", "trail detection is not in the chain yet")];
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]

@@ -97,7 +97,8 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When a reference does not fit.
     pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, noise: ShotNoise) -> Result<Frame<Light>, ReductionError> {
-        self.undo(registry::charge(), &mut frame, &|_| None)?;
+        let not_yet = |name: &str| (name == "cosmic_rays").then_some("cosmic-ray rejection is not in the chain yet");
+        self.undo(registry::charge(), &mut frame, &not_yet)?;
         let detect = registry::detect();
         let (mut frame, status) = match noise {
             ShotNoise::Local => {

@@ -6,8 +6,9 @@
 //! # Source
 //! Median: van Dokkum 2001, sect. 3.5. Weighted: the idea of "good neighbour" means of SExtractor and IRAF's `fixpix`.
 //! # Limits
-//! Both lose flux at a star's peak, where all neighbours are fainter; measured by `examples/cosmic_ray_bench.rs` and
-//! given there. The flags stay: a replaced pixel is for looking at and for finding sources, not for photometry.
+//! Both lose flux at a star's peak, where all neighbours are fainter: of stars of 1.7 pixel, in 5 x 5 pixels, the median loses
+//! 23 % with the peak replaced, 8 % with a pixel beside it, 0.6 % two pixels away; the weighted mean (s = 0.9) 17 %, 2 %, and
+//! gains 2 % (`examples/cosmic_ray_bench.rs inpaint`). The flags stay: a replaced pixel is for looking at and for finding sources, not for photometry.
 
 use rayon::prelude::*;
 
