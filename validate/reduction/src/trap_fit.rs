@@ -189,10 +189,10 @@ pub fn fit(
             break;
         }
     }
-    let freedom = (residuals.len() - parameters) as f64;
+    let freedom = (residuals.len() - unknowns) as f64;
     let reduced_chi2 = chi2 / freedom;
     let errors = curvature.try_inverse().map_or_else(
-        || vec![f64::INFINITY; parameters],
+        || vec![f64::INFINITY; unknowns],
         |c| c.diagonal().iter().map(|v| (v.max(0.0) * reduced_chi2.max(1.0)).sqrt()).collect(),
     );
     let mut found: Vec<TrapSpecies> = (0..species)
