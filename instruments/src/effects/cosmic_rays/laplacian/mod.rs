@@ -9,7 +9,7 @@ mod field;
 mod grow;
 pub mod inpaint;
 pub mod medians;
-mod steep;
+pub mod steep;
 
 pub use field::{Field, ReadVariance};
 pub use grow::grow;
