@@ -159,7 +159,7 @@ fn tile_rows(
         }
     }
     work.remember(tile.serial_len);
-    let keys = std::array::from_fn(|l| LineKey { device, line: (device << 32) | (u64::MAX >> 32) - l as u64 });
+    let keys = std::array::from_fn(|l| LineKey { device, line: (device << 32) | ((u64::MAX >> 32) - l as u64) });
     let mut nowhere = Array2::zeros((last.nrows(), path.trailing));
     lines(&path, &keys, transfer, packets, work, &mut last.view_mut().reversed_axes(), &mut nowhere.view_mut().reversed_axes());
     let mut account = Ledger::default();
