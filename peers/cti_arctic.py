@@ -33,6 +33,12 @@ def field(rng, rows, columns, sky):
     return np.minimum(rng.poisson(image), 84000).astype(np.float32)
 
 
+def apart(image):
+    """Every second row empty: our register remembers the row before, arCTIc's columns are independent."""
+    image[1::2] = 0
+    return image
+
+
 def arctic(direction, offset):
     """Arguments of arCTIc for one direction."""
     traps = [TrapInstantCapture(density=d, release_timescale=t) for d, t in SPECIES]
@@ -69,14 +75,15 @@ def compare(skyloop, work, direction, image, origin, offset):
     theirs = add_cti(image.copy(), **peer, **express, verbosity=0)
     exact = ours(skyloop, work, "apply", direction, image, origin, blocks=0)
     blocks = ours(skyloop, work, "apply", direction, image, origin, blocks=3)
-    trails = size(theirs - image)
-    forward, fast = size(exact - theirs) / trails, size(blocks - theirs) / trails
-    print(f"{direction}: trails {trails / image.size:.3f} electron per pixel; ours exact {forward:.2e}, 3 blocks {fast:.2e} of it apart")
+    rows = slice(None, None, 2 if direction == "serial" else 1)
+    trails = size((theirs - image)[rows])
+    forward, fast = size((exact - theirs)[rows]) / trails, size((blocks - theirs)[rows]) / trails
+    print(f"{direction}: trails {trails / image[rows].size:.3f} electron per pixel; ours exact {forward:.2e}, 3 blocks {fast:.2e} of it apart")
     peer_fast = {f"{direction}_express": 20}
     by_arctic = remove_cti(exact.copy(), REMOVAL, **peer, **peer_fast, verbosity=0)
     own_arctic = remove_cti(theirs.copy(), REMOVAL, **peer, **peer_fast, verbosity=0)
     by_us = ours(skyloop, work, "correct", direction, theirs, origin, blocks=8, iterations=REMOVAL)
-    rests = [size(removed - image) / trails for removed in (by_arctic, by_us, own_arctic)]
+    rests = [size((removed - image)[rows]) / trails for removed in (by_arctic, by_us, own_arctic)]
     print(f"{direction}: left of our trails by arCTIc {rests[0]:.3f}, of arCTIc's by us {rests[1]:.3f} (arCTIc of its own {rests[2]:.3f})")
     return forward < 0.01 and fast < 0.02 and rests[1] < 0.05 and rests[0] < max(0.05, 1.2 * rests[2])
 
@@ -89,7 +96,7 @@ def main():
     rng = np.random.default_rng(7)
     good = [
         compare(skyloop, work, "parallel", field(rng, 4616, 8, 60), "0,0", 0),
-        compare(skyloop, work, "serial", field(rng, 16, 1152, 60), "0,0", 27),
+        compare(skyloop, work, "serial", apart(field(rng, 32, 1152, 60)), "0,0", 27),
     ]
     sys.exit(0 if all(good) else 1)
 

@@ -5,7 +5,7 @@ use crate::progress::Progress;
 use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, calibrate};
+use reduction::{CalibrationOptions, CalibrationSet, Options, calibrate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +98,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
         }
         None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
     };
+    let options = Options { cosmic_rays: manifests.scenario_has("cosmic_rays"), ..Options::default() };
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.
@@ -112,7 +113,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
     for (_, path, out) in &work {
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
-        let paths = reduction::reduce(path, &set, out).with_context(|| format!("reducing {file}"))?;
+        let paths = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
         manifests.write_level1(path, &paths)?;
         progress.done(&file);
     }

@@ -49,6 +49,8 @@ pub struct Manifests<'a> {
     folder: &'a Folder,
     scenario: String,
     seed: u64,
+    /// Effects that the scenario switches on.
+    with: Vec<String>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
 }
@@ -60,15 +62,21 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with) = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let seed = Scenario::parse(&text, &path.display().to_string())?.seed;
-                (text, seed)
+                let Scenario { seed, with, .. } = Scenario::parse(&text, &path.display().to_string())?;
+                (text, seed, with)
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new()),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, masters: BTreeMap::new() })
+        Ok(Self { folder, scenario, seed, with, masters: BTreeMap::new() })
+    }
+
+    /// Whether the folder's scenario switches an effect on.
+    #[must_use]
+    pub fn scenario_has(&self, effect: &str) -> bool {
+        self.with.iter().any(|name| name == effect)
     }
 
     /// Notes the masters that frames will be reduced with.

@@ -6,6 +6,7 @@ use crate::sky::Sky;
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
+use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images, hit_table};
 use instruments::optics::{Imaging, RenderTolerance};
 use instruments::product::level0::{Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
@@ -122,6 +123,8 @@ pub struct Made {
     pub noiseless: Option<ndarray::Array2<f32>>,
     /// 1 where the charge is at the full well, else 0; as above.
     pub saturated: Option<ndarray::Array2<u8>>,
+    /// Hits of cosmic rays and, if images are asked for, their electrons; `None` when the effect is off.
+    pub cosmic_rays: Option<CosmicRayTruth>,
     /// The exposure with its sky.
     pub exposure: sim_core::exposure::Exposure,
     /// WCS of the whole detector.
@@ -190,7 +193,14 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         }
     })?;
     ledger.extend(lines);
-    Ok(Made { counts, truth, ledger, noiseless, saturated, exposure, wcs, layout, optics })
+    let cosmic_rays = match exposure.kind {
+        ExposureKind::Science if chain.names().contains(&"cosmic_rays") => {
+            let images = if plan.scenario.truth.noiseless { Images::With } else { Images::Without };
+            Some(CosmicRays::new(spec)?.truth(&cx.named("cosmic_rays"), images)?)
+        }
+        _ => None,
+    };
+    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, exposure, wcs, layout, optics })
 }
 
 /// Truth mask: 1 where the charge is at the full well, else 0.
@@ -243,7 +253,17 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         hdus.push(Hdu::new("NOISELESS", header, Data::F32(pixels)));
     }
     if let Some(mask) = made.saturated {
-        hdus.push(Hdu::new("SATURATED", image_header, Data::U8(mask)));
+        hdus.push(Hdu::new("SATURATED", image_header.clone(), Data::U8(mask)));
+    }
+    if let Some(truth) = made.cosmic_rays {
+        if keep.objects {
+            hdus.push(Hdu::new("COSMIC_RAYS", Header::default(), Data::Table(hit_table(&truth.hits))));
+        }
+        if let Some(electrons) = truth.electrons {
+            let mut header = image_header.clone();
+            header.set("BUNIT", "electron", "unit of the pixels");
+            hdus.push(Hdu::new("CR_ELECTRONS", header, Data::F32(electrons)));
+        }
     }
     if !hdus.is_empty() {
         let mut header = Header::default();

@@ -51,7 +51,9 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     header.set("STA_CTE", state(level1.is_done("cti")), "status flag for CTE correction");
     header.set("STA_SAT", state(level1.is_done("satellites")), "status flag for satellite correction");
     header.set("STA_CRS", state(level1.is_done("cosmic_rays")), "status flag for cosmic rays mask");
-    header.set("CRCOUNT", FILL as i64, "cosmic rays counts");
+    let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
+    let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
+    header.set("CRCOUNT", hits.unwrap_or(FILL as i64), "cosmic rays counts: pixels flagged");
     header.set("STA_NLIN", state(level1.is_done("non_linearity")), "status flag for non-linear correction");
     header.set("STA_SHUT", state(level1.is_done("shutter")), "status flag for shutter effect correction");
     distortion_and_position(&mut header, info);

@@ -7,8 +7,8 @@
 
 use crate::background::{self, Background};
 use crate::error::ReductionError;
-use crate::error_model::ShotNoise;
 use crate::group::Key;
+use crate::options::Options;
 use crate::qc0::{self, Qc0};
 use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
@@ -55,7 +55,7 @@ impl Level1 {
 ///
 /// # Errors
 /// When the calibration is not for this detector, window and layout, QC0 refuses the frame, or a reference does not fit.
-pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, noise: ShotNoise) -> Result<Level1, ReductionError> {
+pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: &Options) -> Result<Level1, ReductionError> {
     if Key::of(&level0.info) != calibration.key {
         let info = &level0.info;
         let have = calibration.key.describe();
@@ -74,7 +74,7 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, noise: Sh
     if let Some(bits) = charge.flags.as_mut() {
         qc0.flag(info, bits);
     }
-    let mut light = walk.light(charge, kind, noise)?;
+    let mut light = walk.light(charge, kind, options)?;
     for (name, reason) in TO_COME {
         walk.record(name, StepStatus::Skipped(reason.into()));
     }

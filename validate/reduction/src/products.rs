@@ -7,9 +7,9 @@
 //! inverse variance with a term of the bias that has the wrong dimension. Here every variance is propagated.
 
 use crate::error::ReductionError;
-use crate::error_model::ShotNoise;
 use crate::keywords;
 use crate::level1::{Level1, reduce_frame};
+use crate::options::Options;
 use crate::set::{CalibrationSet, DetectorCalibration};
 use instruments::product::level0::{Level0Info, read_level0};
 use instruments::product::names::Level1Part;
@@ -43,12 +43,12 @@ impl Level1Paths {
 ///
 /// # Errors
 /// When the file is not a valid level-0 file, the set has no calibration for it, QC0 refuses it, or a product cannot be written.
-pub fn reduce(level0: &Path, set: &CalibrationSet, out: &Path) -> Result<Level1Paths, ReductionError> {
+pub fn reduce(level0: &Path, set: &CalibrationSet, options: &Options, out: &Path) -> Result<Level1Paths, ReductionError> {
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
     let level0 = read_level0(level0)?;
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
-    let level1 = reduce_frame(level0, &calibration, ShotNoise::default())?;
+    let level1 = reduce_frame(level0, &calibration, options)?;
     write_level1(&level1, &info, &calibration, out)
 }
 

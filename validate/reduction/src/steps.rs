@@ -6,6 +6,7 @@
 
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
+use crate::options::Options;
 use instruments::effects::non_linearity::NonLinearity;
 use instruments::effects::registry::{self, Entry};
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
@@ -96,11 +97,15 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When a reference does not fit.
-    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, noise: ShotNoise) -> Result<Frame<Light>, ReductionError> {
-        let not_yet = |name: &str| (name == "cosmic_rays").then_some("cosmic-ray rejection is not in the chain yet");
-        self.undo(registry::charge(), &mut frame, &not_yet)?;
+    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
+        self.undo(registry::charge(), &mut frame, &|name| match (name, kind) {
+            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
+            ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
+            ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
+            _ => None,
+        })?;
         let detect = registry::detect();
-        let (mut frame, status) = match noise {
+        let (mut frame, status) = match options.shot_noise {
             ShotNoise::Local => {
                 crate::error_model::add_shot_noise(&mut frame);
                 (frame.cross(), StepStatus::Done)

@@ -9,7 +9,7 @@ mod bench;
 
 use bench::{Bench, DARK, DEAD, HOT, READ_NOISE, WARM, only, pulls};
 use instruments::product::level0::read_level0;
-use reduction::{CalibrationOptions, CalibrationSet, Master, ReductionError, ShotNoise, calibrate, reduce, reduce_frame};
+use reduction::{CalibrationOptions, CalibrationSet, Master, Options, ReductionError, calibrate, reduce, reduce_frame};
 use sim_core::detector::Scans;
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data};
@@ -112,7 +112,7 @@ fn reduced_frames_scatter_as_their_variance_says() {
         ];
         for (path, expected) in frames {
             let level0 = read_level0(&path).unwrap();
-            let level1 = reduce_frame(level0.clone(), &set.of(&level0.info).unwrap(), ShotNoise::Local).unwrap();
+            let level1 = reduce_frame(level0.clone(), &set.of(&level0.info).unwrap(), &Options::default()).unwrap();
             let bits = level1.rate.flags.as_ref().unwrap();
             let variance = level1.rate.variance.as_ref().unwrap();
             let (mean, width, _) = pulls(&level1.rate.pixels, variance, |_, _| expected, |y, x| bits[(y, x)] == 0);
@@ -133,7 +133,7 @@ fn defects_and_saturation_are_flagged_by_the_official_definitions() {
     let set = calibrate(&bench.calibration(), &bench.masters(), CalibrationOptions::default()).unwrap();
     let path = bench.expose(1, ExposureKind::Science, 150.0, &|y, x| if (y, x) == (70, 70) { 1000.0 } else { 0.2 });
     let level0 = read_level0(&path).unwrap();
-    let level1 = reduce_frame(level0.clone(), &set.of(&level0.info).unwrap(), ShotNoise::Local).unwrap();
+    let level1 = reduce_frame(level0.clone(), &set.of(&level0.info).unwrap(), &Options::default()).unwrap();
     let bits = level1.rate.flags.as_ref().unwrap();
     assert_ne!(bits[(HOT.0, HOT.1)] & flags::HOT, 0, "3 electron/s x 150 s is above 25");
     assert_eq!(bits[(WARM.0, WARM.1)] & (flags::HOT | flags::WARM), flags::WARM, "0.13 x 150 = 19.5 lies between 12.5 and 25");
@@ -151,7 +151,7 @@ fn products_have_the_official_files_and_states_and_the_same_bits_again() {
     let calibration = bench.calibration();
     calibrate(&calibration, &bench.masters(), CalibrationOptions::default()).unwrap();
     let set = CalibrationSet::open(&bench.masters()).unwrap();
-    let paths = reduce(&science(&bench, 1), &set, &bench.out()).unwrap();
+    let paths = reduce(&science(&bench, 1), &set, &Options::default(), &bench.out()).unwrap();
     let image = fits::read(&paths.image).unwrap();
     let header = &image[1].header;
     for (key, value) in [
@@ -209,7 +209,7 @@ fn products_have_the_official_files_and_states_and_the_same_bits_again() {
         calibrate(&reversed, &again, CalibrationOptions { memory_bytes: 4 * 384 * 256 * 4 - 5000, ..CalibrationOptions::default() })
             .unwrap();
         let set = CalibrationSet::open(&again).unwrap();
-        reduce(&science(&bench, 1), &set, &again).unwrap();
+        reduce(&science(&bench, 1), &set, &Options::default(), &again).unwrap();
     });
     for kind in ["MBIAS", "MDARK", "MFLAT", "MSHUT"] {
         let bytes = |folder: &std::path::Path| std::fs::read(only(folder, kind)).unwrap();
@@ -230,20 +230,20 @@ fn frames_without_information_and_lost_rows_are_not_passed_on_silently() {
     for value in [0, 65_535, 700] {
         let mut broken = level0.clone();
         broken.pixels.fill(value);
-        assert!(matches!(reduce_frame(broken.clone(), &calibration, ShotNoise::Local), Err(ReductionError::Refused { .. })), "{value}");
+        assert!(matches!(reduce_frame(broken.clone(), &calibration, &Options::default()), Err(ReductionError::Refused { .. })), "{value}");
     }
     let mut lost = level0.clone();
     for y in 20..24 {
         lost.pixels.row_mut(y).fill(0);
     }
-    let level1 = reduce_frame(lost.clone(), &calibration, ShotNoise::Local).unwrap();
+    let level1 = reduce_frame(lost.clone(), &calibration, &Options::default()).unwrap();
     assert_eq!(level1.qc0.status(), 1);
     let bits = level1.rate.flags.as_ref().unwrap();
     assert!((0..384).all(|x| bits[(22, x)] & flags::NO_DATA != 0 && bits[(30, x)] & flags::NO_DATA == 0));
     let mut dead = level0;
     let tile = dead.info.layout.tiles[2].raw;
     dead.pixels.slice_mut(ndarray::s![tile.y0..tile.y0 + tile.ny, tile.x0..tile.x0 + tile.nx]).fill(520);
-    assert_eq!(reduce_frame(dead.clone(), &calibration, ShotNoise::Local).unwrap().qc0.dead, reduction::qc0::Verdict::Bad);
+    assert_eq!(reduce_frame(dead.clone(), &calibration, &Options::default()).unwrap().qc0.dead, reduction::qc0::Verdict::Bad);
 }
 
 #[test]
@@ -261,6 +261,6 @@ fn too_few_frames_and_foreign_frames_are_named() {
     let error = calibrate(std::slice::from_ref(&frame), &bench.masters(), CalibrationOptions::default()).unwrap_err();
     assert!(matches!(error, ReductionError::Refused { .. }), "{error}");
     let set = CalibrationSet::open(&bench.masters()).unwrap();
-    let error = reduce(&frame, &set, &bench.out()).unwrap_err();
+    let error = reduce(&frame, &set, &Options::default(), &bench.out()).unwrap_err();
     assert!(error.to_string().contains("the set has none"), "{error}");
 }

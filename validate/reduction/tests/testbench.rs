@@ -7,7 +7,7 @@ use instruments::chain::Chain;
 use instruments::description;
 use instruments::product::level0::{Level0Meta, read_level0, write_level0};
 use instruments::product::names::NameStyle;
-use reduction::{CalibrationOptions, Master, ShotNoise, calibrate, reduce_frame};
+use reduction::{CalibrationOptions, Master, Options, calibrate, reduce_frame};
 use sim_core::detector::{ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
@@ -70,7 +70,7 @@ fn frames_outside_the_masters_close_within_their_errors() {
         let level0 = read_level0(&expose(at, id, kind, time_s)).unwrap();
         let calibration = set.of(&level0.info).unwrap();
         assert!(calibration.reference(Master::Shutter).unwrap().is_some());
-        let level1 = reduce_frame(level0.clone(), &calibration, ShotNoise::Local).unwrap();
+        let level1 = reduce_frame(level0.clone(), &calibration, &Options::default()).unwrap();
         let (bits, variance) = (level1.rate.flags.as_ref().unwrap(), level1.rate.variance.as_ref().unwrap());
         let kept: Vec<(usize, usize)> = bits.indexed_iter().filter(|(_, b)| **b == 0).map(|(at, _)| at).collect();
         // Light: the scale is the flat's median, and the sky has a slope: subtract its own plane.

@@ -91,7 +91,7 @@ fn a_whole_chip_is_calibrated_and_reduced_in_bounded_memory() {
     let set = CalibrationSet::open(&masters).unwrap();
     for _ in 0..2 {
         let start = Instant::now();
-        reduce(&science, &set, &folder.path().join("L1")).unwrap();
+        reduce(&science, &set, &reduction::Options::default(), &folder.path().join("L1")).unwrap();
         println!("reduce: {:.1} s, peak {:.0} MB", start.elapsed().as_secs_f64(), peak_mb());
     }
     // Rate, variance and flags of a chip are 1.0 GB, image and variance of a master 0.7 GB, its hot pixels 0.3 GB.

@@ -198,7 +198,8 @@ impl Pass<'_> {
             }
         }
         let mut joined = [[0.0; WIDTH]; S];
-        if let Some(past) = self.past {
+        // Beyond the table of decays an earlier line has faded.
+        if let Some(past) = self.past.filter(|past| past.line + self.now - past.end < last) {
             self.remembered(past, &pixels, height, &mut joined);
         }
         let (mut total, mut steepness) = ([0.0; WIDTH], [0.0; WIDTH]);
