@@ -121,9 +121,9 @@ pub fn fit(
         return Err(TrapFitError::Species(species));
     }
     let pixels = trails.iter().map(|t| t.trail.len()).min().unwrap_or(0);
-    let parameters = 2 * species + 1;
-    if trails.len() < 2 || trails.len() * pixels <= parameters || pixels <= species {
-        return Err(TrapFitError::TooFew { levels: trails.len(), pixels, parameters });
+    let unknowns = 2 * species + 1;
+    if trails.len() < 2 || trails.len() * pixels <= unknowns || pixels <= species {
+        return Err(TrapFitError::TooFew { levels: trails.len(), pixels, parameters: unknowns });
     }
     let numbers = || trails.iter().flat_map(|t| &t.trail);
     let (signal, error) = (numbers().map(|m| m.value).sum::<f64>(), numbers().map(|m| m.error.powi(2)).sum::<f64>().sqrt());
@@ -140,7 +140,7 @@ pub fn fit(
     let density = signal / (transfers * reached).max(f64::MIN_POSITIVE) / species as f64;
     let (fast, slow) = (0.7_f64, pixels as f64 / 2.5);
     let spread = |s: usize| fast * (slow / fast).powf((s as f64 + 0.5 * f64::from(u8::from(species == 1))) / (species.max(2) - 1) as f64);
-    let mut p = DVector::from_fn(parameters, |k, _| match k {
+    let mut p = DVector::from_fn(unknowns, |k, _| match k {
         k if k < species => density.ln(),
         k if k < 2 * species => spread(k - species).ln(),
         _ => 0.5,
@@ -149,10 +149,10 @@ pub fn fit(
     let mut residuals = problem.residuals(&p);
     let mut chi2 = residuals.norm_squared();
     let mut damping = 1e-2;
-    let mut curvature = DMatrix::zeros(parameters, parameters);
+    let mut curvature = DMatrix::zeros(unknowns, unknowns);
     for _ in 0..ROUNDS {
-        let mut jacobian = DMatrix::zeros(residuals.len(), parameters);
-        for k in 0..parameters {
+        let mut jacobian = DMatrix::zeros(residuals.len(), unknowns);
+        for k in 0..unknowns {
             let mut moved = p.clone();
             moved[k] += DIFFERENCE;
             jacobian.set_column(k, &((problem.residuals(&moved) - &residuals) / DIFFERENCE));
@@ -162,7 +162,7 @@ pub fn fit(
         let mut gained = 0.0;
         while damping < 1e9 {
             let mut matrix = curvature.clone();
-            for k in 0..parameters {
+            for k in 0..unknowns {
                 matrix[(k, k)] += damping * curvature[(k, k)].max(1e-9);
             }
             let Some(step) = matrix.cholesky().map(|c| c.solve(&slope)) else {
@@ -189,10 +189,10 @@ pub fn fit(
             break;
         }
     }
-    let freedom = (residuals.len() - parameters) as f64;
+    let freedom = (residuals.len() - unknowns) as f64;
     let reduced_chi2 = chi2 / freedom;
     let errors = curvature.try_inverse().map_or_else(
-        || vec![f64::INFINITY; parameters],
+        || vec![f64::INFINITY; unknowns],
         |c| c.diagonal().iter().map(|v| (v.max(0.0) * reduced_chi2.max(1.0)).sqrt()).collect(),
     );
     let mut found: Vec<TrapSpecies> = (0..species)
