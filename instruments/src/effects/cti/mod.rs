@@ -15,7 +15,7 @@
 //! # Source
 //! Volume-driven capture and the well: Massey et al. 2010 (MNRAS 401, 371), 2014 (MNRAS 439, 887), and the public code arCTIc
 //! (jkeger/arctic). Memory of the traps as marks on the volume: the same. The summed form of the marks, the pool of a block
-//! and the implicit midpoint are derived in [`column`]; steady growth of the density with dose: Massey et al. 2014.
+//! and the implicit midpoint are derived in [`mod@column`]; steady growth of the density with dose: Massey et al. 2014.
 //! # Limits
 //! Capture is instant; no dwell phases within a transfer; no capture during the exposure, so traps are empty when readout
 //! starts. The register remembers the row before (a row in 16 starts from one row back), and the shift of a line takes no time of its

@@ -60,9 +60,10 @@ pub struct OneEffect {
     /// Exposure time in seconds; without it EXPTIME of the header.
     #[arg(long, allow_negative_numbers = true)]
     time: Option<f64>,
-    /// Date of the exposure, modified Julian date in days; it sets the density of charge traps.
-    #[arg(long, default_value_t = 61_000.0)]
-    date: f64,
+    /// Date of the exposure, modified Julian date in days; it sets the density of charge traps. Without it the date their
+    /// densities are given for.
+    #[arg(long)]
+    date: Option<f64>,
     /// Seed of the draws; needed by effects that draw.
     #[arg(long)]
     seed: Option<u64>,
@@ -102,7 +103,7 @@ impl OneEffect {
             id: input.header_i64("OBSID").and_then(|id| u64::try_from(id).ok()).unwrap_or(0),
             kind: if act.name() == "lamp" { ExposureKind::Flat { rate_electron_s: rate } } else { ExposureKind::Science },
             pointing: Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 },
-            start_mjd: self.date,
+            start_mjd: self.mjd(&spec),
             time_s,
             sky_electron_s: rate,
         };
@@ -137,7 +138,7 @@ impl OneEffect {
         let (knowledge, notes) = match act.name() {
             "cti" => {
                 ensure!(self.reference.is_none(), "--reference: the correction of cti takes no master; --set gives it its traps");
-                (known::traps(&spec, &place, time_s, &numbers, self.date)?, Vec::new())
+                (known::traps(&spec, &place, time_s, &numbers, self.mjd(&spec))?, Vec::new())
             }
             name => known::knowledge(name, &spec, &place, time_s, &numbers, self.reference.as_deref())?,
         };
@@ -205,6 +206,13 @@ impl OneEffect {
         };
         ensure!((0.0..=1e5).contains(&time_s), "{from} = {time_s} s is outside 0..100000");
         Ok(time_s)
+    }
+
+    fn mjd(&self, spec: &DetectorSpec) -> f64 {
+        let given = || {
+            spec.parameters.get("cti")?.get("reference_date")?.get("value").and_then(|v| v.as_float().or(v.as_integer().map(|i| i as f64)))
+        };
+        self.date.or_else(given).unwrap_or(61_000.0)
     }
 
     fn rate_electron_s(&self, effect: &str) -> anyhow::Result<f64> {
