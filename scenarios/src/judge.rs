@@ -87,6 +87,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
         let set = match name.as_str() {
             "loop" => Criteria::built_in(),
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
+            "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };

@@ -30,7 +30,7 @@ enum Command {
         /// Output folder.
         #[arg(long, default_value = "skyloop-demo")]
         out: PathBuf,
-        /// Built-in scenario: demo, limits, smoke.
+        /// Built-in scenario: demo, limits, radiation, smoke.
         #[arg(long, default_value = "demo")]
         scenario: String,
     },

@@ -64,7 +64,7 @@ pub struct Scenario {
     /// Effects to switch on that the instrument has but leaves off (see `skyloop explain`), e.g. `["cosmic_rays"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
-    /// Criteria of the verdict: names of built-in sets (`loop`, `depth`) or paths of files; all of them must hold.
+    /// Criteria of the verdict: names of built-in sets (`loop`, `depth`, `cosmic_rays`) or paths of files; all of them must hold.
     #[serde(default = "loop_criteria")]
     pub criteria: Vec<String>,
 }

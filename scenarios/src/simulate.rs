@@ -264,6 +264,9 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
             header.set("BUNIT", "electron", "unit of the pixels");
             hdus.push(Hdu::new("CR_ELECTRONS", header, Data::F32(electrons)));
         }
+        if let Some(owner) = truth.owner {
+            hdus.push(Hdu::new("CR_OWNER", image_header.clone(), Data::I32(owner.mapv(|hit| hit as i32))));
+        }
     }
     if !hdus.is_empty() {
         let mut header = Header::default();

@@ -14,6 +14,7 @@ pub fn built_in(name: &str) -> Option<&'static str> {
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("demo", include_str!("../../data/demo.toml")),
     ("limits", include_str!("../../data/limits.toml")),
+    ("radiation", include_str!("../../data/radiation.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
 ];

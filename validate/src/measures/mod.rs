@@ -65,6 +65,13 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("residual_pull_mean", "", "mean of (level 1 - noiseless truth) / sigma"),
     ("residual_pull_std", "", "standard deviation of (level 1 - noiseless truth) / sigma"),
     ("residual_source_pull_std", "", "the same standard deviation on pixels where sources rise above the sky noise"),
+    ("cosmic_ray_recall", "", "pixels hit by cosmic rays (charge > 5 sigma, >= 10 electrons) that are flagged"),
+    ("cosmic_ray_precision", "", "pixels flagged as cosmic rays that are hit"),
+    ("cosmic_ray_event_recall", "", "hits with a flagged pixel"),
+    ("cosmic_ray_source_damage", "", "clean source pixels flagged as cosmic rays"),
+    ("cosmic_ray_recall_ceiling", "", "recall of a detector that knows the noiseless sky, at its best F1"),
+    ("cosmic_ray_precision_ceiling", "", "precision of that detector"),
+    ("cosmic_ray_f1_below_ceiling", "", "F1 of that detector minus F1 measured"),
     ("closure_pull_mean", "", "calibration: mean of residual / sigma"),
     ("closure_pull_std", "", "calibration: standard deviation of residual / sigma"),
     ("closure_chi2", "", "calibration: mean of (residual / sigma)^2, outliers included"),
@@ -238,7 +245,11 @@ pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Ta
     let level2 = process(&frame, &Level2Options::default());
     let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(&truth));
     let catalogue = level2.catalogue.table(frame.wcs.as_ref(), zero_point);
-    Ok((measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger), catalogue))
+    let mut measures = measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger);
+    if let (Some(hits), Some(noiseless)) = (cosmic_rays::in_frame::read(&inputs.truth, &frame)?, &noiseless) {
+        cosmic_rays::in_frame::measure(&mut measures, &frame, &level2, &hits, noiseless, inputs.noise.as_ref());
+    }
+    Ok((measures, catalogue))
 }
 
 /// The noiseless image as a rate, sky-subtracted or not as it came.

@@ -20,6 +20,7 @@
 //! Pure functions on arrays `[y, x]`: nothing here knows how hits were made or found.
 
 mod ceiling;
+pub mod in_frame;
 mod score;
 #[cfg(test)]
 mod tests;

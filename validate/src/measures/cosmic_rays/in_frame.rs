@@ -1,0 +1,103 @@
+//! Scores of a level-1 frame whose truth holds the cosmic rays.
+
+use super::{DEFINITIONS, PRIMARY, Score, Truth, ceiling, score};
+use crate::error::ValidateError;
+use crate::level2::Level2;
+use crate::measures::FrameMeasures;
+use crate::product::{L1Frame, NoiseKnowledge};
+use ndarray::{Array2, Zip};
+use sim_core::fits::{self, Data};
+use sim_core::flags;
+use std::path::Path;
+
+/// Images of the truth file: electrons of cosmic rays, and the number of the hit they came from.
+#[derive(Debug, Clone)]
+pub struct Hits {
+    /// Electrons.
+    pub electrons: Array2<f32>,
+    /// Hit, from 1; 0 for none.
+    pub owner: Array2<u32>,
+}
+
+/// Reads `CR_ELECTRONS` and `CR_OWNER` of a truth file; `None` when it has none.
+///
+/// # Errors
+/// When the file cannot be read or its images are not of the frame's shape.
+pub fn read(path: &Path, frame: &L1Frame) -> Result<Option<Hits>, ValidateError> {
+    let (mut electrons, mut owner) = (None, None);
+    for unit in fits::read(path)? {
+        match (unit.name.as_str(), unit.data) {
+            ("CR_ELECTRONS", Data::F32(pixels)) => electrons = Some(pixels),
+            ("CR_OWNER", Data::I32(pixels)) => owner = Some(pixels.mapv(|v| v as u32)),
+            _ => {}
+        }
+    }
+    let (Some(electrons), Some(owner)) = (electrons, owner) else { return Ok(None) };
+    let need = frame.rate.dim();
+    for got in [electrons.dim(), owner.dim()] {
+        if got != need {
+            let path = path.display().to_string();
+            return Err(ValidateError::Shape { path, got, need, like: "the level-1 image".into() });
+        }
+    }
+    Ok(Some(Hits { electrons, owner }))
+}
+
+/// Scores the cosmic-ray flags of a frame. `noiseless` is the rate of the sources \[electron / s\], without sky.
+pub fn measure(
+    out: &mut FrameMeasures,
+    frame: &L1Frame,
+    level2: &Level2,
+    hits: &Hits,
+    noiseless: &Array2<f32>,
+    noise: Option<&NoiseKnowledge>,
+) {
+    let Some(knowledge) = noise else {
+        out.notes.push("Cosmic rays: the read noise is not known, so they were not scored.".into());
+        return;
+    };
+    let time_s = frame.exposure_s as f32;
+    let sources = noiseless.mapv(|v| v * time_s);
+    let sky = level2.frame.background.level.median() as f32 * time_s;
+    let expected = sources.mapv(|v| v + sky);
+    let floor = (knowledge.read_noise_electron.powi(2) + knowledge.dark_electron_s * frame.exposure_s) as f32;
+    let sigma = expected.mapv(|v| (v.max(0.0) + floor).sqrt());
+    let cosmic = flags::official(flags::COSMIC_RAY);
+    let mask = frame.flags.mapv(|f| f & cosmic != 0);
+    // Pixels that other flags take out anyway, and those without data.
+    let left_out = Zip::from(&frame.flags).and(&frame.rate).map_collect(|&f, rate| f & !cosmic != 0 || !rate.is_finite());
+    let truth = Truth { electrons: &hits.electrons, owner: &hits.owner, noise: &sigma, sources: &sources, left_out: Some(&left_out) };
+    let primary = score(&truth, &mask, PRIMARY);
+    let ratio = |name: &str, r: super::Ratio, out: &mut FrameMeasures| {
+        let (value, error) = r.fraction();
+        out.values.set(name, value, Some(error), r.whole);
+    };
+    ratio("cosmic_ray_recall", primary.recall, out);
+    ratio("cosmic_ray_precision", primary.precision, out);
+    ratio("cosmic_ray_event_recall", primary.events, out);
+    ratio("cosmic_ray_source_damage", primary.source_damage, out);
+    let data = frame.rate.mapv(|v| v * time_s);
+    if let Some(limit) = ceiling(&truth, &data, &expected, PRIMARY) {
+        let pixels = primary.recall.whole;
+        out.values.set("cosmic_ray_recall_ceiling", limit.recall, None, pixels);
+        out.values.set("cosmic_ray_precision_ceiling", limit.precision, None, pixels);
+        out.values.set("cosmic_ray_f1_below_ceiling", limit.f1() - primary.f1(), None, pixels);
+    }
+    out.notes.push(format!("Cosmic rays: a true pixel has {}. Ceiling: the noiseless sky known, one threshold.", PRIMARY.describe()));
+    for definition in DEFINITIONS.into_iter().filter(|d| *d != PRIMARY) {
+        let other: Score = score(&truth, &mask, definition);
+        let limit = ceiling(&truth, &data, &expected, definition)
+            .map_or_else(String::new, |c| format!("; ceiling {:.4}, {:.4}", c.recall, c.precision));
+        out.notes.push(format!(
+            "With {}: recall {:.4}, precision {:.4}{limit}.",
+            definition.describe(),
+            other.recall.value(),
+            other.precision.value()
+        ));
+    }
+    out.notes.push(format!(
+        "Within one pixel (primary): recall {:.4}, precision {:.4}.",
+        primary.recall_near.value(),
+        primary.precision_near.value()
+    ));
+}
