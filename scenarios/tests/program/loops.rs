@@ -127,6 +127,7 @@ fn bad_scenarios_are_refused_with_key_value_and_range() {
         ("faint = 22.0", "faint = 99.0", &["catalog.bright", "-2..35"]),
         ("start = \"2027-06-26T20:35:58\"", "start = \"yesterday\"", &["exposure[0].start", "yesterday"]),
         ("seed = 7", "", &["seed"]),
+        ("seed = 7", "seed = 7\nwith = [\"cosmic_ray\"]", &["with", "cosmic_ray", "off are: cosmic_rays, cti"]),
     ];
     for (from, to, words) in cases {
         let (code, message) = refused(from, to);
@@ -161,6 +162,30 @@ fn a_folder_with_frames_of_another_scenario_is_refused_and_left_alone() {
     assert_eq!(out.status.code(), Some(2), "{message}");
     assert!(message.contains("another scenario") && message.contains("_BIAS_"), "{message}");
     assert!(contents(folder.path()) == before, "nothing was written");
+}
+
+#[test]
+fn cosmic_rays_that_are_switched_on_are_flagged_and_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("hits.toml");
+    let base = scenarios::scenario::built_in("smoke").unwrap();
+    std::fs::write(&scenario, base.replace("seed = 7", "seed = 7\nwith = [\"cosmic_rays\"]")).unwrap();
+    let (on, off) = (folder.path().join("on"), folder.path().join("off"));
+    assert!(skyloop(&["simulate", path(&scenario), "--out", path(&on)]).status.success());
+    assert!(skyloop(&["simulate", "smoke", "--out", path(&off)]).status.success());
+    let flagged = |out: &Path| {
+        assert!(skyloop(&["reduce", path(out)]).status.success());
+        let files = scenarios::folder::Folder::fits_files(&out.join("L1"));
+        let image = files.iter().find(|f| f.to_string_lossy().contains("_img")).unwrap();
+        let header = &sim_core::fits::read(image).unwrap()[1].header;
+        (header.i64("STA_CRS").unwrap(), header.i64("CRCOUNT").unwrap())
+    };
+    let (state, count) = flagged(&on);
+    assert!(state == 0 && count > 10, "done, {count} pixels");
+    assert_eq!(flagged(&off), (1, -9999), "not asked for: not done, fill value");
+    let _ = skyloop(&["validate", path(&on)]);
+    let report = std::fs::read_to_string(on.join("report/report.json")).unwrap();
+    assert!(report.contains("cosmic_ray_recall\"") && report.contains("cosmic_ray_recall_ceiling"));
 }
 
 #[test]
