@@ -77,13 +77,24 @@ pub fn measure(
     ratio("cosmic_ray_event_recall", primary.events, out);
     ratio("cosmic_ray_source_damage", primary.source_damage, out);
     let data = frame.rate.mapv(|v| v * time_s);
+    let mut beside = (String::new(), String::new());
     if let Some(limit) = ceiling(&truth, &data, &expected, PRIMARY) {
         let pixels = primary.recall.whole;
         out.values.set("cosmic_ray_recall_ceiling", limit.recall, None, pixels);
         out.values.set("cosmic_ray_precision_ceiling", limit.precision, None, pixels);
         out.values.set("cosmic_ray_f1_below_ceiling", limit.f1() - primary.f1(), None, pixels);
+        beside = (format!(" (ceiling {:.4})", limit.recall), format!(" (ceiling {:.4})", limit.precision));
     }
-    out.notes.push(format!("Cosmic rays: a true pixel has {}. Ceiling: the noiseless sky known, one threshold.", PRIMARY.describe()));
+    out.notes.push(format!(
+        "Cosmic rays: recall {:.4}{}, precision {:.4}{}; {:.2} % of {} hits found. A true pixel has {}. Ceiling: the noiseless sky known, one threshold.",
+        primary.recall.value(),
+        beside.0,
+        primary.precision.value(),
+        beside.1,
+        100.0 * primary.events.value(),
+        primary.events.whole,
+        PRIMARY.describe()
+    ));
     for definition in DEFINITIONS.into_iter().filter(|d| *d != PRIMARY) {
         let other: Score = score(&truth, &mask, definition);
         let limit = ceiling(&truth, &data, &expected, definition)
