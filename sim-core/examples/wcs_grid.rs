@@ -20,8 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         terms.map(|(i, j)| ((i, j), sign * 1e-4 * f64::from(1 + i) / f64::from(2 + j))).collect()
     };
     let mut seventh = Distortion { x: all(1.0), y: all(-1.0) };
-    seventh.x.push(((1, 0), 1.0));
-    seventh.y.push(((0, 1), 1.0));
+    for (terms, linear) in [(&mut seventh.x, (1, 0)), (&mut seventh.y, (0, 1))] {
+        terms.iter_mut().filter(|t| t.0 == linear).for_each(|t| t.1 += 1.0);
+    }
 
     let mut systems = Vec::new();
     for (number, crpix1, crpix2) in [(12, -267.0, 14746.0), (30, 29758.0, -15644.0)] {
