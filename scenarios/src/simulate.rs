@@ -205,7 +205,7 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
 
 /// Truth mask: 1 where the charge is at the full well, else 0.
 fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<u8> {
-    let capacity = nominal(spec, "full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
+    let capacity = spec.nominal("full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
     frame.pixels.mapv(|v| u8::from(v >= capacity))
 }
 
@@ -231,9 +231,9 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         layout: &made.layout,
         wcs: &made.wcs,
         object: &plan.scenario.name,
-        nominal_gain: &vec![nominal(spec, "digitise", "gain").unwrap_or(1.0); amplifiers],
-        nominal_read_noise_electron: &vec![nominal(spec, "read_noise", "sigma").unwrap_or(0.0); amplifiers],
-        nominal_full_well_electron: nominal(spec, "full_well", "capacity"),
+        nominal_gain: &vec![spec.nominal("digitise", "gain").unwrap_or(1.0); amplifiers],
+        nominal_read_noise_electron: &vec![spec.nominal("read_noise", "sigma").unwrap_or(0.0); amplifiers],
+        nominal_full_well_electron: spec.nominal("full_well", "capacity"),
         software: concat!("skyloop ", env!("CARGO_PKG_VERSION")),
         style: &NameStyle::default(),
     };
@@ -312,10 +312,4 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         .with_context(|| manifest_path.display().to_string())?;
     observer("manifest");
     Ok(())
-}
-
-/// A nominal number of the instrument file, for the header.
-fn nominal(spec: &instruments::description::DetectorSpec, effect: &str, key: &str) -> Option<f64> {
-    let value = spec.parameters.get(effect)?.get(key)?.get("value")?;
-    value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
 }

@@ -178,3 +178,12 @@ pub struct DetectorSpec {
     /// Parameters by effect name: the instrument's `[effects.NAME]` table with the detector's own overrides merged in.
     pub parameters: BTreeMap<String, toml::Table>,
 }
+
+impl DetectorSpec {
+    /// The nominal number of an effect's parameter, in the parameter's unit; `None` where the detector has none.
+    #[must_use]
+    pub fn nominal(&self, effect: &str, key: &str) -> Option<f64> {
+        let value = self.parameters.get(effect)?.get(key)?.get("value")?;
+        value.as_float().or_else(|| value.as_integer().map(|v| v as f64))
+    }
+}

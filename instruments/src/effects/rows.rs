@@ -29,6 +29,12 @@ impl Scratch {
     fn new(width: usize) -> Self {
         Self { before: vec![0.0; width], draws: vec![0.0; width] }
     }
+    /// Runs a kernel on a row and books what it changed.
+    fn book(&mut self, y: usize, row: &mut [f32], kernel: impl Fn(usize, &mut [f32], &mut [f32])) -> Ledger {
+        self.before.copy_from_slice(row);
+        kernel(y, row, &mut self.draws);
+        tally(&self.before, row)
+    }
 }
 
 /// The pixels as one slice, row after row.
@@ -106,23 +112,20 @@ fn sum(ledgers: Vec<Ledger>) -> Ledger {
     ledgers.into_iter().fold(Ledger::default(), Ledger::plus)
 }
 
-/// Runs `kernel(y, row, scratch)` on every row of the frame and books every pixel's change.
-pub fn change<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) -> Ledger {
+/// Runs `work(y, row, scratch)` on every row of the frame; the answers are in row order.
+fn each_row<P: Plane, T: Send>(frame: &mut Frame<P>, work: impl Fn(usize, &mut [f32], &mut Scratch) -> T + Sync) -> Vec<T> {
     let width = frame.pixels.ncols().max(1);
-    let ledgers = as_slice_mut(&mut frame.pixels)
+    as_slice_mut(&mut frame.pixels)
         .par_chunks_mut(width)
         .with_min_len(ROWS_PER_TASK)
         .enumerate()
-        .map_init(
-            || Scratch::new(width),
-            |scratch, (y, row)| {
-                scratch.before.copy_from_slice(row);
-                kernel(y, row, &mut scratch.draws);
-                tally(&scratch.before, row)
-            },
-        )
-        .collect();
-    sum(ledgers)
+        .map_init(|| Scratch::new(width), |scratch, (y, row)| work(y, row, scratch))
+        .collect()
+}
+
+/// Runs `kernel(y, row, scratch)` on every row of the frame and books every pixel's change.
+pub fn change<P: Plane>(frame: &mut Frame<P>, kernel: impl Fn(usize, &mut [f32], &mut [f32]) + Sync) -> Ledger {
+    sum(each_row(frame, |y, row, scratch| scratch.book(y, row, &kernel)))
 }
 
 /// Runs kernels one after the other on each row of the frame and books every pixel's change, kernel by kernel.
@@ -130,23 +133,7 @@ pub fn change_by_all<P: Plane>(frame: &mut Frame<P>, kernels: &[RowWork<'_>]) ->
     if kernels.is_empty() {
         return Vec::new();
     }
-    let width = frame.pixels.ncols().max(1);
-    let ledgers: Vec<Vec<Ledger>> = as_slice_mut(&mut frame.pixels)
-        .par_chunks_mut(width)
-        .with_min_len(ROWS_PER_TASK)
-        .enumerate()
-        .map_init(
-            || Scratch::new(width),
-            |scratch, (y, row)| {
-                let mut book = |kernel: &RowWork<'_>| {
-                    scratch.before.copy_from_slice(row);
-                    kernel(y, row, &mut scratch.draws);
-                    tally(&scratch.before, row)
-                };
-                kernels.iter().map(&mut book).collect()
-            },
-        )
-        .collect();
+    let ledgers: Vec<Vec<Ledger>> = each_row(frame, |y, row, scratch| kernels.iter().map(|kernel| scratch.book(y, row, kernel)).collect());
     (0..kernels.len()).map(|k| sum(ledgers.iter().map(|row| row[k]).collect())).collect()
 }
 

@@ -50,7 +50,8 @@ impl Master {
     fn of_step(step: &str) -> Option<Self> {
         match step {
             "bias" => Some(Self::Bias),
-            "dark" => Some(Self::Dark),
+            // Hot pixels look like hits of cosmic rays.
+            "dark" | "cosmic_rays" => Some(Self::Dark),
             "flat" => Some(Self::Flat),
             "shutter" => Some(Self::Shutter),
             _ => None,

@@ -84,10 +84,9 @@ pub fn knowledge(
     for number in used {
         let (of, key) = number.nominal;
         let parameter = registry::find(of).and_then(|s| s.parameters.iter().find(|p| p.key == key)).context("a registered parameter")?;
-        let nominal = || spec.parameters.get(of)?.get(key)?.get("value").and_then(|v| v.as_float().or(v.as_integer().map(|i| i as f64)));
         let column = if number.key == "gain" { "GAIN" } else { "RDNOISE" };
         let measured = table.and_then(|t| t.f64s(column)).filter(|v| v.len() == amplifiers);
-        let (values, from) = match (set.iter().find(|(k, _)| k == number.key), measured, nominal()) {
+        let (values, from) = match (set.iter().find(|(k, _)| k == number.key), measured, spec.nominal(of, key)) {
             (Some((_, value)), _, _) => (vec![*value; amplifiers], "--set"),
             (None, Some(values), _) => (values, "the master"),
             (None, None, Some(value)) => (vec![value; amplifiers], "nominal"),

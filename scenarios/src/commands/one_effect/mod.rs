@@ -209,10 +209,7 @@ impl OneEffect {
     }
 
     fn mjd(&self, spec: &DetectorSpec) -> f64 {
-        let given = || {
-            spec.parameters.get("cti")?.get("reference_date")?.get("value").and_then(|v| v.as_float().or(v.as_integer().map(|i| i as f64)))
-        };
-        self.date.or_else(given).unwrap_or(61_000.0)
+        self.date.or_else(|| spec.nominal("cti", "reference_date")).unwrap_or(61_000.0)
     }
 
     fn rate_electron_s(&self, effect: &str) -> anyhow::Result<f64> {

@@ -93,11 +93,6 @@ impl DetectorCalibration {
             }
             Some(Master::Flat) => knowledge.flat = self.reference(Master::Flat)?,
             Some(Master::Shutter) => knowledge.shutter = self.reference(Master::Shutter)?,
-            // Hot pixels look like hits.
-            None if step == "cosmic_rays" => {
-                knowledge.dark = self.reference(Master::Dark)?;
-                knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
-            }
             None => {}
         }
         Ok(knowledge)
