@@ -1,7 +1,13 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod columns;
+mod crosstalk;
+mod overscan;
 mod traps;
 
+pub use columns::{ColumnDefect, ColumnFault};
+pub use crosstalk::CrosstalkKnowledge;
+pub use overscan::{LevelWalk, OverscanKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -55,6 +61,12 @@ pub struct Knowledge {
     pub saturation_electron: Option<f64>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// Leaks between outputs that are read at the same time.
+    pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
+    /// Blocked and trapped columns.
+    pub columns: Option<Arc<Vec<ColumnDefect>>>,
+    /// How the overscan is to be read. `None`: bins of rows, all columns.
+    pub overscan: Option<Arc<OverscanKnowledge>>,
 }
 
 impl Knowledge {
@@ -74,6 +86,9 @@ impl Knowledge {
             defects: None,
             saturation_electron: None,
             traps: None,
+            crosstalk: None,
+            columns: None,
+            overscan: None,
         }
     }
 }
