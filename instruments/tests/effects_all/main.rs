@@ -7,5 +7,6 @@ mod chain;
 mod corrections;
 mod cosmic_rays;
 mod cti;
+mod electronics;
 mod registry;
 mod statistics;
