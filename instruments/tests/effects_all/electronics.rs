@@ -228,9 +228,13 @@ fn the_overscan_follows_the_drift_within_the_variance_stated() {
 #[test]
 fn the_first_overscan_columns_are_left_out_on_the_side_of_the_science_pixels() {
     let mut device = spec();
-    for (effect, key, value) in
-        [("bias", "level_scatter", 0.0), ("bias", "column_structure_rms", 0.0), ("bias", "row_structure_rms", 0.0), ("bias_drift", "drift_rms", 0.0), ("bias_drift", "settling", 0.0)]
-    {
+    for (effect, key, value) in [
+        ("bias", "level_scatter", 0.0),
+        ("bias", "column_structure_rms", 0.0),
+        ("bias", "row_structure_rms", 0.0),
+        ("bias_drift", "drift_rms", 0.0),
+        ("bias_drift", "settling", 0.0),
+    ] {
         set(&mut device, effect, key, value);
     }
     let scene = Scene::full(device.clone(), exposure(1, ExposureKind::Science, 1.0));
@@ -259,7 +263,8 @@ fn the_first_overscan_columns_are_left_out_on_the_side_of_the_science_pixels() {
 fn telegraph_pixels_have_the_mean_and_scatter_of_their_law() {
     let mut device = spec();
     set(&mut device, "defects", "cold_fraction", 0.0);
-    let frames: Vec<_> = (0..200).map(|id| Scene::full(device.clone(), dark(id, 260.0)).applied(entry(registry::light(), "defects"), 0.0).pixels).collect();
+    let frames: Vec<_> =
+        (0..200).map(|id| Scene::full(device.clone(), dark(id, 260.0)).applied(entry(registry::light(), "defects"), 0.0).pixels).collect();
     let (mut pull2, mut ratio, mut count) = (0.0, 0.0, 0.0);
     for y in 0..NY {
         for t in telegraph_pixels(&device, y).unwrap() {
@@ -339,7 +344,8 @@ fn impossible_parameters_are_refused_by_name() {
     set(&mut device, "crosstalk", "near", 0.5);
     let error = (counts("crosstalk").forward)(&device).err().unwrap().to_string();
     assert_eq!(error, "effects.crosstalk.near = 0.5 is outside -0.01..0.01");
-    let nothing = sim_core::knowledge::Knowledge::of_layout(Scene::full(spec(), dark(1, 1.0)).layout, Window { x0: 0, y0: 0, nx: NX, ny: NY }, 1.0);
+    let nothing =
+        sim_core::knowledge::Knowledge::of_layout(Scene::full(spec(), dark(1, 1.0)).layout, Window { x0: 0, y0: 0, nx: NX, ny: NY }, 1.0);
     let error = counts("crosstalk").twin.correction(&nothing).unwrap().err().unwrap().to_string();
     assert_eq!(error, "crosstalk needs a crosstalk matrix, which calibration has not provided");
 }

@@ -39,9 +39,10 @@ impl ColumnDefect {
             return None;
         }
         let x = self.x - window.x0;
-        let tile = layout.tiles.iter().find(|t| {
-            usize::from(t.flip_y) == self.register && (t.science.x0..t.science.x0 + t.science.nx).contains(&x)
-        })?;
+        let tile = layout
+            .tiles
+            .iter()
+            .find(|t| usize::from(t.flip_y) == self.register && (t.science.x0..t.science.x0 + t.science.nx).contains(&x))?;
         let (y0, ny, flip) = (tile.science.y0, tile.science.ny, tile.flip_y);
         let first = self.row.saturating_sub(tile.parallel_science);
         let rows = (first..ny).map(move |k| if flip { y0 + ny - 1 - k } else { y0 + k });

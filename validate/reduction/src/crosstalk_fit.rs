@@ -86,7 +86,12 @@ struct Sums {
 
 impl Sums {
     fn new(count: usize) -> Self {
-        Self { normal: vec![0.0; count * count * count], right: vec![0.0; count * count], chi2: vec![0.0; count], freedom: vec![0.0; count] }
+        Self {
+            normal: vec![0.0; count * count * count],
+            right: vec![0.0; count * count],
+            chi2: vec![0.0; count],
+            freedom: vec![0.0; count],
+        }
     }
     fn add(&mut self, other: &Self) {
         let pairs = [(&mut self.normal, &other.normal), (&mut self.right, &other.right), (&mut self.chi2, &other.chi2)];

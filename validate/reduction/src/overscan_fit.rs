@@ -2,24 +2,28 @@
 //!
 //! # Formula
 //! Tail of flats: `T_k = <c_k> - b` over rows and amplifiers, k-th overscan pixel in reading order, b the mean of the last quarter;
-//! columns up to the last with `T_k` beyond its error and a tolerance are left out. Walk of bias frames, by amplifier: with `y_p` the mean
-//! of a row's overscan, `V_k = <(y_(p+k) - y_p)^2> / 2 = r + q k / 2`: a straight line in the lag k by weighted least squares
+//! columns up to the last with `T_k` beyond its error and a tolerance are left out. Walk of bias frames, by amplifier: the step `q` and
+//! row variance `r` of largest likelihood of the local level model, whose innovations `v_p` (row mean less its prediction) are
+//! independent with variance `r F_p`: `r = <v^2 / F>`, and `q / r` is the minimum of `n ln r + sum ln F`, found by golden section
 //! # Symbols
-//! `c` counts \[ADU\]; `r` variance of a row's mean, `q` variance gained from row to row \[ADU^2\]; weights `1 / Var(V_k)`,
-//! `Var(V_k) = 2 k V_k^2 / n`: n rows hold n / k independent differences
+//! `c` counts \[ADU\]; `r` variance of the mean of a row's overscan, `q` variance the level gains from row to row \[ADU^2\]
 //! # Source
-//! Variogram of a random walk with a nugget: Cressie 1993, Statistics for Spatial Data (Wiley), ch. 2. An Ornstein-Uhlenbeck level is a
-//! walk of `q = 2 sigma^2 / L` over lags short against its length L.
+//! Durbin & Koopman 2012, Time Series Analysis by State Space Methods (Oxford University Press), ch. 2 (concentrated likelihood). An
+//! Ornstein-Uhlenbeck level is a walk of `q = 2 sigma^2 / L` over lags short against its length L.
 //! # Limits
-//! Lags to 32 rows: levels that forget sooner count as noise of the row. Tails slower than the overscan do not show. The walk is
-//! at least `LEAST_STEP`, so that the slow drift every output has can be followed.
+//! Levels that forget within a few rows count as noise of the row. Tails slower than the overscan do not show. The walk is at
+//! least `LEAST_STEP`, so that the slow drift every output has can be followed.
 
 use ndarray::Array2;
 use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::knowledge::{LevelWalk, OverscanKnowledge};
 
-/// Lags of the variogram.
-const LAGS: [usize; 6] = [1, 2, 4, 8, 16, 32];
+/// Least number of rows.
+const LEAST_ROWS: usize = 64;
+/// Natural logarithms of `q / r` between which the likelihood is searched.
+const SEARCH: [f64; 2] = [-18.0, 2.0];
+/// Steps of the golden section: to 1e-4 of the logarithm.
+const SECTIONS: usize = 26;
 /// Least variance gained per row \[ADU^2\]: a slope of 0.01 ADU in 100 rows.
 const LEAST_STEP: f64 = 1e-6;
 /// A tail counts above this many errors.
@@ -58,7 +62,7 @@ pub enum OverscanFitError {
         tail_adu: f64,
     },
     /// Too few rows.
-    #[error("overscan fit: {rows} rows are too few for lags to 32")]
+    #[error("overscan fit: {rows} rows are too few: at least {LEAST_ROWS}")]
     TooShort {
         /// Rows of the shortest section.
         rows: usize,
@@ -129,6 +133,50 @@ fn robust_mean(values: &mut [f64]) -> f64 {
     sum / n
 }
 
+/// Of the local level model with `q / r = ratio`: the estimate of r, and minus twice the logarithm of the likelihood.
+fn likelihood(frames: &[Vec<f64>], ratio: f64) -> (f64, f64) {
+    let (mut square, mut log, mut n) = (0.0, 0.0, 0.0);
+    for rows in frames {
+        // The first row is known to its own noise.
+        let (mut level, mut variance) = (rows[0], 1.0);
+        for row in &rows[1..] {
+            variance += ratio;
+            let total = variance + 1.0;
+            let innovation = row - level;
+            square += innovation * innovation / total;
+            log += total.ln();
+            n += 1.0;
+            level += variance / total * innovation;
+            variance /= total;
+        }
+    }
+    let r: f64 = square / n;
+    (r, n * r.max(1e-12).ln() + log)
+}
+
+/// The walk of largest likelihood of rows of some frames.
+fn walk(frames: &[Vec<f64>]) -> LevelWalk {
+    let cost = |log_ratio: f64| likelihood(frames, log_ratio.exp()).1;
+    let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+    let [mut low, mut high] = SEARCH;
+    let (mut a, mut b) = (high - golden * (high - low), low + golden * (high - low));
+    let (mut cost_a, mut cost_b) = (cost(a), cost(b));
+    for _ in 0..SECTIONS {
+        if cost_a < cost_b {
+            (high, b, cost_b) = (b, a, cost_a);
+            a = high - golden * (high - low);
+            cost_a = cost(a);
+        } else {
+            (low, a, cost_a) = (a, b, cost_b);
+            b = low + golden * (high - low);
+            cost_b = cost(b);
+        }
+    }
+    let ratio = (0.5 * (low + high)).exp();
+    let row_adu2 = likelihood(frames, ratio).0.max(1e-6);
+    LevelWalk { step_adu2: (ratio * row_adu2).max(LEAST_STEP), row_adu2 }
+}
+
 /// The walk of every amplifier from bias frames, with the first `skip` columns left out.
 ///
 /// # Errors
@@ -136,31 +184,18 @@ fn robust_mean(values: &mut [f64]) -> f64 {
 pub fn walks(biases: &[Array2<u16>], layout: &ReadoutLayout, skip: usize) -> Result<Vec<LevelWalk>, OverscanFitError> {
     check(biases, layout, "bias")?;
     let rows = layout.tiles.iter().map(|t| t.raw_overscan.ny).min().unwrap_or(0);
-    if rows <= 2 * LAGS[LAGS.len() - 1] {
+    if rows < LEAST_ROWS {
         return Err(OverscanFitError::TooShort { rows });
     }
+    // Amplifiers outside a cut-out keep the least step: nothing is read through them.
     let mut walks = vec![LevelWalk { step_adu2: LEAST_STEP, row_adu2: 1.0 }; layout.amplifier_count];
     for tile in &layout.tiles {
-        let (mut sums, mut counts) = ([0.0; LAGS.len()], [0.0; LAGS.len()]);
-        for raw in biases {
-            let area = tile.raw_overscan;
+        let area = tile.raw_overscan;
+        let levels = |raw| {
             let level = |y| robust_mean(&mut overscan(raw, tile, y).skip(skip).collect::<Vec<f64>>());
-            let levels: Vec<f64> = (area.y0..area.y0 + area.ny).map(level).collect();
-            for ((sum, count), lag) in sums.iter_mut().zip(&mut counts).zip(LAGS) {
-                *sum += levels.windows(lag + 1).map(|w| (w[lag] - w[0]).powi(2) / 2.0).sum::<f64>();
-                *count += (levels.len() - lag) as f64;
-            }
-        }
-        let (mut w0, mut w1, mut w2, mut v0, mut v1) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for ((sum, count), lag) in sums.iter().zip(counts).zip(LAGS) {
-            let (value, x) = (sum / count, lag as f64 / 2.0);
-            let weight = count / (2.0 * lag as f64 * value * value).max(1e-12);
-            (w0, w1, w2) = (w0 + weight, w1 + weight * x, w2 + weight * x * x);
-            (v0, v1) = (v0 + weight * value, v1 + weight * x * value);
-        }
-        let step = ((w0 * v1 - w1 * v0) / (w0 * w2 - w1 * w1)).max(LEAST_STEP);
-        let row = ((v0 - step * w1) / w0).max(1e-6);
-        walks[tile.amplifier] = LevelWalk { step_adu2: step, row_adu2: row };
+            (area.y0..area.y0 + area.ny).map(level).collect()
+        };
+        walks[tile.amplifier] = walk(&biases.iter().map(levels).collect::<Vec<Vec<f64>>>());
     }
     Ok(walks)
 }
@@ -172,4 +207,44 @@ pub fn walks(biases: &[Array2<u16>], layout: &ReadoutLayout, skip: usize) -> Res
 pub fn fit(flats: &[Array2<u16>], biases: &[Array2<u16>], layout: &ReadoutLayout) -> Result<OverscanKnowledge, OverscanFitError> {
     let skip_columns = tail_columns(flats, layout)?;
     Ok(OverscanKnowledge { skip_columns, walk: walks(biases, layout, skip_columns)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim_core::noise;
+    use sim_core::stream::StreamKey;
+
+    #[test]
+    fn step_and_noise_of_a_walk_come_back() {
+        // q = 4e-3, r = 1 over 40 frames of 4000 rows. The likelihood of a walk knows about sqrt(q / r) / 2 = 0.03 n = 5000 degrees of
+        // freedom of q: errors of sqrt(2 / 5000) = 2 %, of r sqrt(2 / n) = 0.4 % (and some shared with q).
+        let frames: Vec<Vec<f64>> = (0..40)
+            .map(|k| {
+                let (mut z, mut e) = (vec![0.0; 4000], vec![0.0; 4000]);
+                noise::normals(&StreamKey::new(1).stream(2 * k), 0, &mut z);
+                noise::normals(&StreamKey::new(1).stream(2 * k + 1), 0, &mut e);
+                let mut level = 500.0;
+                z.iter()
+                    .zip(&e)
+                    .map(|(z, e)| {
+                        level += 4e-3_f64.sqrt() * f64::from(*z);
+                        level + f64::from(*e)
+                    })
+                    .collect()
+            })
+            .collect();
+        let got = walk(&frames);
+        assert!((got.step_adu2 / 4e-3 - 1.0).abs() < 5.0 * 0.03, "{got:?}");
+        assert!((got.row_adu2 - 1.0).abs() < 5.0 * 0.005, "{got:?}");
+    }
+
+    #[test]
+    fn a_steady_level_has_the_least_step() {
+        let mut e = vec![0.0; 4000];
+        noise::normals(&StreamKey::new(2).stream(0), 0, &mut e);
+        let got = walk(&[e.iter().map(|&e| f64::from(e)).collect()]);
+        // With 4000 rows a step of some 1 / n^2 cannot be told from none: at most tens of them.
+        assert!(got.step_adu2 < 1e-5, "{got:?}");
+    }
 }
