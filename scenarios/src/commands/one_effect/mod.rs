@@ -19,9 +19,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 8] = ["flat", "detect", "full_well", "cti", "digitise", "bias", "read_noise", "adc"];
+const TIMELESS: [&str; 12] = [
+    "flat",
+    "detect",
+    "full_well",
+    "cti",
+    "digitise",
+    "bias",
+    "read_noise",
+    "adc",
+    "crosstalk",
+    "bias_drift",
+    "correlated_noise",
+    "bad_columns",
+];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 8] = ["sky", "lamp", "flat", "shutter", "dark", "full_well", "digitise", "adc"];
+const WITHOUT_DICE: [&str; 10] = ["sky", "lamp", "flat", "shutter", "dark", "full_well", "digitise", "adc", "crosstalk", "bad_columns"];
 /// Effects that need a rate, and what it is.
 const RATES: [(&str, &str); 2] = [("sky", "the sky background"), ("lamp", "the light of the lamp")];
 
