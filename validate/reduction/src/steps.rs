@@ -101,6 +101,7 @@ impl<'a> Walk<'a> {
             ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
             ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
             ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
+            ("cti", ExposureKind::Bias) => Some("a bias exposure has no charge to carry"),
             _ => None,
         })?;
         Ok(frame)
