@@ -11,7 +11,7 @@ use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{AmplifierLinearity, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
+use sim_core::knowledge::{Knowledge, Linearity, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -225,13 +225,7 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
 
 /// The inverse responses, as ramps without error would give them.
 pub fn linearity_knowledge(spec: &DetectorSpec) -> Linearity {
-    let (scale_adu, responses) = non_linearity::responses(spec).unwrap();
-    let inverse = |bends: [f64; 3]| AmplifierLinearity {
-        coefficients: non_linearity::model::reversed(bends).map(|value| Measured { value, error: 0.0 }).to_vec(),
-        ceiling_adu: 64_500.0,
-        ..Default::default()
-    };
-    Linearity { scale_adu, amplifiers: responses.into_iter().map(|bends| Some(inverse(bends))).collect() }
+    non_linearity::knowledge(spec, 64_500.0).unwrap()
 }
 
 /// The traps of the bench at its reference date, as perfect calibration would know them.

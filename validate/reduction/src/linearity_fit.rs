@@ -59,7 +59,7 @@ pub enum RampError {
         refused: String,
     },
     /// The degree asked for is out of range.
-    #[error("linearity: degree = {0} is outside 0..{}", POWERS - 1)]
+    #[error("linearity: degree = {0} is outside 0..{most}", most = POWERS - 1)]
     Degree(usize),
     /// A weight makes no sense.
     #[error("linearity: flat {index}: noise {noise_adu2} ADU^2 is not above 0")]

@@ -23,7 +23,7 @@ mod correct;
 mod model;
 
 pub use correct::{MARGIN, flag_levels};
-pub use model::Capacity;
+pub use model::{Capacity, full_pixels};
 
 use super::parameters::Parameter;
 use super::registry::{Entry, Twin};

@@ -3,9 +3,25 @@
 use super::PARAMETERS;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
+use ndarray::Array2;
 use sim_core::detector::DetectorGeometry;
+use sim_core::frame::Frame;
 use sim_core::noise;
+use sim_core::plane::Charge;
 use sim_core::stream::{Stream, StreamKey};
+
+/// Pixels of a charge frame that are full: 1, else 0. Truth, for the mask that goes with a frame.
+///
+/// # Errors
+/// When the table `effects.full_well` is not as it must be.
+pub fn full_pixels(frame: &Frame<Charge>, spec: &DetectorSpec) -> Result<Array2<u8>, ParameterError> {
+    let capacity = Capacity::read(spec)?;
+    let (lowest, window) = (capacity.lowest(), frame.window);
+    let full = |(y, x): (usize, usize), n: f32| n >= lowest && n >= capacity.of_pixel(window.x0 + x, window.y0 + y);
+    let mut mask = sim_core::memory::zeros(frame.pixels.dim());
+    ndarray::Zip::indexed(&mut mask).and(&frame.pixels).par_for_each(|at, mask, &n| *mask = u8::from(full(at, n)));
+    Ok(mask)
+}
 
 /// Item of the fixed stream that holds the sections; rows follow.
 const SECTIONS: u64 = 0;

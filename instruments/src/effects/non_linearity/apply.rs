@@ -1,12 +1,13 @@
 //! Forward: bends every amplifier's counts.
 
 use super::PARAMETERS;
-use super::model::{Curve, bend, rises};
+use super::model::{Curve, bend, reversed, rises};
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, Parameter, ParameterError};
 use crate::effects::rows;
 use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
+use sim_core::knowledge::{AmplifierLinearity, Linearity, Measured};
 use sim_core::ledger::Ledger;
 use sim_core::noise;
 use sim_core::plane::Counts;
@@ -44,6 +45,19 @@ pub fn responses(spec: &DetectorSpec) -> Result<(f64, Vec<[f64; BENDS]>), Parame
         return Err(ParameterError::Range { effect: "non_linearity", key, value: means[worst], unit, low, high });
     }
     Ok((full_scale, all))
+}
+
+/// What a calibration without error would know of the responses, up to `ceiling_adu` counts above bias.
+///
+/// # Errors
+/// As [`responses`].
+pub fn knowledge(spec: &DetectorSpec, ceiling_adu: f64) -> Result<Linearity, ParameterError> {
+    let (scale_adu, responses) = responses(spec)?;
+    let inverse = |bends: [f64; BENDS]| {
+        let coefficients = reversed(bends).map(|value| Measured { value, error: 0.0 }).to_vec();
+        Some(AmplifierLinearity { coefficients, ceiling_adu, ..Default::default() })
+    };
+    Ok(Linearity { scale_adu, amplifiers: responses.into_iter().map(inverse).collect() })
 }
 
 pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Counts>>, ParameterError> {

@@ -27,7 +27,7 @@ mod apply;
 mod correct;
 pub mod model;
 
-pub use apply::responses;
+pub use apply::{knowledge, responses};
 pub use correct::Linearise;
 
 use super::parameters::Parameter;
