@@ -1,7 +1,11 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod full_well;
+mod linearity;
 mod traps;
 
+pub use full_well::{FullWell, FullWells};
+pub use linearity::{AmplifierLinearity, Linearity};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -53,6 +57,10 @@ pub struct Knowledge {
     pub defects: Option<Arc<Array2<u32>>>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
+    /// Measured full well of every amplifier's section.
+    pub full_wells: Option<Arc<FullWells>>,
+    /// Response of every amplifier, from ramps of flats.
+    pub linearity: Option<Arc<Linearity>>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
 }
@@ -73,6 +81,8 @@ impl Knowledge {
             shutter: None,
             defects: None,
             saturation_electron: None,
+            full_wells: None,
+            linearity: None,
             traps: None,
         }
     }

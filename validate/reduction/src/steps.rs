@@ -1,15 +1,14 @@
 //! Walking back through the planes with the corrections of the registry, and the record of what each did.
 //!
-//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | full well | digitise | bias, read noise,
-//! converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
+//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | bleeding, full well | digitise |
+//! non-linearity, bias, read noise, converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
 //! non-linearity, gain, error model, dark, shutter, flat.
 
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::options::Options;
-use instruments::effects::non_linearity::NonLinearity;
 use instruments::effects::registry::{self, Entry};
-use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::correction::{CorrectionError, StepStatus};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Knowledge;
@@ -84,8 +83,6 @@ impl<'a> Walk<'a> {
     /// When the gain is unknown or a reference does not fit.
     pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
         self.undo(registry::counts(), &mut frame, &|_| None)?;
-        let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
-        self.record("non_linearity", status);
         let digitise = registry::digitise();
         let back = (digitise.backward)(&(self.knowledge)(digitise.name)?).map_err(|e| self.failed(e))?;
         let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
