@@ -5,22 +5,27 @@
 //! [`registry`] lists all of them; [`crate::chain`] runs them in the order of the instrument file.
 //!
 //! The planes and what acts on them (brackets: places kept for effects to come):
-//! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`dark`];
+//! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`defects`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
-//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`bleeding`], [`full_well`], [`cti`];
+//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`bleeding`], [`full_well`], [`bad_columns`], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
-//! - counts: \[crosstalk\], [`non_linearity`], [`bias`], [`read_noise`], [`adc`].
+//! - counts: [`crosstalk`], [`non_linearity`], [`bias_drift`], [`bias`], [`read_noise`], [`correlated_noise`], [`adc`].
 //!
 //! An effect to come writes a folder, one line in the registry, and its name into the instrument's order;
 //! its `after` says where it belongs. Nothing else changes.
 
 pub mod adc;
+pub mod bad_columns;
 pub mod bias;
+pub mod bias_drift;
 pub mod bleeding;
+pub mod correlated_noise;
 pub mod cosmic_rays;
 pub mod crossing;
+pub mod crosstalk;
 pub mod cti;
 pub mod dark;
+pub mod defects;
 pub mod detect;
 pub mod digitise;
 pub mod flat;

@@ -6,6 +6,7 @@
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
+use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects};
 use super::{bleeding, non_linearity};
 use crate::description::DetectorSpec;
 use sim_core::correction::{Correction, CorrectionError};
@@ -109,9 +110,10 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
     pub page: &'static str,
 }
 
-static LIGHT: [Entry<Light>; 5] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, dark::ENTRY];
-static CHARGE: [Entry<Charge>; 4] = [cosmic_rays::ENTRY, bleeding::ENTRY, full_well::ENTRY, cti::ENTRY];
-static COUNTS: [Entry<Counts>; 4] = [non_linearity::ENTRY, bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
+static LIGHT: [Entry<Light>; 6] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, defects::ENTRY, dark::ENTRY];
+static CHARGE: [Entry<Charge>; 5] = [cosmic_rays::ENTRY, bleeding::ENTRY, full_well::ENTRY, bad_columns::ENTRY, cti::ENTRY];
+static COUNTS: [Entry<Counts>; 7] =
+    [crosstalk::ENTRY, non_linearity::ENTRY, bias_drift::ENTRY, bias::ENTRY, read_noise::ENTRY, correlated_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;
 static DIGITISE: CrossingEntry<Charge, Counts> = digitise::ENTRY;
 

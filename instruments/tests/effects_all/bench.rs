@@ -10,8 +10,9 @@ use sim_core::correction::Correction;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
+use sim_core::flags;
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{Knowledge, Linearity, Measured, Reference, TrapKnowledge};
+use sim_core::knowledge::{CrosstalkKnowledge, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -90,6 +91,31 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("bias", "row_structure_rms", 1.0),
     ("read_noise", "sigma", 5.0),
     ("adc", "bits", 16.0),
+    ("crosstalk", "near", 3e-4),
+    ("crosstalk", "far", 2e-5),
+    ("crosstalk", "reach", 1.5),
+    ("crosstalk", "scatter", 0.3),
+    ("crosstalk", "negative_fraction", 0.3),
+    ("bias_drift", "drift_rms", 1.0),
+    ("bias_drift", "drift_length", 300.0),
+    ("bias_drift", "settling", 5.0),
+    ("bias_drift", "settling_length", 2.0),
+    ("bias_drift", "memory", 1e-3),
+    ("bias_drift", "memory_length", 1.5),
+    ("correlated_noise", "common_rms", 0.5),
+    ("correlated_noise", "pink_rms", 1.0),
+    ("correlated_noise", "shortest", 3.0),
+    ("correlated_noise", "longest", 300.0),
+    ("defects", "cold_fraction", 0.005),
+    ("defects", "cold_response", 0.5),
+    ("defects", "telegraph_fraction", 0.01),
+    ("defects", "telegraph_rate", 2.0),
+    ("defects", "dwell_short", 10.0),
+    ("defects", "dwell_long", 1000.0),
+    ("defects", "readout_time", 40.0),
+    ("bad_columns", "blocked_fraction", 0.02),
+    ("bad_columns", "pocket_fraction", 0.02),
+    ("bad_columns", "pocket_capacity", 2000.0),
 ];
 
 pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
@@ -219,6 +245,22 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     knowledge.gain = Some(gain.into_iter().map(sure).collect());
     knowledge.saturation_electron = Some(90_000.0);
     knowledge.linearity = Some(Arc::new(linearity_knowledge(&scene.spec)));
+    let sure_all = |values: Vec<f64>| values.into_iter().map(sure).collect();
+    let coefficients = sure_all(instruments::effects::crosstalk::coupling(&scene.spec).unwrap());
+    knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers: scene.layout.amplifier_count, coefficients }));
+    knowledge.columns = Some(Arc::new(instruments::effects::bad_columns::column_defects(&scene.spec).unwrap()));
+    let mut defects = Array2::zeros(window.shape());
+    for y in 0..window.ny {
+        let at = window.y0 + y;
+        let cold = instruments::effects::defects::cold_pixels(&scene.spec, at).unwrap().into_iter().map(|c| (c.0, flags::DEAD));
+        let telegraph = instruments::effects::defects::telegraph_pixels(&scene.spec, at).unwrap();
+        for (x, bit) in cold.chain(telegraph.into_iter().map(|t| (t.x, flags::TELEGRAPH))) {
+            if (window.x0..window.x0 + window.nx).contains(&x) {
+                defects[(y, x - window.x0)] |= bit;
+            }
+        }
+    }
+    knowledge.defects = Some(Arc::new(defects));
     knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
     knowledge
 }

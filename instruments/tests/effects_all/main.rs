@@ -7,6 +7,7 @@ mod chain;
 mod corrections;
 mod cosmic_rays;
 mod cti;
+mod electronics;
 mod registry;
 mod statistics;
 mod wells;

@@ -1,11 +1,17 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod columns;
+mod crosstalk;
 mod full_well;
 mod linearity;
+mod overscan;
 mod traps;
 
+pub use columns::{ColumnDefect, ColumnFault};
+pub use crosstalk::CrosstalkKnowledge;
 pub use full_well::{FullWell, FullWells};
 pub use linearity::{AmplifierLinearity, Linearity};
+pub use overscan::{LevelWalk, OverscanKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -63,6 +69,12 @@ pub struct Knowledge {
     pub linearity: Option<Arc<Linearity>>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// Leaks between outputs that are read at the same time.
+    pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
+    /// Blocked and trapped columns.
+    pub columns: Option<Arc<Vec<ColumnDefect>>>,
+    /// How the overscan is to be read. `None`: bins of rows, all columns.
+    pub overscan: Option<Arc<OverscanKnowledge>>,
 }
 
 impl Knowledge {
@@ -84,6 +96,9 @@ impl Knowledge {
             full_wells: None,
             linearity: None,
             traps: None,
+            crosstalk: None,
+            columns: None,
+            overscan: None,
         }
     }
 }

@@ -11,6 +11,8 @@
 pub mod amplifiers;
 pub mod background;
 pub mod combine;
+pub mod crosstalk_fit;
+pub mod defect_search;
 pub mod edge_trails;
 pub mod error;
 pub mod error_model;
@@ -24,6 +26,7 @@ pub mod linearity_fit;
 pub mod masters;
 pub mod options;
 pub mod order_statistics;
+pub mod overscan_fit;
 pub mod photon_transfer;
 pub mod products;
 pub mod qc0;
