@@ -17,6 +17,8 @@ pub const SATELLITE: u32 = 1 << 5;
 pub const GHOST: u32 = 1 << 6;
 /// Scattered light.
 pub const SCATTERED: u32 = 1 << 7;
+/// Near saturated pixels, whose charge is not known: boundary shifts (brighter-fatter) could not be undone.
+pub const BFE_UNRELIABLE: u32 = 1 << 11;
 /// No data (fill value).
 pub const NO_DATA: u32 = 1 << 13;
 /// Overscan of this row could not be used.
@@ -40,6 +42,7 @@ pub const TABLE: &[(u32, &str, &str)] = &[
     (SATELLITE, "SATELLITE", "satellite or other moving trail"),
     (GHOST, "GHOST", "ghost"),
     (SCATTERED, "SCATTERED", "scattered light"),
+    (BFE_UNRELIABLE, "BFE_UNRELIABLE", "near saturated pixels: boundary shifts not undone"),
     (NO_DATA, "NO_DATA", "no data"),
     (OVERSCAN_BAD, "OVERSCAN_BAD", "overscan of this row unusable"),
     (NO_FLAT, "NO_FLAT", "no valid flat field"),

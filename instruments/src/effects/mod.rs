@@ -7,7 +7,7 @@
 //! The planes and what acts on them (brackets: places kept for effects to come):
 //! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
-//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`full_well`], \[bleeding\], [`cti`];
+//! - charge: [`cosmic_rays`], [`brighter_fatter`], [`full_well`], \[bleeding\], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
 //! - counts: [`non_linearity`] (a correction in its place), \[crosstalk\], [`bias`], [`read_noise`], [`adc`].
 //!
@@ -16,6 +16,7 @@
 
 pub mod adc;
 pub mod bias;
+pub mod brighter_fatter;
 pub mod cosmic_rays;
 pub mod crossing;
 pub mod cti;

@@ -5,7 +5,7 @@
 
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
-use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
+use super::{adc, bias, brighter_fatter, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
 use crate::description::DetectorSpec;
 use sim_core::correction::{Correction, CorrectionError};
 use sim_core::effect::Effect;
@@ -109,7 +109,7 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
 }
 
 static LIGHT: [Entry<Light>; 5] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, dark::ENTRY];
-static CHARGE: [Entry<Charge>; 3] = [cosmic_rays::ENTRY, full_well::ENTRY, cti::ENTRY];
+static CHARGE: [Entry<Charge>; 4] = [cosmic_rays::ENTRY, brighter_fatter::ENTRY, full_well::ENTRY, cti::ENTRY];
 static COUNTS: [Entry<Counts>; 3] = [bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;
 static DIGITISE: CrossingEntry<Charge, Counts> = digitise::ENTRY;

@@ -1,7 +1,9 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod brighter_fatter;
 mod traps;
 
+pub use brighter_fatter::BoundaryKnowledge;
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -55,6 +57,8 @@ pub struct Knowledge {
     pub saturation_electron: Option<f64>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// Shifts of pixel boundaries with charge, from the covariances of flats.
+    pub boundaries: Option<Arc<BoundaryKnowledge>>,
 }
 
 impl Knowledge {
@@ -74,6 +78,7 @@ impl Knowledge {
             defects: None,
             saturation_electron: None,
             traps: None,
+            boundaries: None,
         }
     }
 }
