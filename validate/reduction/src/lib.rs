@@ -10,10 +10,13 @@
 
 pub mod amplifiers;
 pub mod background;
+pub mod boundary_fit;
+pub mod brighter_fatter_fit;
 pub mod combine;
 pub mod edge_trails;
 pub mod error;
 pub mod error_model;
+pub mod flat_covariance;
 pub mod group;
 pub mod keywords;
 pub mod level1;
