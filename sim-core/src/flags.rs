@@ -21,6 +21,8 @@ pub const SCATTERED: u32 = 1 << 7;
 pub const BLEED: u32 = 1 << 8;
 /// Above the range over which the linearity was calibrated.
 pub const NONLINEAR: u32 = 1 << 9;
+/// Near saturated pixels, whose charge is not known: boundary shifts (brighter-fatter) could not be undone.
+pub const BFE_UNRELIABLE: u32 = 1 << 11;
 /// No data (fill value).
 pub const NO_DATA: u32 = 1 << 13;
 /// Overscan of this row could not be used.
@@ -50,6 +52,7 @@ pub const TABLE: &[(u32, &str, &str)] = &[
     (SCATTERED, "SCATTERED", "scattered light"),
     (BLEED, "BLEED", "charge may have run along the column here"),
     (NONLINEAR, "NONLINEAR", "above the range of the calibrated linearity"),
+    (BFE_UNRELIABLE, "BFE_UNRELIABLE", "near saturated pixels: boundary shifts not undone"),
     (NO_DATA, "NO_DATA", "no data"),
     (OVERSCAN_BAD, "OVERSCAN_BAD", "overscan of this row unusable"),
     (NO_FLAT, "NO_FLAT", "no valid flat field"),

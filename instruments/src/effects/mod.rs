@@ -7,7 +7,7 @@
 //! The planes and what acts on them (brackets: places kept for effects to come):
 //! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`defects`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
-//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`bleeding`], [`full_well`], [`bad_columns`], [`cti`];
+//! - charge: [`cosmic_rays`], [`brighter_fatter`], [`bleeding`], [`full_well`], [`bad_columns`], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
 //! - counts: [`crosstalk`], [`non_linearity`], [`bias_drift`], [`bias`], [`read_noise`], [`correlated_noise`], [`adc`].
 //!
@@ -19,6 +19,7 @@ pub mod bad_columns;
 pub mod bias;
 pub mod bias_drift;
 pub mod bleeding;
+pub mod brighter_fatter;
 pub mod correlated_noise;
 pub mod cosmic_rays;
 pub mod crossing;

@@ -3,6 +3,7 @@
 //! Tests loop over it: ledgers balance, twins undo what they say they undo, names are unique, pages have the
 //! six headings.
 
+use super::brighter_fatter;
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
@@ -111,7 +112,8 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
 }
 
 static LIGHT: [Entry<Light>; 6] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, defects::ENTRY, dark::ENTRY];
-static CHARGE: [Entry<Charge>; 5] = [cosmic_rays::ENTRY, bleeding::ENTRY, full_well::ENTRY, bad_columns::ENTRY, cti::ENTRY];
+static CHARGE: [Entry<Charge>; 6] =
+    [cosmic_rays::ENTRY, brighter_fatter::ENTRY, bleeding::ENTRY, full_well::ENTRY, bad_columns::ENTRY, cti::ENTRY];
 static COUNTS: [Entry<Counts>; 7] =
     [crosstalk::ENTRY, non_linearity::ENTRY, bias_drift::ENTRY, bias::ENTRY, read_noise::ENTRY, correlated_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;

@@ -46,6 +46,15 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cosmic_rays", "electron_fraction", 0.1),
     ("cosmic_rays", "stopping_fraction", 0.01),
     ("cosmic_rays", "shower_fraction", 0.02),
+    ("brighter_fatter", "strength", 3e-6),
+    ("brighter_fatter", "pixel_pitch", 10.0),
+    ("brighter_fatter", "thickness", 16.0),
+    ("brighter_fatter", "charge_height", 1.0),
+    ("brighter_fatter", "cloud_width", 6.0),
+    ("brighter_fatter", "column_barrier", 3.0),
+    ("brighter_fatter", "row_barrier", 1.0),
+    ("brighter_fatter", "capacity", 90_000.0),
+    ("brighter_fatter", "draw_arrivals", 1.0),
     ("full_well", "capacity", 90_000.0),
     ("full_well", "section_scatter", 0.0),
     ("full_well", "pixel_scatter", 0.0),
@@ -262,6 +271,8 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     }
     knowledge.defects = Some(Arc::new(defects));
     knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
+    let shifts = instruments::effects::brighter_fatter::Settings::read(&scene.spec).unwrap().shifts;
+    knowledge.boundaries = Some(Arc::new(shifts.knowledge(90_000.0, 2)));
     knowledge
 }
 

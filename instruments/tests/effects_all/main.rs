@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod brighter_fatter;
 mod chain;
 mod corrections;
 mod cosmic_rays;

@@ -1,5 +1,6 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod brighter_fatter;
 mod columns;
 mod crosstalk;
 mod full_well;
@@ -7,6 +8,7 @@ mod linearity;
 mod overscan;
 mod traps;
 
+pub use brighter_fatter::BoundaryKnowledge;
 pub use columns::{ColumnDefect, ColumnFault};
 pub use crosstalk::CrosstalkKnowledge;
 pub use full_well::{FullWell, FullWells};
@@ -75,6 +77,8 @@ pub struct Knowledge {
     pub columns: Option<Arc<Vec<ColumnDefect>>>,
     /// How the overscan is to be read. `None`: bins of rows, all columns.
     pub overscan: Option<Arc<OverscanKnowledge>>,
+    /// Shifts of pixel boundaries with charge, from the covariances of flats.
+    pub boundaries: Option<Arc<BoundaryKnowledge>>,
 }
 
 impl Knowledge {
@@ -99,6 +103,7 @@ impl Knowledge {
             crosstalk: None,
             columns: None,
             overscan: None,
+            boundaries: None,
         }
     }
 }

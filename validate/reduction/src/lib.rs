@@ -10,6 +10,8 @@
 
 pub mod amplifiers;
 pub mod background;
+pub mod boundary_fit;
+pub mod brighter_fatter_fit;
 pub mod combine;
 pub mod crosstalk_fit;
 pub mod defect_search;
@@ -17,6 +19,7 @@ pub mod edge_trails;
 pub mod error;
 pub mod error_model;
 pub mod explain;
+pub mod flat_covariance;
 pub mod flat_ramp;
 pub mod group;
 pub mod index;

@@ -3,7 +3,7 @@
 use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::description::DetectorSpec;
-use instruments::effects::{cti, non_linearity, registry};
+use instruments::effects::{brighter_fatter, cti, non_linearity, registry};
 use ndarray::Array2;
 use sim_core::correction::CorrectionError;
 use sim_core::fits::{self, Data, Hdu};
@@ -133,6 +133,19 @@ pub fn responses(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String
     let (full_scale, _) = non_linearity::responses(&spec)?;
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
     knowledge.linearity = Some(Arc::new(non_linearity::knowledge(&spec, full_scale)?));
+    Ok(knowledge)
+}
+
+/// What the correction of brighter-fatter knows: the shifts of the instrument file, or those given.
+pub fn boundaries(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f64)]) -> anyhow::Result<Knowledge> {
+    let mut spec = spec.clone();
+    let (own, shifts): (Vec<_>, Vec<_>) = set.iter().cloned().partition(|(key, _)| key == "iterations");
+    registry::set_parameters(&mut spec, "brighter_fatter", &shifts, "command line")?;
+    let iterations = own.last().map_or(2.0, |(_, value)| *value);
+    ensure!((0.0..=4.0).contains(&iterations), "--set iterations={iterations}: 0..4");
+    let settings = brighter_fatter::Settings::read(&spec)?;
+    let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
+    knowledge.boundaries = Some(Arc::new(settings.shifts.knowledge(settings.capacity_electron, iterations as usize)));
     Ok(knowledge)
 }
 
