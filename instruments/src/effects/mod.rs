@@ -5,7 +5,7 @@
 //! [`registry`] lists all of them; [`crate::chain`] runs them in the order of the instrument file.
 //!
 //! The planes and what acts on them (brackets: places kept for effects to come):
-//! - light, expected electrons: [`sky`], [`lamp`], [`flat`], [`shutter`], [`dark`];
+//! - light, expected electrons: [`sky`], [`lamp`], [`trails`], [`ghosts`], [`scattered_light`], [`fringing`], [`flat`], [`shutter`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
 //! - charge: [`cosmic_rays`], \[brighter_fatter\], [`full_well`], \[bleeding\], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
@@ -16,6 +16,7 @@
 
 pub mod adc;
 pub mod bias;
+pub mod bright;
 pub mod cosmic_rays;
 pub mod crossing;
 pub mod cti;
@@ -23,12 +24,16 @@ pub mod dark;
 pub mod detect;
 pub mod digitise;
 pub mod flat;
+pub mod fringing;
 pub mod full_well;
+pub mod ghosts;
 pub mod lamp;
 pub mod non_linearity;
 pub mod parameters;
 pub mod read_noise;
 pub mod registry;
 pub mod rows;
+pub mod scattered_light;
 pub mod shutter;
 pub mod sky;
+pub mod trails;

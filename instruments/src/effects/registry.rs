@@ -6,6 +6,7 @@
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
+use super::{fringing, ghosts, scattered_light, trails};
 use crate::description::DetectorSpec;
 use sim_core::correction::{Correction, CorrectionError};
 use sim_core::effect::Effect;
@@ -108,7 +109,17 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
     pub page: &'static str,
 }
 
-static LIGHT: [Entry<Light>; 5] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, dark::ENTRY];
+static LIGHT: [Entry<Light>; 9] = [
+    sky::ENTRY,
+    lamp::ENTRY,
+    trails::ENTRY,
+    ghosts::ENTRY,
+    scattered_light::ENTRY,
+    fringing::ENTRY,
+    flat::ENTRY,
+    shutter::ENTRY,
+    dark::ENTRY,
+];
 static CHARGE: [Entry<Charge>; 3] = [cosmic_rays::ENTRY, full_well::ENTRY, cti::ENTRY];
 static COUNTS: [Entry<Counts>; 3] = [bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;

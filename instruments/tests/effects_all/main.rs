@@ -9,3 +9,4 @@ mod cosmic_rays;
 mod cti;
 mod registry;
 mod statistics;
+mod stray;

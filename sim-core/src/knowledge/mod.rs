@@ -1,7 +1,11 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod fringes;
+mod ghosts;
 mod traps;
 
+pub use fringes::FringeFrame;
+pub use ghosts::{GhostKnowledge, GhostPath};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -55,6 +59,10 @@ pub struct Knowledge {
     pub saturation_electron: Option<f64>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
+    pub fringes: Option<Arc<FringeFrame>>,
+    /// Where the ghosts of a star lie and how large they are, from exposures of bright stars.
+    pub ghosts: Option<Arc<GhostKnowledge>>,
 }
 
 impl Knowledge {
@@ -74,6 +82,8 @@ impl Knowledge {
             defects: None,
             saturation_electron: None,
             traps: None,
+            fringes: None,
+            ghosts: None,
         }
     }
 }
