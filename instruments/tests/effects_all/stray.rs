@@ -1,6 +1,6 @@
 //! Light that is not the sky's: fringes, ghosts, scattered light, trails.
 
-use crate::bench::{Scene, entry, exposure, fringe_frame, knowledge, set, spec_of};
+use crate::bench::{Scene, entry, exposure, fringe_frame, knowledge, set, spec_of, wide_spec};
 use instruments::description::DetectorSpec;
 use instruments::effects::registry;
 use instruments::effects::trails::{TrailKind, Trails, detect, trail_table};
@@ -126,7 +126,7 @@ fn all_detectors_see_the_same_line_strength_and_exposures_differ() {
 
 #[test]
 fn the_fringe_twin_takes_out_what_noise_lets_it_see() {
-    let scene = science(spec_of(512, 384), 5);
+    let scene = science(wide_spec(512, 384), 5);
     let fringes = Arc::new(fringe_frame(&scene));
     let mut frame = Frame::<Light>::from_pixels(noisy((384, 512), 300.0, 1), scene.window);
     let clean = frame.pixels.clone();
@@ -184,7 +184,7 @@ fn ghost_knowledge(axis: (f64, f64)) -> GhostKnowledge {
 
 #[test]
 fn ghosts_of_saturated_stars_are_flagged_where_they_are_and_only_there() {
-    let mut spec = spec_of(384, 288);
+    let mut spec = wide_spec(384, 288);
     set(&mut spec, "ghosts", "fraction_2", 0.0);
     set(&mut spec, "ghosts", "tilt_x_1", 6.0);
     let scene = science(spec, 1);
@@ -209,7 +209,7 @@ fn ghosts_of_saturated_stars_are_flagged_where_they_are_and_only_there() {
 
 #[test]
 fn a_high_background_is_flagged_and_an_even_one_is_not() {
-    let scene = science(spec_of(1024, 768), 1);
+    let scene = science(wide_spec(1024, 768), 1);
     let twin = entry(registry::light(), "scattered_light").twin.correction(&knowledge(&scene)).unwrap().unwrap();
     for (electrons, seen) in [(0.0, false), (3e7, true)] {
         let mut frame = Frame::<Light>::from_pixels(noisy((768, 1024), 60.0, 4), scene.window);
@@ -235,6 +235,7 @@ fn all_detectors_see_the_same_trails() {
     right.geometry.crpix1 = left.geometry.crpix1 - 128.0;
     for spec in [&mut left, &mut right] {
         set(spec, "trails", "asteroid_density", 0.0);
+        set(spec, "trails", "satellite_rate", 20.0);
     }
     let (a, b) = (science(left.clone(), 4), science(right.clone(), 4));
     let (mut frame_a, mut frame_b) = (a.frame::<Light>(|_, _| 0.0), b.frame::<Light>(|_, _| 0.0));
@@ -330,14 +331,14 @@ fn a_faint_trail_is_found_flagged_over_its_width_and_nothing_else_is() {
         }
     }
     assert!(detect::find(&sky, None).is_empty(), "no trail, nothing found");
-    // 7 electrons of noise, 1.5 electrons of light: 0.2 sigma a pixel.
-    let found = detect::find(&with_trail(sky.clone(), 7.5, 200.0, 480.0), None);
+    // 7 electrons of noise, 2.4 electrons of light: a third of a sigma a pixel.
+    let found = detect::find(&with_trail(sky.clone(), 12.0, 200.0, 480.0), None);
     assert_eq!(found.len(), 1, "{found:?}");
     for (x, y) in [(0.0, 200.0), (512.0, 340.0), (1023.0, 479.7)] {
         assert!(found[0].distance(x, y).abs() < 3.0, "{found:?}");
     }
     // Through the twin: a bright one, all of its light flagged.
-    let scene = science(spec_of(1024, 768), 1);
+    let scene = science(wide_spec(1024, 768), 1);
     let twin = entry(registry::light(), "trails").twin.correction(&knowledge(&scene)).unwrap().unwrap();
     let mut frame = Frame::<Light>::from_pixels(with_trail(sky.clone(), 400.0, 600.0, 100.0), scene.window);
     assert_eq!(twin.correct(&mut frame).unwrap(), StepStatus::Done);

@@ -15,6 +15,7 @@ pub mod edge_trails;
 pub mod error;
 pub mod error_model;
 pub mod fringe_fit;
+pub mod ghost_fit;
 pub mod group;
 pub mod keywords;
 pub mod level1;

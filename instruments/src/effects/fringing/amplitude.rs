@@ -17,6 +17,8 @@ pub const DEGREE: usize = 4;
 const LEAST_CELLS: usize = 64;
 /// Scatter beyond which a cell is left out.
 const CLIP: f64 = 3.0;
+/// The same about the median, before the first fit.
+const FIRST_CLIP: f64 = 5.0;
 
 /// One cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,7 +133,14 @@ pub fn fit(cells: &[Cell]) -> Option<Fit> {
         })
         .collect();
     let count = rows.first()?.len();
-    let mut good = vec![true; cells.len()];
+    // Bright sources out before the first fit, which they would bend.
+    let middle = |values: &mut Vec<f64>| {
+        let at = values.len() / 2;
+        *values.select_nth_unstable_by(at, f64::total_cmp).1
+    };
+    let centre = middle(&mut cells.iter().map(|c| c.value).collect());
+    let spread = 1.4826 * middle(&mut cells.iter().map(|c| (c.value - centre).abs()).collect());
+    let mut good: Vec<bool> = cells.iter().map(|c| (c.value - centre).abs() <= FIRST_CLIP * spread || spread == 0.0).collect();
     let mut last = None;
     for _ in 0..10 {
         let used = good.iter().filter(|g| **g).count();

@@ -3,7 +3,7 @@
 //! # Formula
 //! Pixels less a mesh background, in units of its scatter, cut at +-4, are averaged in blocks; blocks less their own mesh, cut at +-3,
 //! less their mean, are summed along all lines ([`super::radon`]): S = sum / (sigma sqrt N), N good blocks of the line. The scatter of S
-//! over all lines (1.4826 x median |S|) takes clustered objects into account. The best line with S > 7 is measured again on pixels,
+//! over all lines (1.4826 x median |S|) takes clustered objects into account. The best line, one or two blocks wide, with S > 7 is measured again on pixels,
 //! in pieces along its way: light on it against light beside it; it is kept when seven in ten pieces are brighter and their
 //! median is a standard error or more. Its place comes from the pieces' profiles, its width from the profile of all.
 //! # Source
@@ -205,13 +205,23 @@ fn best_line(blocks: &Array2<f32>) -> Option<Candidate> {
     for way in WAYS {
         let values = Lines::new(&way.image(blocks, n, |v| v), n);
         let counts = Lines::new(&way.image(blocks, n, |_| 1.0), n);
+        // One block wide, and two: a trail that runs between blocks is in both.
         let at = |k: usize| {
+            let count = counts.sums[k];
+            if count < least {
+                return f32::NAN;
+            }
+            let next = if (k + 1) % (2 * n) == 0 { k } else { k + 1 };
+            let both = (values.sums[k] + values.sums[next]) / (count + counts.sums[next]).sqrt();
+            (values.sums[k] / count.sqrt()).max(both)
+        };
+        let single = |k: usize| {
             let count = counts.sums[k];
             if count >= least { values.sums[k] / count.sqrt() } else { f32::NAN }
         };
         // Shift 0 and 1 over the whole side are columns (or rows).
         let from = 4 * n;
-        let mut sample: Vec<f32> = (from..values.sums.len()).step_by(37).map(at).filter(|v| v.is_finite()).map(f32::abs).collect();
+        let mut sample: Vec<f32> = (from..values.sums.len()).step_by(37).map(single).filter(|v| v.is_finite()).map(f32::abs).collect();
         if sample.len() < 16 {
             continue;
         }
