@@ -53,6 +53,9 @@ enum Command {
         /// Take the masters from this folder instead of the folder's own calibration frames.
         #[arg(long)]
         masters: Option<PathBuf>,
+        /// Say of every frame what each step did, or why not, and with which references.
+        #[arg(long)]
+        explain: bool,
     },
     /// Measure a reduced folder against its truth and judge it: exit 0 pass, 1 the judge says no, 2 failure.
     Validate {
@@ -139,7 +142,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
-        Command::Reduce { folder, masters } => commands::loops::reduce(&folder, masters.as_deref(), quiet),
+        Command::Reduce { folder, masters, explain } => commands::loops::reduce(&folder, masters.as_deref(), explain, quiet),
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

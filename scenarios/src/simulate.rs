@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use instruments::chain::Chain;
 use instruments::effects::bright;
 use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images, hit_table};
+use instruments::effects::full_well;
 use instruments::effects::trails::{TrailTruth, Trails, trail_table};
 use instruments::optics::{Imaging, RenderTolerance};
 use instruments::product::level0::{Level0Meta, write_level0};
@@ -21,7 +22,7 @@ use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::Frame;
 use sim_core::ledger::LedgerLine;
 use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
-use sim_core::plane::{Charge, Counts, Light};
+use sim_core::plane::{Counts, Light};
 use sim_core::psf::Psf;
 use sim_core::truth::{TruthRow, object_table};
 use sim_core::wcs::Wcs;
@@ -199,9 +200,10 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
     let mut saturated = None;
     let (counts, lines) = chain.run_inspected(light, &cx, &mut |name| observer(name), &mut |charge| {
         if plan.scenario.truth.masks && exposure.kind == ExposureKind::Science {
-            saturated = Some(saturation_mask(charge, spec));
+            saturated = spec.parameters.contains_key("full_well").then(|| full_well::full_pixels(charge, spec));
         }
     })?;
+    let saturated = saturated.transpose()?;
     ledger.extend(lines);
     let cosmic_rays = match exposure.kind {
         ExposureKind::Science if chain.names().contains(&"cosmic_rays") => {
@@ -217,12 +219,6 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         _ => None,
     };
     Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, layout, optics })
-}
-
-/// Truth mask: 1 where the charge is at the full well, else 0.
-fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<u8> {
-    let capacity = spec.nominal("full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
-    frame.pixels.mapv(|v| u8::from(v >= capacity))
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.

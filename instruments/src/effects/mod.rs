@@ -7,15 +7,16 @@
 //! The planes and what acts on them (brackets: places kept for effects to come):
 //! - light, expected electrons: [`sky`], [`lamp`], [`trails`], [`ghosts`], [`scattered_light`], [`fringing`], [`flat`], [`shutter`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
-//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`full_well`], \[bleeding\], [`cti`];
+//! - charge: [`cosmic_rays`], \[brighter_fatter\], [`bleeding`], [`full_well`], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
-//! - counts: [`non_linearity`] (a correction in its place), \[crosstalk\], [`bias`], [`read_noise`], [`adc`].
+//! - counts: \[crosstalk\], [`non_linearity`], [`bias`], [`read_noise`], [`adc`].
 //!
 //! An effect to come writes a folder, one line in the registry, and its name into the instrument's order;
 //! its `after` says where it belongs. Nothing else changes.
 
 pub mod adc;
 pub mod bias;
+pub mod bleeding;
 pub mod bright;
 pub mod cosmic_rays;
 pub mod crossing;

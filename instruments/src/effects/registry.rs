@@ -6,7 +6,7 @@
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
-use super::{fringing, ghosts, scattered_light, trails};
+use super::{bleeding, fringing, ghosts, non_linearity, scattered_light, trails};
 use crate::description::DetectorSpec;
 use sim_core::correction::{Correction, CorrectionError};
 use sim_core::effect::Effect;
@@ -120,8 +120,8 @@ static LIGHT: [Entry<Light>; 9] = [
     shutter::ENTRY,
     dark::ENTRY,
 ];
-static CHARGE: [Entry<Charge>; 3] = [cosmic_rays::ENTRY, full_well::ENTRY, cti::ENTRY];
-static COUNTS: [Entry<Counts>; 3] = [bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
+static CHARGE: [Entry<Charge>; 4] = [cosmic_rays::ENTRY, bleeding::ENTRY, full_well::ENTRY, cti::ENTRY];
+static COUNTS: [Entry<Counts>; 4] = [non_linearity::ENTRY, bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;
 static DIGITISE: CrossingEntry<Charge, Counts> = digitise::ENTRY;
 

@@ -2,6 +2,7 @@
 
 use instruments::description::{ChainOrder, DetectorKind, DetectorSpec};
 use instruments::effects::cti::Settings;
+use instruments::effects::non_linearity;
 use instruments::effects::registry::{self, Entry};
 use ndarray::Array2;
 use sim_core::bandpass::Bandpass;
@@ -10,7 +11,7 @@ use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{FringeFrame, Knowledge, Measured, Reference, TrapKnowledge};
+use sim_core::knowledge::{FringeFrame, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -90,6 +91,9 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cosmic_rays", "stopping_fraction", 0.01),
     ("cosmic_rays", "shower_fraction", 0.02),
     ("full_well", "capacity", 90_000.0),
+    ("full_well", "section_scatter", 0.0),
+    ("full_well", "pixel_scatter", 0.0),
+    ("bleeding", "midline_barrier", 0.0),
     ("cti", "parallel_density_1", 2.0),
     ("cti", "parallel_release_1", 0.8),
     ("cti", "parallel_depth_1", 0.0),
@@ -120,6 +124,11 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cti", "draw_traps", 0.0),
     ("digitise", "gain", 1.1),
     ("digitise", "gain_scatter", 0.02),
+    ("non_linearity", "full_scale", 65_535.0),
+    ("non_linearity", "quadratic", -0.01),
+    ("non_linearity", "cubic", 0.004),
+    ("non_linearity", "quartic", -0.008),
+    ("non_linearity", "scatter", 0.2),
     ("bias", "level", 500.0),
     ("bias", "level_scatter", 20.0),
     ("bias", "column_structure_rms", 2.0),
@@ -261,6 +270,7 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     knowledge.read_noise = Some(vec![sure(5.0); gain.len()]);
     knowledge.gain = Some(gain.into_iter().map(sure).collect());
     knowledge.saturation_electron = Some(90_000.0);
+    knowledge.linearity = Some(Arc::new(linearity_knowledge(&scene.spec)));
     knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
     knowledge.fringes = Some(Arc::new(fringe_frame(scene)));
     knowledge
@@ -274,6 +284,11 @@ pub fn fringe_frame(scene: &Scene) -> FringeFrame {
     let rms = (image.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / image.len() as f64).sqrt();
     let pattern = image.mapv(|v| (f64::from(v) / rms) as f32);
     FringeFrame { window: scene.window, cell: 1, variance: Array2::zeros(pattern.dim()), pattern, typical_electron_s: rms / 100.0 }
+}
+
+/// The inverse responses, as ramps without error would give them.
+pub fn linearity_knowledge(spec: &DetectorSpec) -> Linearity {
+    non_linearity::knowledge(spec, 64_500.0).unwrap()
 }
 
 /// The traps of the bench at its reference date, as perfect calibration would know them.

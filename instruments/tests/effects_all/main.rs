@@ -10,3 +10,4 @@ mod cti;
 mod registry;
 mod statistics;
 mod stray;
+mod wells;

@@ -19,8 +19,11 @@ pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn reduce(folder: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ExitCode> {
+pub fn reduce(folder: &Path, masters: Option<&Path>, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
     let summary = scenarios::reduce::reduce(folder, masters, quiet)?;
+    for (file, steps) in summary.explained.iter().filter(|_| explain) {
+        println!("{file}\n{}", reduction::explain::text(steps));
+    }
     println!("{} frames reduced with {} sets of masters, in {}", summary.frames, summary.sets, folder.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,15 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
 mod fringes;
+mod full_well;
 mod ghosts;
+mod linearity;
 mod traps;
 
 pub use fringes::FringeFrame;
+pub use full_well::{FullWell, FullWells};
 pub use ghosts::{GhostKnowledge, GhostPath};
+pub use linearity::{AmplifierLinearity, Linearity};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -57,6 +61,10 @@ pub struct Knowledge {
     pub defects: Option<Arc<Array2<u32>>>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
+    /// Measured full well of every amplifier's section.
+    pub full_wells: Option<Arc<FullWells>>,
+    /// Response of every amplifier, from ramps of flats.
+    pub linearity: Option<Arc<Linearity>>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
     /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
@@ -81,6 +89,8 @@ impl Knowledge {
             shutter: None,
             defects: None,
             saturation_electron: None,
+            full_wells: None,
+            linearity: None,
             traps: None,
             fringes: None,
             ghosts: None,

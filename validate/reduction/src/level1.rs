@@ -72,6 +72,12 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, options)?;
+    // A reference of another date is a reason to be told.
+    for step in &mut walk.steps {
+        if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
+            *reason = dates;
+        }
+    }
     let shape = light.pixels.dim();
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);

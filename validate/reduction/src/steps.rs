@@ -1,15 +1,14 @@
 //! Walking back through the planes with the corrections of the registry, and the record of what each did.
 //!
-//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | full well | digitise | bias, read noise,
-//! converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
+//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | bleeding, full well | digitise |
+//! non-linearity, bias, read noise, converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
 //! non-linearity, gain, error model, dark, shutter, flat.
 
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::options::Options;
-use instruments::effects::non_linearity::NonLinearity;
 use instruments::effects::registry::{self, Entry};
-use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::correction::{CorrectionError, StepStatus};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Knowledge;
@@ -84,12 +83,24 @@ impl<'a> Walk<'a> {
     /// When the gain is unknown or a reference does not fit.
     pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
         self.undo(registry::counts(), &mut frame, &|_| None)?;
-        let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
-        self.record("non_linearity", status);
         let digitise = registry::digitise();
         let back = (digitise.backward)(&(self.knowledge)(digitise.name)?).map_err(|e| self.failed(e))?;
         let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
         self.record(digitise.name, status);
+        Ok(frame)
+    }
+    /// Undoes what happened to the charge after it was collected, and flags what cannot be undone.
+    ///
+    /// # Errors
+    /// When a reference does not fit.
+    pub fn recover(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Charge>, ReductionError> {
+        self.undo(registry::charge(), &mut frame, &|name| match (name, kind) {
+            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
+            ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
+            ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
+            ("cti", ExposureKind::Bias) => Some("a bias exposure has no charge to carry"),
+            _ => None,
+        })?;
         Ok(frame)
     }
     /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
@@ -97,13 +108,8 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When a reference does not fit.
-    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
-        self.undo(registry::charge(), &mut frame, &|name| match (name, kind) {
-            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
-            ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
-            ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
-            _ => None,
-        })?;
+    pub fn light(&mut self, frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
+        let mut frame = self.recover(frame, kind, options)?;
         let detect = registry::detect();
         let (mut frame, status) = match options.shot_noise {
             ShotNoise::Local => {

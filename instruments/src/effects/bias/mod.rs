@@ -43,7 +43,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "bias",
-    after: &[],
+    after: &["non_linearity"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::Approximate { make: correct::make, residual: 1e-4 },

@@ -19,9 +19,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 10] = ["ghosts", "scattered_light", "flat", "detect", "full_well", "cti", "digitise", "bias", "read_noise", "adc"];
+const TIMELESS: [&str; 12] = [
+    "ghosts",
+    "scattered_light",
+    "flat",
+    "detect",
+    "bleeding",
+    "full_well",
+    "non_linearity",
+    "cti",
+    "digitise",
+    "bias",
+    "read_noise",
+    "adc",
+];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 10] = ["sky", "lamp", "ghosts", "scattered_light", "flat", "shutter", "dark", "full_well", "digitise", "adc"];
+const WITHOUT_DICE: [&str; 12] =
+    ["sky", "lamp", "ghosts", "scattered_light", "flat", "shutter", "dark", "bleeding", "full_well", "non_linearity", "digitise", "adc"];
 /// Effects that need a rate, and what it is.
 const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
 
@@ -54,7 +68,8 @@ pub struct OneEffect {
     #[arg(long)]
     detector: Option<u16>,
     /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise or saturation,
-    /// where the correction uses them; for `correct cti` iterations and the traps as the correction is to know them.
+    /// where the correction uses them; for `correct cti` iterations and the traps, for
+    /// `correct non_linearity` the response, as the correction is to know them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Exposure time in seconds; without it EXPTIME of the header.
@@ -139,6 +154,13 @@ impl OneEffect {
             "cti" => {
                 ensure!(self.reference.is_none(), "--reference: the correction of cti takes no master; --set gives it its traps");
                 (known::traps(&spec, &place, time_s, &numbers, self.mjd(&spec))?, Vec::new())
+            }
+            "non_linearity" => {
+                ensure!(
+                    self.reference.is_none(),
+                    "--reference: the correction of non_linearity takes no master; --set gives it its response"
+                );
+                (known::responses(&spec, &place, time_s, &numbers)?, Vec::new())
             }
             name => known::knowledge(name, &spec, &place, time_s, &numbers, self.reference.as_deref())?,
         };
