@@ -11,4 +11,5 @@ mod cti;
 mod electronics;
 mod registry;
 mod statistics;
+mod stray;
 mod wells;

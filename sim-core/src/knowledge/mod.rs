@@ -3,7 +3,9 @@
 mod brighter_fatter;
 mod columns;
 mod crosstalk;
+mod fringes;
 mod full_well;
+mod ghosts;
 mod linearity;
 mod overscan;
 mod traps;
@@ -11,7 +13,9 @@ mod traps;
 pub use brighter_fatter::BoundaryKnowledge;
 pub use columns::{ColumnDefect, ColumnFault};
 pub use crosstalk::CrosstalkKnowledge;
+pub use fringes::FringeFrame;
 pub use full_well::{FullWell, FullWells};
+pub use ghosts::{GhostKnowledge, GhostPath};
 pub use linearity::{AmplifierLinearity, Linearity};
 pub use overscan::{LevelWalk, OverscanKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
@@ -79,6 +83,10 @@ pub struct Knowledge {
     pub overscan: Option<Arc<OverscanKnowledge>>,
     /// Shifts of pixel boundaries with charge, from the covariances of flats.
     pub boundaries: Option<Arc<BoundaryKnowledge>>,
+    /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
+    pub fringes: Option<Arc<FringeFrame>>,
+    /// Where the ghosts of a star lie and how large they are, from exposures of bright stars.
+    pub ghosts: Option<Arc<GhostKnowledge>>,
 }
 
 impl Knowledge {
@@ -104,6 +112,8 @@ impl Knowledge {
             columns: None,
             overscan: None,
             boundaries: None,
+            fringes: None,
+            ghosts: None,
         }
     }
 }

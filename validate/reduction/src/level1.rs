@@ -2,8 +2,8 @@
 //!
 //! Order (official pipeline, csster/csst): flags, saturation, overscan and bias, non-linearity (its place is kept), gain, error
 //! model, dark, shutter, flat, rate. Charge transfer is undone where calibration knows the traps.
-//! Cosmic-ray and satellite steps have their place and say SKIPPED. The sky is
-//! estimated, not subtracted.
+//! Light that is not the sky's: fringes are subtracted where calibration has a fringe frame, scattered light, ghosts and the trails
+//! of satellites are flagged. The sky is estimated, not subtracted.
 
 use crate::background::{self, Background};
 use crate::error::ReductionError;
@@ -20,9 +20,6 @@ use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
-
-/// Steps whose effects come later: name and reason, after the registry's.
-const TO_COME: [(&str, &str); 1] = [("satellites", "trail detection is not in the chain yet")];
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]
@@ -80,9 +77,6 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
             *reason = dates;
         }
-    }
-    for (name, reason) in TO_COME {
-        walk.record(name, StepStatus::Skipped(reason.into()));
     }
     let shape = light.pixels.dim();
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };

@@ -21,6 +21,8 @@ pub mod error_model;
 pub mod explain;
 pub mod flat_covariance;
 pub mod flat_ramp;
+pub mod fringe_fit;
+pub mod ghost_fit;
 pub mod group;
 pub mod index;
 pub mod keywords;

@@ -124,6 +124,9 @@ impl<'a> Walk<'a> {
         self.record(detect.name, status);
         self.undo(registry::light(), &mut frame, &|name| match (name, kind) {
             ("sky", _) => Some("level 1 estimates the sky and leaves it in"),
+            ("trails" | "ghosts" | "scattered_light" | "fringing", kind) if kind != ExposureKind::Science => {
+                Some("no sky in a calibration exposure")
+            }
             ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
             ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
             _ => None,

@@ -19,12 +19,26 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 11] =
-    ["flat", "detect", "brighter_fatter", "bleeding", "full_well", "non_linearity", "cti", "digitise", "bias", "read_noise", "adc"];
+const TIMELESS: [&str; 13] = [
+    "ghosts",
+    "scattered_light",
+    "flat",
+    "detect",
+    "brighter_fatter",
+    "bleeding",
+    "full_well",
+    "non_linearity",
+    "cti",
+    "digitise",
+    "bias",
+    "read_noise",
+    "adc",
+];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 10] = ["sky", "lamp", "flat", "shutter", "dark", "bleeding", "full_well", "non_linearity", "digitise", "adc"];
+const WITHOUT_DICE: [&str; 12] =
+    ["sky", "lamp", "ghosts", "scattered_light", "flat", "shutter", "dark", "bleeding", "full_well", "non_linearity", "digitise", "adc"];
 /// Effects that need a rate, and what it is.
-const RATES: [(&str, &str); 2] = [("sky", "the sky background"), ("lamp", "the light of the lamp")];
+const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
 
 /// Whether the forward side of an effect draws what is new in every exposure. Traps do when they are followed one by one.
 fn draws(effect: &str, spec: &DetectorSpec) -> anyhow::Result<bool> {
@@ -81,7 +95,7 @@ pub struct OneEffect {
     /// bias, whose AMPLIFIERS table has the measured gains and read noises.
     #[arg(long, value_name = "MASTER")]
     reference: Option<PathBuf>,
-    /// Rate in electrons per second and pixel, for `apply sky` and `apply lamp`.
+    /// Rate in electrons per second and pixel, for `apply` of sky, lamp and fringing.
     #[arg(long, allow_negative_numbers = true)]
     rate: Option<f64>,
 }
@@ -237,7 +251,7 @@ impl OneEffect {
             }
             (None, None) => Ok(0.0),
             (None, Some((_, what))) => bail!("{effect} needs {what}: give --rate in electron/s/pixel"),
-            (Some(_), None) => bail!("--rate is for sky and lamp; {effect} has no rate"),
+            (Some(_), None) => bail!("--rate is for sky, lamp and fringing; {effect} has no rate"),
         }
     }
 
