@@ -7,6 +7,7 @@
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::options::Options;
+use instruments::effects::cosmic_rays::FlagCosmicRays;
 use instruments::effects::non_linearity::NonLinearity;
 use instruments::effects::registry::{self, Entry};
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
@@ -28,6 +29,9 @@ pub struct Step {
 /// What is known for a step, by the name of the effect it undoes. Asked for step by step, so that masters of whole
 /// chips need not be in memory together.
 pub type KnowledgeOf<'a> = &'a dyn Fn(&str) -> Result<Knowledge, ReductionError>;
+
+/// A correction made otherwise than by its entry, from what is known; `None` leaves it to the entry.
+type Otherwise<'a, P> = &'a dyn Fn(&str, &Knowledge) -> Option<Result<Box<dyn Correction<P>>, CorrectionError>>;
 
 /// A walk back with one frame.
 pub struct Walk<'a> {
@@ -57,6 +61,7 @@ impl<'a> Walk<'a> {
         entries: &[Entry<P>],
         frame: &mut Frame<P>,
         leave: &dyn Fn(&str) -> Option<&'static str>,
+        otherwise: Otherwise<'_, P>,
     ) -> Result<(), ReductionError> {
         for entry in entries.iter().rev() {
             if let Some(reason) = leave(entry.name) {
@@ -64,7 +69,9 @@ impl<'a> Walk<'a> {
                 continue;
             }
             // The knowledge goes before the correction acts: what the correction needs of it, it keeps.
-            let correction = entry.twin.correction(&(self.knowledge)(entry.name)?);
+            let knowledge = (self.knowledge)(entry.name)?;
+            let correction = otherwise(entry.name, &knowledge).or_else(|| entry.twin.correction(&knowledge));
+            drop(knowledge);
             let status = match correction {
                 None => match &entry.twin {
                     registry::Twin::None(reason) => StepStatus::Skipped((*reason).into()),
@@ -83,7 +90,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When the gain is unknown or a reference does not fit.
     pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
-        self.undo(registry::counts(), &mut frame, &|_| None)?;
+        self.undo(registry::counts(), &mut frame, &|_| None, &|_, _| None)?;
         let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
         self.record("non_linearity", status);
         let digitise = registry::digitise();
@@ -98,12 +105,17 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When a reference does not fit.
     pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
-        self.undo(registry::charge(), &mut frame, &|name| match (name, kind) {
-            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
+        let leave = |name: &str| match (name, kind) {
+            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays.is_some() => None,
             ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
             ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
             _ => None,
-        })?;
+        };
+        let found_by = |name: &str, knowledge: &Knowledge| {
+            let finder = options.cosmic_rays.filter(|_| name == "cosmic_rays")?;
+            Some(FlagCosmicRays::new(knowledge, finder).map(|flag| Box::new(flag) as Box<dyn Correction<Charge>>))
+        };
+        self.undo(registry::charge(), &mut frame, &leave, &found_by)?;
         let detect = registry::detect();
         let (mut frame, status) = match options.shot_noise {
             ShotNoise::Local => {
@@ -116,12 +128,13 @@ impl<'a> Walk<'a> {
             }
         };
         self.record(detect.name, status);
-        self.undo(registry::light(), &mut frame, &|name| match (name, kind) {
+        let leave = |name: &str| match (name, kind) {
             ("sky", _) => Some("level 1 estimates the sky and leaves it in"),
             ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
             ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
             _ => None,
-        })?;
+        };
+        self.undo(registry::light(), &mut frame, &leave, &|_, _| None)?;
         Ok(frame)
     }
 }
