@@ -1,6 +1,7 @@
 //! Arguments `key=value`, and dice for scenes.
 
 use instruments::effects::cosmic_rays::laplacian::Options;
+use instruments::effects::cosmic_rays::network::Weights;
 use sim_core::stream::Stream;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,6 +18,13 @@ impl Arguments {
     }
     pub fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
+    }
+    /// The weights of the program, or those in the folder `weights=FOLDER`.
+    pub fn weights(&self) -> Result<Weights, Box<dyn Error>> {
+        let Some(folder) = self.text("weights") else { return Ok(Weights::built_in()?) };
+        let folder = std::path::Path::new(folder);
+        let description = std::fs::read_to_string(folder.join("cosmic_rays.json"))?;
+        Ok(Weights::read(&description, &std::fs::read(folder.join("cosmic_rays.f32"))?)?)
     }
     /// Thresholds of the classical detector.
     pub fn options(&self) -> Result<Options, Box<dyn Error>> {

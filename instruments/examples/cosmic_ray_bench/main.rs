@@ -4,7 +4,7 @@
 //! - `count`: hits and pixels of one chip in 150 s, sizes and charges of hits, beside published numbers.
 //! - `speed`: forward effect and detectors on one chip of 9216 x 9232 pixels with sky.
 //! - `score`: recall, precision, events, source damage and the ceiling, over scenes. Keys: scenes=PART_OF_NAME, frames, size,
-//!   seed, rate; threshold of the network; core, contrast, edge, fall, ratio, steep of the classical detector; out=FOLDER
+//!   seed, rate; threshold and weights=FOLDER of the network; core, contrast, edge, fall, ratio, steep of the classical detector; out=FOLDER
 //!   writes the frames as FITS for other tools.
 //! - `inpaint`: flux bias of stars and galaxies with replaced pixels.
 //! - `thresholds`: the network over thresholds, on scenes drawn as in training, of other seeds.

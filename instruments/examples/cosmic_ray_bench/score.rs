@@ -7,7 +7,7 @@ use crate::arguments::Arguments;
 use crate::made::{Made, make};
 use crate::scene::{Bench, Scene};
 use instruments::effects::cosmic_rays::laplacian;
-use instruments::effects::cosmic_rays::network::{self, Look, Weights};
+use instruments::effects::cosmic_rays::network::{self, Look};
 use ndarray::{Array2, Zip};
 use sim_core::frame::Window;
 use std::error::Error;
@@ -120,7 +120,7 @@ impl Detector {
 /// Scores of the detectors.
 pub fn scores(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let options = arguments.options()?;
-    let weights = Weights::built_in()?;
+    let weights = arguments.weights()?;
     let threshold = arguments.number("threshold", f64::from(weights.threshold_logit))? as f32;
     let look = if arguments.text("look") == Some("everywhere") { Look::Everywhere } else { Look::Triggered };
     let (frames, size) = (arguments.number("frames", 2.0)? as u64, arguments.number("size", 1536.0)? as usize);
@@ -171,7 +171,7 @@ pub fn scores(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Recall and precision of the network over thresholds, on frames of the training's kind (`seed`, `frames`) that took no part in it.
 pub fn thresholds(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let weights = Weights::built_in()?;
+    let weights = arguments.weights()?;
     let (frames, size) = (arguments.number("frames", 40.0)? as u64, arguments.number("size", 640.0)? as usize);
     let seed = arguments.number("seed", 300_000.0)? as u64;
     let window = Window { x0: 4000, y0: 3900, nx: size, ny: size };

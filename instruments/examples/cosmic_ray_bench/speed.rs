@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use crate::made::measured;
 use crate::scene::{Bench, Scene};
 use instruments::effects::cosmic_rays::laplacian::{Field, ReadVariance, edges, grow};
-use instruments::effects::cosmic_rays::network::{self, Look, Weights};
+use instruments::effects::cosmic_rays::network::{self, Look};
 use instruments::effects::registry;
 use ndarray::Array2;
 use sim_core::flags;
@@ -37,7 +37,7 @@ pub fn speed(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let total = start.elapsed().as_secs_f64();
     let flagged = mask.iter().filter(|m| **m).count();
     println!("detector {total:.3} s: cores {first:.3} s ({}), growth {:.3} s ({flagged} pixels)", cores.len(), total - first);
-    let weights = Weights::built_in()?;
+    let weights = arguments.weights()?;
     let start = Instant::now();
     let candidates = edges::cores(&field, &network::trigger()).len();
     let trigger = start.elapsed().as_secs_f64();

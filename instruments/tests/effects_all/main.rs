@@ -5,6 +5,7 @@
 mod bench;
 mod chain;
 mod corrections;
+mod cosmic_ray_finders;
 mod cosmic_rays;
 mod cti;
 mod registry;

@@ -62,7 +62,7 @@ fn built_in() -> Result<Weights, CorrectionError> {
 #[derive(Debug, Clone)]
 enum Ready {
     Classical(Options),
-    Network(Weights),
+    Network(Box<Weights>),
 }
 
 /// The correction: flags COSMIC_RAY and nothing else.
@@ -98,7 +98,7 @@ impl FlagCosmicRays {
             time_s: knowledge.exposure_time_s,
             finder: match finder {
                 Finder::Classical => Ready::Classical(Options::default()),
-                Finder::Network => Ready::Network(built_in()?),
+                Finder::Network => Ready::Network(Box::new(built_in()?)),
             },
         })
     }
