@@ -56,6 +56,9 @@ enum Command {
         /// Look for cosmic rays with this finder, also when the scenario has none.
         #[arg(long, value_name = "network|classical", value_parser = finder)]
         cosmic_rays: Option<reduction::Finder>,
+        /// Say of every frame what each step did, or why not, and with which references.
+        #[arg(long)]
+        explain: bool,
     },
     /// Measure a reduced folder against its truth and judge it: exit 0 pass, 1 the judge says no, 2 failure.
     Validate {
@@ -147,7 +150,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
-        Command::Reduce { folder, masters, cosmic_rays } => commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, quiet),
+        Command::Reduce { folder, masters, cosmic_rays, explain } => {
+            commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, explain, quiet)
+        }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

@@ -5,17 +5,20 @@ use crate::progress::Progress;
 use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, Finder, Options, calibrate};
+use reduction::explain::ExplainedStep;
+use reduction::{CalibrationSet, Finder, Options, calibrate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What was reduced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReductionSummary {
     /// Science frames.
     pub frames: usize,
     /// Sets of masters (detector and window).
     pub sets: usize,
+    /// What was done with each frame, by its file name.
+    pub explained: Vec<(String, Vec<ExplainedStep>)>,
 }
 
 /// Calibration frames of a folder: those that make masters, and one of each kind and detector held out of the masters
@@ -71,8 +74,8 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
     );
     let progress = Progress::new("calibrate", 1, quiet);
     progress.doing(&format!("{} calibration frames", frames.len()));
-    let set = calibrate(frames, &folder.masters(), CalibrationOptions::default())?;
-    manifests.use_masters(&set)?;
+    let set = calibrate(frames, &folder.masters(), manifests.calibration_options())?;
+    manifests.use_masters(&set);
     manifests.write_masters(frames)?;
     progress.done(&format!("masters from {} frames", frames.len()));
     Ok(set)
@@ -93,7 +96,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
         Some(given) => {
             let inner = Folder::at(given).masters();
             let set = CalibrationSet::open(if inner.is_dir() { &inner } else { given })?;
-            manifests.use_masters(&set)?;
+            manifests.use_masters(&set);
             set
         }
         None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
@@ -112,12 +115,14 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
         }
     }
     work.sort_by_key(|(detector, ..)| *detector);
+    let mut explained = Vec::new();
     for (_, path, out) in &work {
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
-        let paths = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
+        let (paths, steps) = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
         manifests.write_level1(path, &paths)?;
         progress.done(&file);
+        explained.push((file, steps));
     }
-    Ok(ReductionSummary { frames: raw.len(), sets: set.keys().count() })
+    Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })
 }

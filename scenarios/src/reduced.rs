@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
-use reduction::{CalibrationSet, Finder, Level1Paths};
+use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
 use sim_core::files::write_atomically;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -51,6 +51,8 @@ pub struct Manifests<'a> {
     seed: u64,
     /// Effects that the scenario switches on.
     with: Vec<String>,
+    /// How long references hold \[d\].
+    validity_days: Option<f64>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
     /// The finder of cosmic rays that was asked for.
@@ -67,15 +69,15 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with, validity_days) = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let Scenario { seed, with, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with)
+                let Scenario { seed, with, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
+                (text, seed, with, calibration.map(|c| c.validity_days))
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, masters: BTreeMap::new(), finder: None })
+        Ok(Self { folder, scenario, seed, with, validity_days, masters: BTreeMap::new(), finder: None })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -89,19 +91,19 @@ impl<'a> Manifests<'a> {
         self.finder = finder;
     }
 
+    /// How masters are made: the scenario's validity, and defaults.
+    #[must_use]
+    pub fn calibration_options(&self) -> CalibrationOptions {
+        let default = CalibrationOptions::default();
+        CalibrationOptions { validity_days: self.validity_days.unwrap_or(default.validity_days), ..default }
+    }
+
     /// Notes the masters that frames will be reduced with.
-    ///
-    /// # Errors
-    /// When one cannot be read.
-    pub fn use_masters(&mut self, set: &CalibrationSet) -> anyhow::Result<()> {
-        for key in set.keys() {
-            for path in set.files(key).into_iter().flat_map(BTreeMap::values) {
-                let hash = sha256_file(path).with_context(|| path.display().to_string())?;
-                let name = self.name(path);
-                self.masters.entry(detector(path)?).or_default().insert(name, hash);
-            }
+    pub fn use_masters(&mut self, set: &CalibrationSet) {
+        for entry in set.index().entries() {
+            let name = self.name(&set.index().path(entry));
+            self.masters.entry(entry.detector).or_default().insert(name, entry.sha256.clone());
         }
-        Ok(())
     }
 
     /// Writes the manifest of every master noted, made from these frames.

@@ -77,6 +77,12 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, options)?;
+    // A reference of another date is a reason to be told.
+    for step in &mut walk.steps {
+        if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
+            *reason = dates;
+        }
+    }
     for (name, reason) in TO_COME {
         walk.record(name, StepStatus::Skipped(reason.into()));
     }

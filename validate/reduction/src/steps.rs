@@ -99,12 +99,11 @@ impl<'a> Walk<'a> {
         self.record(digitise.name, status);
         Ok(frame)
     }
-    /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
-    /// shutter and flat. The sky stays: level 1 only estimates it.
+    /// Undoes what happened to the charge after it was collected, and flags what cannot be undone.
     ///
     /// # Errors
     /// When a reference does not fit.
-    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
+    pub fn recover(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Charge>, ReductionError> {
         let leave = |name: &str| match (name, kind) {
             ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays.is_some() => None,
             ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
@@ -116,6 +115,15 @@ impl<'a> Walk<'a> {
             Some(FlagCosmicRays::new(knowledge, finder).map(|flag| Box::new(flag) as Box<dyn Correction<Charge>>))
         };
         self.undo(registry::charge(), &mut frame, &leave, &found_by)?;
+        Ok(frame)
+    }
+    /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
+    /// shutter and flat. The sky stays: level 1 only estimates it.
+    ///
+    /// # Errors
+    /// When a reference does not fit.
+    pub fn light(&mut self, frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
+        let mut frame = self.recover(frame, kind, options)?;
         let detect = registry::detect();
         let (mut frame, status) = match options.shot_noise {
             ShotNoise::Local => {
