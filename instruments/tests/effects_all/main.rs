@@ -6,6 +6,7 @@ mod bench;
 mod brighter_fatter;
 mod chain;
 mod corrections;
+mod cosmic_ray_finders;
 mod cosmic_rays;
 mod cti;
 mod electronics;

@@ -8,7 +8,7 @@
 use crate::background::{self, Background};
 use crate::error::ReductionError;
 use crate::group::Key;
-use crate::options::Options;
+use crate::options::{Finder, Options};
 use crate::qc0::{self, Qc0};
 use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
@@ -38,6 +38,8 @@ pub struct Level1 {
     pub qc0: Qc0,
     /// Fraction of pixels with any official flag.
     pub flagged_fraction: f64,
+    /// How cosmic rays were looked for.
+    pub cosmic_rays: Option<Finder>,
 }
 
 impl Level1 {
@@ -90,7 +92,16 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let background = background::estimate(&light.pixels, flags);
     let saturation = saturation_electron / time_s;
     let unit = if kind == ExposureKind::Bias { "electron" } else { "electron/s" };
-    Ok(Level1 { rate: light.cross(), unit, steps: walk.steps, background, saturation, qc0, flagged_fraction })
+    Ok(Level1 {
+        rate: light.cross(),
+        unit,
+        steps: walk.steps,
+        background,
+        saturation,
+        qc0,
+        flagged_fraction,
+        cosmic_rays: options.cosmic_rays,
+    })
 }
 
 /// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.
