@@ -6,7 +6,7 @@ use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::explain::ExplainedStep;
-use reduction::{CalibrationSet, Options, calibrate};
+use reduction::{CalibrationSet, Finder, Options, calibrate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -82,11 +82,11 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 }
 
 /// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
-/// output folder that has them).
+/// output folder that has them). Cosmic rays are looked for when the folder's scenario switches them on, or a finder is given.
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
@@ -101,7 +101,9 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
         }
         None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
     };
-    let options = Options { cosmic_rays: manifests.scenario_has("cosmic_rays"), ..Options::default() };
+    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
+    let options = Options { cosmic_rays: finder.or(by_scenario), ..Options::default() };
+    manifests.use_finder(finder);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.

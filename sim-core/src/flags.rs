@@ -17,6 +17,12 @@ pub const SATELLITE: u32 = 1 << 5;
 pub const GHOST: u32 = 1 << 6;
 /// Scattered light.
 pub const SCATTERED: u32 = 1 << 7;
+/// Charge has run along the column, out of this pixel or into it: saturated too.
+pub const BLEED: u32 = 1 << 8;
+/// Above the range over which the linearity was calibrated.
+pub const NONLINEAR: u32 = 1 << 9;
+/// Near saturated pixels, whose charge is not known: boundary shifts (brighter-fatter) could not be undone.
+pub const BFE_UNRELIABLE: u32 = 1 << 11;
 /// No data (fill value).
 pub const NO_DATA: u32 = 1 << 13;
 /// Overscan of this row could not be used.
@@ -44,6 +50,9 @@ pub const TABLE: &[(u32, &str, &str)] = &[
     (SATELLITE, "SATELLITE", "satellite or other moving trail"),
     (GHOST, "GHOST", "ghost"),
     (SCATTERED, "SCATTERED", "scattered light"),
+    (BLEED, "BLEED", "charge may have run along the column here"),
+    (NONLINEAR, "NONLINEAR", "above the range of the calibrated linearity"),
+    (BFE_UNRELIABLE, "BFE_UNRELIABLE", "near saturated pixels: boundary shifts not undone"),
     (NO_DATA, "NO_DATA", "no data"),
     (OVERSCAN_BAD, "OVERSCAN_BAD", "overscan of this row unusable"),
     (NO_FLAT, "NO_FLAT", "no valid flat field"),

@@ -195,8 +195,7 @@ pub fn pockets(
             return None;
         }
         let noise2 = read_noise.get(tile.amplifier).map_or(0.0, |n| n.value * n.value);
-        let expected: Vec<f64> =
-            order(tile).map(|y| f64::from(response[(y, x)]) * f64::from(local[(y / BLOCK, x / BLOCK)])).collect();
+        let expected: Vec<f64> = order(tile).map(|y| f64::from(response[(y, x)]) * f64::from(local[(y / BLOCK, x / BLOCK)])).collect();
         let deficit: Vec<f64> = order(tile).zip(&expected).map(|(y, e)| e - f64::from(dim[(y, x)])).collect();
         let variance: Vec<f64> = expected.iter().map(|e| (e.max(0.0) + noise2) / n).collect();
         let z: Vec<f64> = deficit.iter().zip(&variance).map(|(d, v)| d / v.sqrt().max(1e-6)).collect();

@@ -110,7 +110,7 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let mut maker = Maker { detector: first.geometry.number, layout, rows, columns, options, notes: Vec::new(), cleaner: None };
     let (bias, noise_adu, bias_factor) = maker.bias(&group.bias)?;
     // The variance of the bias goes into the products, not into frames on their way to masters.
-    let bias = Arc::new(Reference { image: bias, variance: Array2::zeros((0, 0)) });
+    let bias = Arc::new(Reference { image: bias, variance: sim_core::memory::zeros((rows, columns)) });
     let evidence = Evidence { group, options: &options, bias: &bias };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();

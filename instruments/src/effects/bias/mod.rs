@@ -45,7 +45,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "bias",
-    after: &["crosstalk", "bias_drift"],
+    after: &["crosstalk", "non_linearity", "bias_drift"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::Approximate { make: correct::make, residual: 1e-4 },
