@@ -29,6 +29,8 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 
 /// A flat is dim enough for pockets below this charge of a pixel \[electron\].
 const DIM_ELECTRON: f64 = 3000.0;
+/// Bytes of a pixel at the peak of the search: five images, and a frame under reduction with variance, flags and raw counts.
+const BYTES_PER_PIXEL: usize = 5 * 4 + 3 * 4 + 2;
 const PIXELS: &str = "PIXELS";
 const COLUMNS: &str = "COLUMNS";
 
@@ -115,6 +117,12 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     let (Some(_), Some(read_noise)) = (&knowledge.gain, &knowledge.read_noise) else {
         return Ok(Outcome::Skipped("gain and read noise are not known".into()));
     };
+    let (rows, columns) = knowledge.window.shape();
+    let (need, allowed) = (rows * columns * BYTES_PER_PIXEL, evidence.options.memory_bytes);
+    if need > allowed {
+        let (need, allowed) = (need >> 20, allowed >> 20);
+        return Ok(Outcome::Skipped(format!("a search of {columns} x {rows} pixels takes {need} MiB, memory_bytes allows {allowed}")));
+    }
     let sets = flats_by_light(&evidence.group.flat);
     let Some(bright) = sets.values().next_back() else { return Ok(Outcome::Skipped("no flats".into())) };
     let (flat, _) = combined(evidence, knowledge, bright)?;
