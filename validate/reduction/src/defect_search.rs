@@ -3,8 +3,8 @@
 //!
 //! # Formula
 //! Dead: response below half of the median of its block. Blocked: all but a few pixels dead from a row to the far end of the column.
-//! Pocket: deficit `d = R s - v` of a dim flat, R response of the bright flat, s median of `v / R` of the block, so that a cold pixel is no
-//! deficit; the run of rows with the largest sum of `d / sigma - 1` (cumulative-sum test); capacity `sum of d` over the run. Telegraph: of the
+//! Pocket: deficit `d = R s - v` of a dim flat, R bright flat, s median of `v / R` of the neighbours in the row, so that neither a cold
+//! pixel nor a slope of the light (shutter) is a deficit; the run of rows with the largest sum of `d / sigma - 1` (cumulative-sum test); capacity `sum of d` over the run. Telegraph: of the
 //! darks of equal time, without hits and without the largest value, `chi2 = sum (v - <v>)^2 / (r^2 + <v>)` is improbable: its cube root is
 //! nearly normal (Wilson & Hilferty)
 //! # Symbols
@@ -35,6 +35,10 @@ const LEAST_BLOCKED: usize = 16;
 const LIVE_SHARE: f64 = 0.05;
 /// Standard deviations of a pocket's capacity that make it one.
 const POCKET_SIGMAS: f64 = 7.0;
+/// Pixels on either side whose ratio of flats is the light of a pixel.
+const NEIGHBOURS: usize = 8;
+/// Variance of a pixel less the median of its 16 neighbours, in units of its own: 1 + (pi / 2) / 16.
+const MEDIAN_COST: f64 = 1.1;
 /// Standard deviations of improbable scatter that make a telegraph pixel.
 const TELEGRAPH_SIGMAS: f64 = 5.5;
 /// A value of a dark is a hit when it exceeds the pixel's median by this many standard deviations ...
@@ -166,38 +170,84 @@ fn largest_run(z: &[f64]) -> Option<std::ops::Range<usize>> {
     found
 }
 
-/// Pockets in a dim flat: `dim` is the mean of `frames` frames \[electron\], not divided by the flat; `response` the bright flat.
-/// Columns in `blocked` are left out. At most one pocket in a column.
+/// A dim and a bright flat, both means of frames in electrons, not divided by each other.
+#[derive(Debug, Clone, Copy)]
+pub struct FlatPair<'a> {
+    /// Dim flat \[electron\].
+    pub dim: &'a Array2<f32>,
+    /// Frames in it.
+    pub dim_frames: usize,
+    /// Bright flat \[electron\].
+    pub bright: &'a Array2<f32>,
+    /// Frames in it.
+    pub bright_frames: usize,
+}
+
+/// Median of the ratio of the two flats over the neighbours of every pixel in its row and amplifier.
+fn light_beside(flats: &FlatPair<'_>, layout: &ReadoutLayout) -> Array2<f32> {
+    let (rows, width) = flats.dim.dim();
+    let lines: Vec<Vec<f32>> = (0..rows)
+        .into_par_iter()
+        .map(|y| {
+            let ratio = |x: usize| flats.dim[(y, x)] / flats.bright[(y, x)];
+            let mut line = vec![0.0; width];
+            for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
+                let (low, high) = (tile.science.x0, tile.science.x0 + tile.science.nx);
+                for x in low..high {
+                    // As many on either side, so that a slope does not show.
+                    let reach = NEIGHBOURS.min(x - low).min(high - 1 - x);
+                    let reach = if reach < 2 { NEIGHBOURS } else { reach };
+                    let near = x.saturating_sub(reach).max(low)..(x + reach + 1).min(high);
+                    let mut values: Vec<f32> =
+                        near.filter(|&k| k != x && flats.bright[(y, k)] > 0.0).map(ratio).filter(|v| v.is_finite()).collect();
+                    line[x] = median(&mut values);
+                }
+            }
+            line
+        })
+        .collect();
+    Array2::from_shape_fn((rows, width), |(y, x)| lines[y][x])
+}
+
+/// Pockets in a dim flat. Columns in `blocked` are left out. At most one pocket in a column.
 ///
 /// # Errors
 /// When the arrays do not fit the window or there is no light.
 pub fn pockets(
-    dim: &Array2<f32>,
-    frames: usize,
-    response: &Array2<f32>,
+    flats: &FlatPair<'_>,
     read_noise: &[Measured],
     layout: &ReadoutLayout,
     window: Window,
     blocked: &[ColumnDefect],
 ) -> Result<Vec<ColumnDefect>, DefectSearchError> {
-    check("the dim flat", dim.dim(), window.shape())?;
-    check("the bright flat", response.dim(), window.shape())?;
-    let light = ndarray::Zip::from(dim).and(response).map_collect(|&v, &r| if r > 0.1 { v / r } else { f32::NAN });
-    let local = block_medians(&light);
-    let level = median(&mut local.iter().copied().collect::<Vec<f32>>());
-    if level.is_nan() || level <= 0.0 {
-        return Err(DefectSearchError::NoLight { what: "the dim flat", level });
+    check("the dim flat", flats.dim.dim(), window.shape())?;
+    check("the bright flat", flats.bright.dim(), window.shape())?;
+    for (what, image) in [("the dim flat", flats.dim), ("the bright flat", flats.bright)] {
+        let level = median(&mut block_medians(image).iter().copied().collect::<Vec<f32>>());
+        if level.is_nan() || level <= 0.0 {
+            return Err(DefectSearchError::NoLight { what, level });
+        }
     }
-    let n = frames.max(1) as f64;
+    let local = light_beside(flats, layout);
+    let dim = flats.dim;
+    let (n, of_bright) = (flats.dim_frames.max(1) as f64, flats.bright_frames.max(1) as f64);
     let one = |&(tile, x): &(&AmplifierTile, usize)| {
         let register = usize::from(tile.flip_y);
         if blocked.iter().any(|b| b.x == window.x0 + x && b.register == register) {
             return None;
         }
         let noise2 = read_noise.get(tile.amplifier).map_or(0.0, |n| n.value * n.value);
-        let expected: Vec<f64> = order(tile).map(|y| f64::from(response[(y, x)]) * f64::from(local[(y / BLOCK, x / BLOCK)])).collect();
+        let expected: Vec<f64> = order(tile).map(|y| f64::from(flats.bright[(y, x)]) * f64::from(local[(y, x)])).collect();
         let deficit: Vec<f64> = order(tile).zip(&expected).map(|(y, e)| e - f64::from(dim[(y, x)])).collect();
-        let variance: Vec<f64> = expected.iter().map(|e| (e.max(0.0) + noise2) / n).collect();
+        // The pixel itself, the bright flat, and the median of its neighbours.
+        let variance: Vec<f64> = order(tile)
+            .zip(&expected)
+            .map(|(y, e)| {
+                let e = e.max(0.0);
+                let bright = f64::from(flats.bright[(y, x)]).max(1.0) * of_bright;
+                (MEDIAN_COST * (e + noise2) / n) + e * e / bright
+            })
+            .collect();
         let z: Vec<f64> = deficit.iter().zip(&variance).map(|(d, v)| d / v.sqrt().max(1e-6)).collect();
         let run = largest_run(&z)?;
         // Noise may have begun the run early. The first packets are swallowed whole, but for a pocket that holds less than one of them.

@@ -14,6 +14,7 @@ use instruments::product::level0::{Level0Meta, read_level0, write_level0};
 use instruments::product::names::NameStyle;
 use ndarray::{Array2, s};
 use reduction::crosstalk_fit::{self, CrosstalkFitError};
+use reduction::defect_search::FlatPair;
 use reduction::{CalibrationOptions, Options, calibrate, reduce_frame};
 use reduction::{defect_search, overscan_fit};
 use sim_core::correction::Correction;
@@ -150,7 +151,7 @@ fn the_loop_finds_its_references_and_uses_them() {
     let set = calibrate(&files, &at.join("masters"), CalibrationOptions::default()).unwrap();
     let star = |y: usize, x: usize| 45_000.0 * (-0.1 * ((y % 173) as f32 - 80.0).powi(2) - 0.1 * ((x % 211) as f32 - 100.0).powi(2)).exp();
     let field = Frame::from_pixels(Array2::from_shape_fn((1024, 1024), |(y, x)| 30.0 + star(y, x)), device.window);
-    let path = write(&device, at, 1, ExposureKind::Science, 150.0, field);
+    let path = write(&device, at, 900, ExposureKind::Science, 150.0, field);
     let level0 = read_level0(&path).unwrap();
     let calibration = set.of(&level0.info).unwrap();
     println!("{:?}", calibration.chosen.keys().collect::<Vec<_>>());
@@ -181,7 +182,7 @@ fn the_loop_finds_its_references_and_uses_them() {
     assert!(count(flags::DEAD) > 100 && count(flags::TELEGRAPH) > 50 && count(flags::BAD_COLUMN) > 100);
 
     // A bias frame that is not in the master: its variance is what is measured.
-    let level0 = read_level0(&write(&device, at, 150, BIAS, 0.0, empty())).unwrap();
+    let level0 = read_level0(&write(&device, at, 950, BIAS, 0.0, empty())).unwrap();
     let level1 = reduce_frame(level0, &calibration, &Options::default()).unwrap();
     let (mut square, mut stated) = (0.0, 0.0);
     for ((pixel, variance), bits) in
@@ -400,7 +401,8 @@ fn defects_are_found_in_flats_and_in_the_scatter_of_darks() {
     // Pockets: 200 electrons in each of 6 frames, of which 5 are kept.
     let dim = device.electrons(&stack(400, lamp(20.0), 6), &bias);
     let noise = same(5.2);
-    let pockets = defect_search::pockets(&dim, 5, &response, &noise, &device.layout, device.window, &blocked).unwrap();
+    let pair = FlatPair { dim: &dim, dim_frames: 5, bright: &flat, bright_frames: 5 };
+    let pockets = defect_search::pockets(&pair, &noise, &device.layout, device.window, &blocked).unwrap();
     let (mut wanted, mut found, mut pull2) = (0, 0, 0.0);
     for t in &truth {
         let ColumnFault::Pocket { capacity_electron: want } = t.fault else { continue };

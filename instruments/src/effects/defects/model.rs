@@ -22,7 +22,7 @@ pub fn time_on_s(time_s: f64, mean_on_s: f64, mean_off_s: f64, mut uniform: impl
 pub fn moments_of_time_on(time_s: f64, mean_on_s: f64, mean_off_s: f64) -> (f64, f64) {
     let p = mean_on_s / (mean_on_s + mean_off_s);
     let tau = mean_on_s * mean_off_s / (mean_on_s + mean_off_s);
-    (p * time_s, 2.0 * p * (1.0 - p) * tau * (time_s - tau * (1.0 - (-time_s / tau).exp())))
+    (p * time_s, 2.0 * p * (1.0 - p) * tau * (time_s + tau * (-time_s / tau).exp_m1()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Defects (`MDEF`): dead pixels and blocked columns of the brightest flats, pockets in the dimmest, telegraph pixels in the scatter of darks.
 
 use super::{Evidence, Outcome, ReferenceKind, Stage};
-use crate::defect_search::{self, DefectSearchError, LEAST_DARKS};
+use crate::defect_search::{self, DefectSearchError, FlatPair, LEAST_DARKS};
 use crate::error::ReductionError;
 use crate::set::Units;
 use instruments::product::level0::Level0Info;
@@ -29,8 +29,8 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 
 /// A flat is dim enough for pockets below this charge of a pixel \[electron\].
 const DIM_ELECTRON: f64 = 3000.0;
-/// Bytes of a pixel at the peak of the search: five images, and a frame under reduction with variance, flags and raw counts.
-const BYTES_PER_PIXEL: usize = 5 * 4 + 3 * 4 + 2;
+/// Bytes of a pixel at the peak of the search: six images, and a frame under reduction with variance, flags and raw counts.
+const BYTES_PER_PIXEL: usize = 6 * 4 + 3 * 4 + 2;
 const PIXELS: &str = "PIXELS";
 const COLUMNS: &str = "COLUMNS";
 
@@ -125,7 +125,7 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     }
     let sets = flats_by_light(&evidence.group.flat);
     let Some(bright) = sets.values().next_back() else { return Ok(Outcome::Skipped("no flats".into())) };
-    let (flat, _) = combined(evidence, knowledge, bright)?;
+    let (flat, bright_frames) = combined(evidence, knowledge, bright)?;
     let mut map = match defect_search::dead_pixels(&flat) {
         Ok(map) => map,
         Err(reason) => return Ok(Outcome::Skipped(reason.to_string())),
@@ -138,8 +138,8 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
         None => notes.push(format!("pockets: SKIPPED, no two flats below {DIM_ELECTRON} electrons")),
         Some((_, frames)) => {
             let (image, kept) = combined(evidence, knowledge, frames)?;
-            // Relative to its own level: only ratios of the flat count.
-            match defect_search::pockets(&image, kept, &flat, read_noise, &knowledge.layout, knowledge.window, &columns) {
+            let pair = FlatPair { dim: &image, dim_frames: kept, bright: &flat, bright_frames };
+            match defect_search::pockets(&pair, read_noise, &knowledge.layout, knowledge.window, &columns) {
                 Ok(found) => {
                     notes.push(format!("pockets: {} flats", frames.len()));
                     columns.extend(found);
