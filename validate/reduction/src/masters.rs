@@ -21,11 +21,13 @@ mod defects;
 mod flat;
 mod flat_levels;
 mod made;
+mod ramp;
 mod shutter;
 
 pub use defects::hot_and_warm;
 pub(crate) use defects::median;
 pub use made::{Made, MadeDark, MadeFlat};
+pub use ramp::Ramp;
 
 use crate::amplifiers::by_amplifier;
 use crate::combine::Combine;
@@ -45,8 +47,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Largest fraction of pixels at the converter's ceiling in a usable flat.
-const SATURATED_FRACTION: f64 = 1e-3;
 /// Blocks along the longer side for the shutter fit.
 const SHUTTER_BLOCKS: usize = 48;
 
@@ -111,7 +111,11 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let (bias, noise_adu, bias_factor) = maker.bias(&group.bias)?;
     // The variance of the bias goes into the products, not into frames on their way to masters.
     let bias = Arc::new(Reference { image: bias, variance: Array2::zeros((0, 0)) });
-    let evidence = Evidence { group, options: &options, bias: &bias };
+    let ramp = maker.ramp(&group.flat, &bias.image, &noise_adu)?;
+    let saturated = |index: usize| ramp.saturated.iter().any(|s| s.0 == index);
+    let unsaturated = group.flat.iter().enumerate().filter(|(i, _)| !saturated(*i)).map(|(_, f)| f.clone()).collect();
+    let group = &Group { flat: unsaturated, ..group.clone() };
+    let evidence = Evidence { group, options: &options, ramp: &ramp, bias: &bias };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();
     let mut look = |stage: Stage, known: &mut Knowledge| -> Result<bool, ReductionError> {
@@ -184,16 +188,6 @@ impl Maker<'_> {
             return Ok(RawFrame::clean(cleaner.rows(info, rows)?, rows));
         }
         let level0 = read_level0(&info.path)?;
-        if matches!(info.observation.kind, ExposureKind::Flat { .. }) {
-            let ceiling = level0.pixels.iter().filter(|&&v| v == u16::MAX).count() as f64 / level0.pixels.len() as f64;
-            if ceiling > SATURATED_FRACTION {
-                return Err(self.failed(
-                    format!("saturated fraction of {}", info.path.display()),
-                    ceiling,
-                    "0..=0.001 (lower the lamp or the time)",
-                ));
-            }
-        }
         RawFrame::new(&level0, rows)
     }
     /// Row `y` of every frame of a band: overscan and bias subtracted \[ADU\].

@@ -4,11 +4,13 @@
 //! [`Knowledge`], and says which steps of the reduction use it. [`REFERENCES`] lists the kinds; nothing else names them. Bias, dark, flat and
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
+mod full_well;
+mod linearity;
 mod traps;
 
 use crate::error::ReductionError;
 use crate::group::Group;
-use crate::masters::{CalibrationOptions, clean};
+use crate::masters::{CalibrationOptions, Ramp, clean};
 use crate::set::Units;
 use instruments::product::level0::{Level0, Level0Info, read_level0};
 use ndarray::Array2;
@@ -64,7 +66,7 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 1] = [traps::KIND];
+pub static REFERENCES: [ReferenceKind; 3] = [linearity::KIND, full_well::KIND, traps::KIND];
 
 /// The kind of this type.
 #[must_use]
@@ -74,10 +76,12 @@ pub fn by_code(code: &str) -> Option<&'static ReferenceKind> {
 
 /// What a measurement may look at: the calibration exposures of one detector, window and epoch.
 pub struct Evidence<'a> {
-    /// The exposures.
+    /// The exposures, saturated flats left out.
     pub group: &'a Group,
     /// How masters are made.
     pub options: &'a CalibrationOptions,
+    /// What all flats show of the amplifiers' responses, saturated ones among them.
+    pub ramp: &'a Ramp,
     /// Master bias \[ADU\], variance left out.
     pub bias: &'a Arc<Reference>,
 }
