@@ -195,14 +195,15 @@ pub fn pockets(
             return None;
         }
         let noise2 = read_noise.get(tile.amplifier).map_or(0.0, |n| n.value * n.value);
-        let (deficit, variance): (Vec<f64>, Vec<f64>) = order(tile)
-            .map(|y| {
-                let expected = f64::from(response[(y, x)]) * f64::from(local[(y / BLOCK, x / BLOCK)]);
-                (expected - f64::from(dim[(y, x)]), (expected.max(0.0) + noise2) / n)
-            })
-            .unzip();
+        let expected: Vec<f64> = order(tile).map(|y| f64::from(response[(y, x)]) * f64::from(local[(y / BLOCK, x / BLOCK)])).collect();
+        let deficit: Vec<f64> = order(tile).zip(&expected).map(|(y, e)| e - f64::from(dim[(y, x)])).collect();
+        let variance: Vec<f64> = expected.iter().map(|e| (e.max(0.0) + noise2) / n).collect();
         let z: Vec<f64> = deficit.iter().zip(&variance).map(|(d, v)| d / v.sqrt().max(1e-6)).collect();
         let run = largest_run(&z)?;
+        // Noise may have begun the run early. The first packets are swallowed whole, but for a pocket that holds less than one of them.
+        let whole = run.clone().find(|&k| deficit[k] > 0.5 * expected[k]);
+        let deepest = run.clone().max_by(|&a, &b| z[a].total_cmp(&z[b]));
+        let run = whole.or(deepest)?..run.end;
         let value: f64 = deficit[run.clone()].iter().sum();
         let error = variance[run.clone()].iter().sum::<f64>().sqrt();
         let capacity_electron = Measured { value, error };

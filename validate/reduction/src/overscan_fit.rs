@@ -69,15 +69,12 @@ pub enum OverscanFitError {
     },
 }
 
-fn check(frames: &[Array2<u16>], layout: &ReadoutLayout, what: &'static str) -> Result<(), OverscanFitError> {
+fn check(raw: &Array2<u16>, layout: &ReadoutLayout) -> Result<(), OverscanFitError> {
     let need = (layout.rows, layout.columns);
     if layout.tiles.iter().any(|t| t.raw_overscan.nx < 8) {
         return Err(OverscanFitError::NoOverscan);
     }
-    if frames.is_empty() {
-        return Err(OverscanFitError::NoFrames(what));
-    }
-    frames.iter().find(|f| f.dim() != need).map_or(Ok(()), |f| Err(OverscanFitError::Shape { got: f.dim(), need }))
+    if raw.dim() == need { Ok(()) } else { Err(OverscanFitError::Shape { got: raw.dim(), need }) }
 }
 
 /// The overscan of a row in reading order.
@@ -86,40 +83,65 @@ fn overscan<'a>(raw: &'a Array2<u16>, tile: &'a AmplifierTile, y: usize) -> impl
     (0..area.nx).map(move |k| f64::from(raw[(y, if tile.flip_x { area.x0 + area.nx - 1 - k } else { area.x0 + k })]))
 }
 
-/// First overscan columns that hold the tail of flats.
-///
-/// # Errors
-/// When there is no overscan, a frame does not fit, or the tail does not end within half of the overscan.
-pub fn tail_columns(flats: &[Array2<u16>], layout: &ReadoutLayout) -> Result<usize, OverscanFitError> {
-    check(flats, layout, "flat")?;
-    let columns = layout.tiles.iter().map(|t| t.raw_overscan.nx).min().unwrap_or(0);
-    let (mut sum, mut square, mut rows) = (vec![0.0; columns], vec![0.0; columns], 0.0);
-    for raw in flats {
-        for tile in &layout.tiles {
+/// The tail of flats, frame by frame.
+#[derive(Debug, Clone)]
+pub struct Tail<'a> {
+    layout: &'a ReadoutLayout,
+    sum: Vec<f64>,
+    square: Vec<f64>,
+    rows: f64,
+}
+
+impl<'a> Tail<'a> {
+    /// Of no frames yet.
+    #[must_use]
+    pub fn new(layout: &'a ReadoutLayout) -> Self {
+        let columns = layout.tiles.iter().map(|t| t.raw_overscan.nx).min().unwrap_or(0);
+        Self { layout, sum: vec![0.0; columns], square: vec![0.0; columns], rows: 0.0 }
+    }
+    /// Adds a raw flat.
+    ///
+    /// # Errors
+    /// When there is no overscan or the frame is of another shape.
+    pub fn add(&mut self, raw: &Array2<u16>) -> Result<(), OverscanFitError> {
+        check(raw, self.layout)?;
+        let columns = self.sum.len();
+        for tile in &self.layout.tiles {
             for y in tile.raw_overscan.y0..tile.raw_overscan.y0 + tile.raw_overscan.ny {
                 let values: Vec<f64> = overscan(raw, tile, y).take(columns).collect();
                 let far = &values[columns - columns / 4..];
                 let base = far.iter().sum::<f64>() / far.len() as f64;
                 for (k, value) in values.iter().enumerate() {
-                    sum[k] += value - base;
-                    square[k] += (value - base).powi(2);
+                    self.sum[k] += value - base;
+                    self.square[k] += (value - base).powi(2);
                 }
-                rows += 1.0;
+                self.rows += 1.0;
             }
         }
+        Ok(())
     }
-    let stands_out = |k: &usize| {
-        let mean: f64 = sum[*k] / rows;
-        let error = ((square[*k] / rows - mean * mean).max(0.0) / rows).sqrt();
-        mean.abs() > (TAIL_SIGMAS * error).max(TAIL_ADU)
-    };
-    // The far quarter is the reference. One column in 370 stands out by chance: a lone one beyond a quiet stretch is none.
-    let near = columns - columns / 4;
-    let skip = (0..near).take_while(|k| stands_out(k) || stands_out(&(k + 1))).count();
-    if skip > columns / 2 {
-        return Err(OverscanFitError::Tail { column: skip, columns, tail_adu: sum[skip - 1] / rows });
+    /// First overscan columns that hold the tail.
+    ///
+    /// # Errors
+    /// Without frames, or when the tail does not end within half of the overscan.
+    pub fn columns(&self) -> Result<usize, OverscanFitError> {
+        if self.rows == 0.0 {
+            return Err(OverscanFitError::NoFrames("flat"));
+        }
+        let columns = self.sum.len();
+        let stands_out = |k: usize| {
+            let mean: f64 = self.sum[k] / self.rows;
+            let error = ((self.square[k] / self.rows - mean * mean).max(0.0) / self.rows).sqrt();
+            mean.abs() > (TAIL_SIGMAS * error).max(TAIL_ADU)
+        };
+        // The far quarter is the reference. One column in 370 stands out by chance: a lone one beyond a quiet stretch is none.
+        let near = columns - columns / 4;
+        let skip = (0..near).take_while(|&k| stands_out(k) || stands_out(k + 1)).count();
+        if skip > columns / 2 {
+            return Err(OverscanFitError::Tail { column: skip, columns, tail_adu: self.sum[skip - 1] / self.rows });
+        }
+        Ok(skip)
     }
-    Ok(skip)
 }
 
 /// Mean of the values within 4 robust standard deviations of their median.
@@ -177,25 +199,36 @@ fn walk(frames: &[Vec<f64>]) -> LevelWalk {
     LevelWalk { step_adu2: (ratio * row_adu2).max(LEAST_STEP), row_adu2 }
 }
 
-/// The walk of every amplifier from bias frames, with the first `skip` columns left out.
+/// Means of the overscan rows of a bias frame without the first `skip` columns, by tile and row.
 ///
 /// # Errors
-/// When there is no overscan, a frame does not fit, or the sections have too few rows.
-pub fn walks(biases: &[Array2<u16>], layout: &ReadoutLayout, skip: usize) -> Result<Vec<LevelWalk>, OverscanFitError> {
-    check(biases, layout, "bias")?;
+/// When there is no overscan or the frame is of another shape.
+pub fn row_levels(raw: &Array2<u16>, layout: &ReadoutLayout, skip: usize) -> Result<Vec<Vec<f64>>, OverscanFitError> {
+    check(raw, layout)?;
+    let of_tile = |tile: &AmplifierTile| {
+        let area = tile.raw_overscan;
+        let level = |y| robust_mean(&mut overscan(raw, tile, y).skip(skip).collect::<Vec<f64>>());
+        (area.y0..area.y0 + area.ny).map(level).collect()
+    };
+    Ok(layout.tiles.iter().map(of_tile).collect())
+}
+
+/// The walk of every amplifier from the row levels of bias frames.
+///
+/// # Errors
+/// Without frames or when the sections have too few rows.
+pub fn walks(biases: &[Vec<Vec<f64>>], layout: &ReadoutLayout) -> Result<Vec<LevelWalk>, OverscanFitError> {
+    if biases.is_empty() {
+        return Err(OverscanFitError::NoFrames("bias"));
+    }
     let rows = layout.tiles.iter().map(|t| t.raw_overscan.ny).min().unwrap_or(0);
     if rows < LEAST_ROWS {
         return Err(OverscanFitError::TooShort { rows });
     }
     // Amplifiers outside a cut-out keep the least step: nothing is read through them.
     let mut walks = vec![LevelWalk { step_adu2: LEAST_STEP, row_adu2: 1.0 }; layout.amplifier_count];
-    for tile in &layout.tiles {
-        let area = tile.raw_overscan;
-        let levels = |raw| {
-            let level = |y| robust_mean(&mut overscan(raw, tile, y).skip(skip).collect::<Vec<f64>>());
-            (area.y0..area.y0 + area.ny).map(level).collect()
-        };
-        walks[tile.amplifier] = walk(&biases.iter().map(levels).collect::<Vec<Vec<f64>>>());
+    for (index, tile) in layout.tiles.iter().enumerate() {
+        walks[tile.amplifier] = walk(&biases.iter().map(|frame| frame[index].clone()).collect::<Vec<Vec<f64>>>());
     }
     Ok(walks)
 }
@@ -203,10 +236,13 @@ pub fn walks(biases: &[Array2<u16>], layout: &ReadoutLayout, skip: usize) -> Res
 /// Tail columns from flats and walks from bias frames.
 ///
 /// # Errors
-/// As [`tail_columns`] and [`walks`].
+/// As [`Tail`], [`row_levels`] and [`walks`].
 pub fn fit(flats: &[Array2<u16>], biases: &[Array2<u16>], layout: &ReadoutLayout) -> Result<OverscanKnowledge, OverscanFitError> {
-    let skip_columns = tail_columns(flats, layout)?;
-    Ok(OverscanKnowledge { skip_columns, walk: walks(biases, layout, skip_columns)? })
+    let mut tail = Tail::new(layout);
+    flats.iter().try_for_each(|raw| tail.add(raw))?;
+    let skip_columns = tail.columns()?;
+    let levels = biases.iter().map(|raw| row_levels(raw, layout, skip_columns)).collect::<Result<Vec<_>, _>>()?;
+    Ok(OverscanKnowledge { skip_columns, walk: walks(&levels, layout)? })
 }
 
 #[cfg(test)]

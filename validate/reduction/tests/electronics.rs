@@ -10,8 +10,11 @@ use instruments::effects::crosstalk::coupling;
 use instruments::effects::defects::{cold_pixels, model::moments_of_time_on, telegraph_pixels};
 use instruments::effects::digitise::{amplifier_gains, model::trim};
 use instruments::effects::registry;
+use instruments::product::level0::{Level0Meta, read_level0, write_level0};
+use instruments::product::names::NameStyle;
 use ndarray::{Array2, s};
 use reduction::crosstalk_fit::{self, CrosstalkFitError};
+use reduction::{CalibrationOptions, Options, calibrate, reduce_frame};
 use reduction::{defect_search, overscan_fit};
 use sim_core::correction::Correction;
 use sim_core::detector::{AmplifierGrid, ReadoutLayout, Scans};
@@ -21,6 +24,8 @@ use sim_core::flags;
 use sim_core::frame::{Frame, Window};
 use sim_core::knowledge::{ColumnDefect, ColumnFault, Knowledge, Measured, OverscanKnowledge, Reference};
 use sim_core::plane::{Counts, Light};
+use sim_core::wcs::{Parity, detector_wcs};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const BIAS: ExposureKind = ExposureKind::Bias;
@@ -95,6 +100,102 @@ impl Device {
     fn known_gain(&self) -> Vec<Measured> {
         self.gain.iter().map(|&value| Measured { value, error: 0.0 }).collect()
     }
+}
+
+/// Writes a level-0 file of an exposure.
+fn write(device: &Device, folder: &Path, id: u64, kind: ExposureKind, time_s: f64, light: Frame<Light>) -> PathBuf {
+    let pointing = Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 };
+    let exposure = Exposure { id, kind, pointing, start_mjd: 61_771.0 + id as f64 / 1e4, time_s, sky_electron_s: 0.0 };
+    let raw = device.expose_light(id, kind, time_s, light);
+    let wcs = detector_wcs(&device.spec.geometry, &pointing, Parity::C9, None);
+    let meta = Level0Meta {
+        instrument: "msc",
+        geometry: &device.spec.geometry,
+        exposure: &exposure,
+        layout: &device.layout,
+        wcs: &wcs,
+        object: "closure",
+        nominal_gain: &[1.1; 16],
+        nominal_read_noise_electron: &[5.0; 16],
+        nominal_full_well_electron: Some(90_000.0),
+        software: "test",
+        style: &NameStyle::default(),
+    };
+    let path = folder.join(meta.name().file_name());
+    write_level0(&path, &Frame::<Counts>::from_pixels(raw.mapv(f32::from), device.window), &meta).unwrap();
+    path
+}
+
+#[test]
+fn the_loop_finds_its_references_and_uses_them() {
+    let with = ["crosstalk", "bias_drift", "correlated_noise", "defects", "bad_columns", "cosmic_rays"];
+    let changes = [
+        ("cosmic_rays", "activity", 5.0),
+        ("defects", "cold_fraction", 2e-4),
+        ("defects", "telegraph_fraction", 5e-4),
+        ("bad_columns", "blocked_fraction", 0.004),
+        ("bad_columns", "pocket_fraction", 0.01),
+        ("bias_drift", "drift_length", 300.0),
+        ("crosstalk", "near", 5e-4),
+    ];
+    let device = Device::new(1024, 1024, &with, &changes);
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let empty = || Frame::zeros(device.window);
+    let lamp = |rate_electron_s| ExposureKind::Flat { rate_electron_s };
+    let mut files: Vec<PathBuf> = (0..9).map(|i| write(&device, at, 100 + i, BIAS, 0.0, empty())).collect();
+    files.extend((0..8).map(|i| write(&device, at, 200 + i, DARK, 900.0, empty())));
+    files.extend((0..6).map(|i| write(&device, at, 300 + i, lamp(3000.0), 10.0, empty())));
+    files.extend((0..6).map(|i| write(&device, at, 400 + i, lamp(20.0), 10.0, empty())));
+    let set = calibrate(&files, &at.join("masters"), CalibrationOptions::default()).unwrap();
+    let star = |y: usize, x: usize| 45_000.0 * (-0.1 * ((y % 173) as f32 - 80.0).powi(2) - 0.1 * ((x % 211) as f32 - 100.0).powi(2)).exp();
+    let field = Frame::from_pixels(Array2::from_shape_fn((1024, 1024), |(y, x)| 30.0 + star(y, x)), device.window);
+    let path = write(&device, at, 1, ExposureKind::Science, 150.0, field);
+    let level0 = read_level0(&path).unwrap();
+    let calibration = set.of(&level0.info).unwrap();
+    println!("{:?}", calibration.chosen.keys().collect::<Vec<_>>());
+    for code in ["MXTALK", "MOSCN", "MDEF"] {
+        assert!(calibration.chosen.contains_key(code), "{code}: {:?}", calibration.chosen.keys());
+    }
+    // What was written is what is read, and near the truth.
+    let knowledge = calibration.knowledge(&level0.info).unwrap();
+    let truth = coupling(&device.spec).unwrap();
+    let matrix = knowledge.crosstalk.as_ref().unwrap();
+    let pulls: Vec<f64> =
+        matrix.coefficients.iter().zip(&truth).filter(|(c, _)| c.error > 0.0).map(|(c, t)| (c.value - t) / c.error).collect();
+    assert_eq!(pulls.len(), 240);
+    let width2 = pulls.iter().map(|p| p * p).sum::<f64>() / 240.0;
+    assert!((width2 - 1.0).abs() < 5.0 * (2.0_f64 / 240.0).sqrt(), "{width2}");
+    let columns = knowledge.columns.as_ref().unwrap();
+    let blocked: Vec<ColumnDefect> =
+        column_defects(&device.spec).unwrap().into_iter().filter(|d| d.fault == ColumnFault::Blocked && d.row < 490).collect();
+    assert!(!blocked.is_empty());
+    assert!(blocked.iter().all(|t| columns.iter().any(|c| c.x == t.x && c.register == t.register && c.row.abs_diff(t.row) <= 1)));
+    let level1 = reduce_frame(level0, &calibration, &Options::default()).unwrap();
+    for step in ["crosstalk", "bias", "defects", "bad_columns"] {
+        assert!(level1.is_done(step), "{step}: {:?}", level1.steps);
+    }
+    let bits = level1.rate.flags.as_ref().unwrap();
+    let count = |bit: u32| bits.iter().filter(|b| **b & bit != 0).count();
+    println!("dead {} telegraph {} columns {}", count(flags::DEAD), count(flags::TELEGRAPH), count(flags::BAD_COLUMN));
+    assert!(count(flags::DEAD) > 100 && count(flags::TELEGRAPH) > 50 && count(flags::BAD_COLUMN) > 100);
+
+    // A bias frame that is not in the master: its variance is what is measured.
+    let level0 = read_level0(&write(&device, at, 150, BIAS, 0.0, empty())).unwrap();
+    let level1 = reduce_frame(level0, &calibration, &Options::default()).unwrap();
+    let (mut square, mut stated) = (0.0, 0.0);
+    for ((pixel, variance), bits) in
+        level1.rate.pixels.iter().zip(level1.rate.variance.as_ref().unwrap()).zip(level1.rate.flags.as_ref().unwrap())
+    {
+        // Hits of the 20 s of readout stand far out.
+        let pull = f64::from(*pixel) / f64::from(*variance).sqrt();
+        if *bits == 0 && pull.abs() < 5.0 {
+            square += f64::from(*pixel).powi(2);
+            stated += f64::from(*variance);
+        }
+    }
+    println!("bias: predicted over measured variance {:.4}", stated / square);
+    assert!((0.97..1.03).contains(&(stated / square)), "{}", stated / square);
 }
 
 fn same(value: f64) -> Vec<Measured> {

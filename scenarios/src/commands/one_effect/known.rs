@@ -3,11 +3,11 @@
 use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::description::DetectorSpec;
-use instruments::effects::{brighter_fatter, cti, non_linearity, registry};
+use instruments::effects::{bad_columns, brighter_fatter, crosstalk, cti, non_linearity, registry};
 use ndarray::Array2;
 use sim_core::correction::CorrectionError;
 use sim_core::fits::{self, Data, Hdu};
-use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::knowledge::{CrosstalkKnowledge, Knowledge, Measured, Reference};
 use sim_core::table::Table;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ struct Number {
 }
 
 const NUMBERS: [Number; 3] = [
-    Number { key: "gain", of: &["digitise", "read_noise"], nominal: ("digitise", "gain") },
-    Number { key: "read_noise", of: &["read_noise"], nominal: ("read_noise", "sigma") },
+    Number { key: "gain", of: &["digitise", "read_noise", "crosstalk"], nominal: ("digitise", "gain") },
+    Number { key: "read_noise", of: &["read_noise", "crosstalk", "bad_columns"], nominal: ("read_noise", "sigma") },
     Number { key: "saturation", of: &["full_well", "bleeding"], nominal: ("full_well", "capacity") },
 ];
 /// Corrections that take a master.
@@ -110,6 +110,18 @@ pub fn knowledge(
             "read_noise" => knowledge.read_noise = all,
             _ => knowledge.saturation_electron = Some(mean),
         }
+    }
+    match effect {
+        "crosstalk" => {
+            let coefficients = crosstalk::coupling(spec)?.into_iter().map(|value| Measured { value, error: 0.0 }).collect();
+            knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers, coefficients }));
+            notes.push("the matrix of the instrument".into());
+        }
+        "bad_columns" => {
+            knowledge.columns = Some(Arc::new(bad_columns::column_defects(spec)?));
+            notes.push("the columns of the instrument".into());
+        }
+        _ => {}
     }
     Ok((knowledge, notes))
 }

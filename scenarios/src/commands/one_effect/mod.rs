@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 13] = [
+const TIMELESS: [&str; 17] = [
     "ghosts",
     "scattered_light",
     "flat",
@@ -27,16 +27,34 @@ const TIMELESS: [&str; 13] = [
     "brighter_fatter",
     "bleeding",
     "full_well",
+    "bad_columns",
     "non_linearity",
     "cti",
     "digitise",
     "bias",
     "read_noise",
     "adc",
+    "crosstalk",
+    "bias_drift",
+    "correlated_noise",
 ];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 12] =
-    ["sky", "lamp", "ghosts", "scattered_light", "flat", "shutter", "dark", "bleeding", "full_well", "non_linearity", "digitise", "adc"];
+const WITHOUT_DICE: [&str; 14] = [
+    "sky",
+    "lamp",
+    "ghosts",
+    "scattered_light",
+    "flat",
+    "shutter",
+    "dark",
+    "bleeding",
+    "full_well",
+    "bad_columns",
+    "crosstalk",
+    "non_linearity",
+    "digitise",
+    "adc",
+];
 /// Effects that need a rate, and what it is.
 const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
 

@@ -5,6 +5,9 @@
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
 mod boundaries;
+mod crosstalk;
+mod defects;
+mod overscan;
 mod traps;
 
 use crate::error::ReductionError;
@@ -65,7 +68,13 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 2] = [traps::KIND, boundaries::KIND];
+pub static REFERENCES: [ReferenceKind; 5] = [
+    overscan::KIND,
+    crosstalk::KIND,
+    traps::KIND,
+    boundaries::KIND,
+    defects::KIND,
+];
 
 /// The kind of this type.
 #[must_use]
