@@ -43,11 +43,14 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
             );
         }
     }
+    let fringes = plan.scenario.with.iter().any(|name| name == "fringing");
     plan.units.retain(|unit| match &reduced {
         None => unit.name() == old.unit,
         Some(what) => {
             let wanted = matches!(what, Reduced::Level1(name) if *name == unit.name());
-            unit.detector == detector && (wanted || unit.exposure.kind != ExposureKind::Science)
+            // The fringe frame is made of all exposures of the sky.
+            let of_sky = unit.exposure.kind == ExposureKind::Science && !fringes;
+            unit.detector == detector && (wanted || !of_sky)
         }
     });
     simulate(&plan, out, true)?;

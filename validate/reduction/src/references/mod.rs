@@ -4,6 +4,7 @@
 //! [`Knowledge`], and says which steps of the reduction use it. [`REFERENCES`] lists the kinds; nothing else names them. Bias, dark, flat and
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
+mod fringes;
 mod traps;
 
 use crate::error::ReductionError;
@@ -64,7 +65,7 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 1] = [traps::KIND];
+pub static REFERENCES: [ReferenceKind; 2] = [traps::KIND, fringes::KIND];
 
 /// The kind of this type.
 #[must_use]
