@@ -68,9 +68,9 @@ pub fn masters(folder: &Path, quiet: bool) -> anyhow::Result<CalibrationSet> {
     make_masters(&folder, &[frames.masters, sky].concat(), &mut manifests, quiet)
 }
 
-/// Exposures of the sky that calibration may look at: all of a scenario with fringes, none else.
+/// Exposures of the sky that calibration may look at: all of a scenario with fringes or ghosts, none else.
 fn sky_frames(folder: &Folder, manifests: &Manifests<'_>) -> Vec<PathBuf> {
-    if manifests.scenario_has("fringing") { Folder::fits_files(&folder.level0()) } else { Vec::new() }
+    if manifests.scenario_has("fringing") || manifests.scenario_has("ghosts") { Folder::fits_files(&folder.level0()) } else { Vec::new() }
 }
 
 fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'_>, quiet: bool) -> anyhow::Result<CalibrationSet> {

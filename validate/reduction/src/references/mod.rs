@@ -5,6 +5,7 @@
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
 mod fringes;
+mod ghosts;
 mod traps;
 
 use crate::error::ReductionError;
@@ -65,7 +66,7 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 2] = [traps::KIND, fringes::KIND];
+pub static REFERENCES: [ReferenceKind; 3] = [traps::KIND, fringes::KIND, ghosts::KIND];
 
 /// The kind of this type.
 #[must_use]
