@@ -128,7 +128,7 @@ fn write(knowledge: &Knowledge) -> Option<Vec<Hdu>> {
     for (name, unit, what, get) in FIELDS {
         let of = |f: &dyn Fn(Measured) -> f64| ColumnData::F64(ghosts.paths.iter().map(|p| f(get(p))).collect());
         columns.push(Column::new(name, unit, what, of(&|m| m.value)));
-        columns.push(Column::new(format!("{name}_ERR"), unit, "standard error", of(&|m| m.error)));
+        columns.push(Column::new(&format!("{name}_ERR"), unit, "standard error", of(&|m| m.error)));
     }
     Some(vec![Hdu::new("GHOSTS", header, Data::Table(Table { name: "GHOSTS".into(), columns }))])
 }
