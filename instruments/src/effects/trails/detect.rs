@@ -28,7 +28,7 @@ const MOST: usize = 12;
 /// Side of the largest image that is transformed.
 const SIDE: usize = 1024;
 /// Cell of the pixels' background \[pixel\] and of the blocks' \[block\].
-const PIXEL_CELL: usize = 256;
+const PIXEL_CELL: usize = 512;
 const BLOCK_CELL: usize = 24;
 /// Pieces along a line.
 const PIECES: usize = 24;

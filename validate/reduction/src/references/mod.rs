@@ -7,6 +7,8 @@
 mod boundaries;
 mod crosstalk;
 mod defects;
+mod fringes;
+mod ghosts;
 mod overscan;
 mod traps;
 
@@ -68,13 +70,8 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 5] = [
-    overscan::KIND,
-    crosstalk::KIND,
-    traps::KIND,
-    boundaries::KIND,
-    defects::KIND,
-];
+pub static REFERENCES: [ReferenceKind; 7] =
+    [overscan::KIND, crosstalk::KIND, traps::KIND, boundaries::KIND, defects::KIND, fringes::KIND, ghosts::KIND];
 
 /// The kind of this type.
 #[must_use]
