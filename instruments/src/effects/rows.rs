@@ -88,7 +88,7 @@ pub fn total(array: &Array2<f32>) -> f64 {
 
 /// Signed sums of the differences of two rows in f64, in fixed lanes: the same bits on every machine.
 #[multiversion(targets("x86_64+avx2"))]
-fn tally(before: &[f32], after: &[f32]) -> Ledger {
+pub(crate) fn tally(before: &[f32], after: &[f32]) -> Ledger {
     let ((before, before_rest), (after, after_rest)) = (before.as_chunks::<STRETCH>(), after.as_chunks::<STRETCH>());
     let (mut net, mut size) = ([0.0_f64; LANES], [0.0_f64; LANES]);
     let mut change = [0.0_f64; STRETCH];

@@ -157,6 +157,11 @@ fn effects_at_zero_give_the_input_back_bit_for_bit() {
     unchanged::<Counts>(registry::counts(), "bias", &still);
     unchanged::<Counts>(registry::counts(), "read_noise", &[("sigma", 0.0)]);
     unchanged::<Counts>(registry::counts(), "adc", &[("bits", 16.0)]);
+    unchanged::<Counts>(registry::counts(), "crosstalk", &[("near", 0.0), ("far", 0.0)]);
+    unchanged::<Counts>(registry::counts(), "bias_drift", &[("drift_rms", 0.0), ("settling", 0.0), ("memory", 0.0)]);
+    unchanged::<Counts>(registry::counts(), "correlated_noise", &[("common_rms", 0.0), ("pink_rms", 0.0)]);
+    unchanged::<Light>(registry::light(), "defects", &[("cold_fraction", 0.0), ("telegraph_fraction", 0.0)]);
+    unchanged::<Charge>(registry::charge(), "bad_columns", &[("blocked_fraction", 0.0), ("pocket_fraction", 0.0)]);
 }
 
 #[test]

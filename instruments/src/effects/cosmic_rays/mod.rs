@@ -40,6 +40,7 @@ pub mod direction;
 pub mod event;
 pub mod landau;
 pub mod laplacian;
+pub mod network;
 pub mod silicon;
 pub mod spectrum;
 #[cfg(test)]
@@ -49,7 +50,7 @@ mod truth;
 pub mod wander;
 
 pub use apply::{CosmicRays, Hit};
-pub use correct::FlagCosmicRays;
+pub use correct::{Finder, FlagCosmicRays};
 pub use truth::{CosmicRayTruth, HitRow, Images, LEVELS, hit_table};
 
 use super::parameters::Parameter;

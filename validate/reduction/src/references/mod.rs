@@ -4,8 +4,14 @@
 //! [`Knowledge`], and says which steps of the reduction use it. [`REFERENCES`] lists the kinds; nothing else names them. Bias, dark, flat and
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
+mod boundaries;
+mod crosstalk;
+mod defects;
+mod fringes;
 mod full_well;
+mod ghosts;
 mod linearity;
+mod overscan;
 mod traps;
 
 use crate::error::ReductionError;
@@ -66,7 +72,17 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 3] = [linearity::KIND, full_well::KIND, traps::KIND];
+pub static REFERENCES: [ReferenceKind; 9] = [
+    overscan::KIND,
+    crosstalk::KIND,
+    linearity::KIND,
+    full_well::KIND,
+    traps::KIND,
+    boundaries::KIND,
+    defects::KIND,
+    fringes::KIND,
+    ghosts::KIND,
+];
 
 /// The kind of this type.
 #[must_use]
