@@ -14,7 +14,10 @@ pub mod combine;
 pub mod edge_trails;
 pub mod error;
 pub mod error_model;
+pub mod first_pixels;
 pub mod group;
+pub mod hot_pixel_trails;
+pub mod injected_lines;
 pub mod keywords;
 pub mod level1;
 pub mod masters;
@@ -27,6 +30,7 @@ pub mod raw_stack;
 pub mod set;
 pub mod shutter_fit;
 pub mod steps;
+pub mod transfer_lines;
 pub mod trap_fit;
 
 pub use error::ReductionError;

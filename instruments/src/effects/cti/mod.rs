@@ -28,12 +28,21 @@
 
 mod apply;
 pub mod column;
+mod columns;
 mod correct;
 pub mod direction;
 pub mod fill;
 pub mod frame;
+pub mod injection;
+mod limit;
+mod lines;
+mod marks;
 mod monte_carlo;
 mod parameters;
+mod pass;
+mod pool;
+pub mod quiet;
+mod register;
 pub mod restore;
 pub mod schedule;
 #[cfg(test)]
