@@ -25,6 +25,9 @@ pub mod fringe_fit;
 pub mod ghost_fit;
 pub mod group;
 pub mod index;
+pub mod first_pixels;
+pub mod hot_pixel_trails;
+pub mod injected_lines;
 pub mod keywords;
 pub mod level1;
 pub mod linearity_fit;
@@ -41,6 +44,7 @@ pub mod references;
 pub mod set;
 pub mod shutter_fit;
 pub mod steps;
+pub mod transfer_lines;
 pub mod trap_fit;
 
 pub use error::ReductionError;
