@@ -42,4 +42,3 @@ pub fn count(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("  ACS/WFC (Riess 2002): median about 1000 electrons, few below 500, 4 to 5 pixels of 15 um; 1.5-3 % of pixels in 1000 s");
     Ok(())
 }
-

@@ -121,4 +121,3 @@ pub fn inpainting(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
-

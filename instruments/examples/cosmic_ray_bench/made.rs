@@ -136,13 +136,7 @@ impl Made {
     }
     /// What is true.
     pub fn truth(&self) -> Truth<'_> {
-        Truth {
-            electrons: &self.electrons,
-            owner: &self.owner,
-            noise: &self.noise,
-            sources: &self.sources,
-            left_out: Some(&self.out),
-        }
+        Truth { electrons: &self.electrons, owner: &self.owner, noise: &self.noise, sources: &self.sources, left_out: Some(&self.out) }
     }
     /// Writes the frame and masks of it as FITS, for other tools.
     pub fn save(&self, folder: &str, name: &str, masks: &[(&str, &Array2<bool>)]) -> Result<(), Box<dyn Error>> {

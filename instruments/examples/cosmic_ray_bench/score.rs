@@ -127,7 +127,10 @@ pub fn scores(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let seed = arguments.number("seed", 1000.0)? as u64;
     let window = Window { x0: 4000, y0: 3900, nx: size, ny: size };
     println!("{options:?}");
-    println!("network {} threshold {threshold}, {look:?}; {frames} frames of {size} x {size} a scene, seeds from {seed}", &weights.sha256[..8]);
+    println!(
+        "network {} threshold {threshold}, {look:?}; {frames} frames of {size} x {size} a scene, seeds from {seed}",
+        &weights.sha256[..8]
+    );
     for scene in Scene::all().into_iter().filter(|s| arguments.text("scenes").is_none_or(|part| s.name.contains(part))) {
         let bench = Bench::new(scene, arguments.maybe("rate")?)?;
         let mut detectors = [Detector::new("classical"), Detector::new("network")];

@@ -46,4 +46,3 @@ pub fn speed(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("network {:.3} s: of that trigger {trigger:.3} s ({candidates} candidates); {flagged} pixels", start.elapsed().as_secs_f64());
     Ok(())
 }
-

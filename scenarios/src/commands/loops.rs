@@ -20,13 +20,7 @@ pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn reduce(
-    folder: &Path,
-    masters: Option<&Path>,
-    finder: Option<Finder>,
-    explain: bool,
-    quiet: bool,
-) -> anyhow::Result<ExitCode> {
+pub fn reduce(folder: &Path, masters: Option<&Path>, finder: Option<Finder>, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
     let summary = scenarios::reduce::reduce(folder, masters, finder, quiet)?;
     for (file, steps) in summary.explained.iter().filter(|_| explain) {
         println!("{file}\n{}", reduction::explain::text(steps));

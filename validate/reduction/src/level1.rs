@@ -98,7 +98,16 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let background = background::estimate(&light.pixels, flags);
     let saturation = saturation_electron / time_s;
     let unit = if kind == ExposureKind::Bias { "electron" } else { "electron/s" };
-    Ok(Level1 { rate: light.cross(), unit, steps: walk.steps, background, saturation, qc0, flagged_fraction, cosmic_rays: options.cosmic_rays })
+    Ok(Level1 {
+        rate: light.cross(),
+        unit,
+        steps: walk.steps,
+        background,
+        saturation,
+        qc0,
+        flagged_fraction,
+        cosmic_rays: options.cosmic_rays,
+    })
 }
 
 /// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.

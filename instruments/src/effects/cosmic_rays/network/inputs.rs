@@ -67,13 +67,7 @@ impl Strip {
     pub(super) fn fill(&self, k: usize, first: isize, out: &mut [f32]) {
         let from = k * self.width + (first + (self.pad + MEDIAN) as isize) as usize;
         let columns = from..from + out.len() / CHANNELS;
-        numbers(
-            &self.image[columns.clone()],
-            &self.medians[columns.clone()],
-            &self.level[columns.clone()],
-            &self.floor[columns],
-            out,
-        );
+        numbers(&self.image[columns.clone()], &self.medians[columns.clone()], &self.level[columns.clone()], &self.floor[columns], out);
     }
 }
 
