@@ -3,7 +3,7 @@
 //! # Effect
 //! Marks the pixels that hold charge of a hit above 5 sigma of the local noise, the primary definition of truth.
 //! # Formula
-//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,409 weights; flagged where the logit exceeds the threshold. `tiles`: only
+//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,681 weights; flagged where the logit exceeds the threshold. `tiles`: only
 //! blocks near a trigger are looked at.
 //! # Symbols
 //! logit \[1\]: logarithm of the odds, as trained, that the pixel is true
@@ -11,7 +11,7 @@
 //! Weights trained on Skyloop's own frames, `instruments/training/cosmic_rays` (command, seeds, provenance in `weights/cosmic_rays.json`).
 //! Architecture: Ronneberger et al. 2015; Zhang & Bloom 2020 (ApJ 889, 24).
 //! # Limits
-//! Trained on 1.55 to 2.9 pixel wide stars, silicon of 11 to 24 um, sky below 0.5 electron/s; scores outside that range are in FIGURES.md.
+//! Trained on stars 1.55 to 2.85 pixels wide, silicon of 9 to 60 um, sky below 0.5 electron/s; scores on other hits are in FIGURES.md.
 //! Pixels left out (saturated, hot) are never flagged. The threshold is that of one definition of truth.
 //! # Twin
 //! A part of the twin of `cosmic_rays`: flags only.
@@ -43,7 +43,7 @@ const BAND: usize = 8;
 pub enum Look {
     /// Near pixels that could be the core of a hit.
     Triggered,
-    /// Everywhere: fifteen times the work.
+    /// Everywhere: some ten times the work.
     Everywhere,
 }
 
