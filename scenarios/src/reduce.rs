@@ -6,7 +6,7 @@ use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::explain::ExplainedStep;
-use reduction::{CalibrationSet, Options, calibrate};
+use reduction::{CalibrationSet, Finder, Options, calibrate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,14 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
 pub fn masters(folder: &Path, quiet: bool) -> anyhow::Result<CalibrationSet> {
     let folder = Folder::at(folder);
     let frames = calibration_frames(&folder)?;
-    make_masters(&folder, &frames.masters, &mut Manifests::new(&folder)?, quiet)
+    let mut manifests = Manifests::new(&folder)?;
+    let sky = sky_frames(&folder, &manifests);
+    make_masters(&folder, &[frames.masters, sky].concat(), &mut manifests, quiet)
+}
+
+/// Exposures of the sky that calibration may look at: all of a scenario with fringes or ghosts, none else.
+fn sky_frames(folder: &Folder, manifests: &Manifests<'_>) -> Vec<PathBuf> {
+    if manifests.scenario_has("fringing") || manifests.scenario_has("ghosts") { Folder::fits_files(&folder.level0()) } else { Vec::new() }
 }
 
 fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'_>, quiet: bool) -> anyhow::Result<CalibrationSet> {
@@ -82,11 +89,11 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 }
 
 /// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
-/// output folder that has them).
+/// output folder that has them). Cosmic rays are looked for when the folder's scenario switches them on, or a finder is given.
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
@@ -99,9 +106,14 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
             manifests.use_masters(&set);
             set
         }
-        None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
+        None => {
+            let sky = sky_frames(&folder, &manifests);
+            make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
+        }
     };
-    let options = Options { cosmic_rays: manifests.scenario_has("cosmic_rays"), ..Options::default() };
+    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
+    let options = Options { cosmic_rays: finder.or(by_scenario), ..Options::default() };
+    manifests.use_finder(finder);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.

@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, Level1Paths};
+use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
 use sim_core::files::write_atomically;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -55,7 +55,12 @@ pub struct Manifests<'a> {
     validity_days: Option<f64>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
+    /// The finder of cosmic rays that was asked for.
+    finder: Option<Finder>,
 }
+
+/// Key of a level-1 manifest's inputs under which an option of the command line stands.
+pub const FINDER: &str = "--cosmic-rays";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -72,13 +77,18 @@ impl<'a> Manifests<'a> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, validity_days, masters: BTreeMap::new() })
+        Ok(Self { folder, scenario, seed, with, validity_days, masters: BTreeMap::new(), finder: None })
     }
 
     /// Whether the folder's scenario switches an effect on.
     #[must_use]
     pub fn scenario_has(&self, effect: &str) -> bool {
         self.with.iter().any(|name| name == effect)
+    }
+
+    /// Notes the finder of cosmic rays that was asked for.
+    pub fn use_finder(&mut self, finder: Option<Finder>) {
+        self.finder = finder;
     }
 
     /// How masters are made: the scenario's validity, and defaults.
@@ -123,6 +133,9 @@ impl<'a> Manifests<'a> {
         let name = product_name(raw)?;
         let mut inputs = self.masters.get(&name.detector).cloned().unwrap_or_default();
         inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
+        if let Some(finder) = self.finder {
+            inputs.insert(FINDER.into(), finder.name().into());
+        }
         let mut products = BTreeMap::new();
         for path in [&paths.image, &paths.weight, &paths.flags] {
             products.insert(self.name(path), sha256_file(path).with_context(|| path.display().to_string())?);

@@ -50,11 +50,20 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     header.set("SKY_RMS", level1.background.map_or(FILL, |b| b.rms), &format!("[{}] standard dev of background pixels", level1.unit));
     header.set("SATURATE", level1.saturation, &format!("[{}] limit of saturated pixel", level1.unit));
     header.set("STA_CTE", state(level1.is_done("cti")), "status flag for CTE correction");
-    header.set("STA_SAT", state(level1.is_done("satellites")), "status flag for satellite correction");
+    header.set("STA_SAT", state(level1.is_done("trails")), "status flag for satellite correction");
     header.set("STA_CRS", state(level1.is_done("cosmic_rays")), "status flag for cosmic rays mask");
     let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
     let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
     header.set("CRCOUNT", hits.unwrap_or(FILL as i64), "cosmic rays counts: pixels flagged");
+    if let Some((finder, Ok((threshold, meaning, hash)))) =
+        level1.cosmic_rays.filter(|_| level1.is_done("cosmic_rays")).map(|finder| (finder, finder.describe()))
+    {
+        header.set("CR_MOD", format!("skyloop-{}", finder.name()), "finder of cosmic rays");
+        header.set("CR_THR", threshold, meaning);
+        if let Some(hash) = hash {
+            header.set("CR_HASH", &hash[..16], "its weights: first digits of their SHA-256");
+        }
+    }
     header.set("STA_NLIN", state(level1.is_done("non_linearity")), "status flag for non-linear correction");
     header.set("STA_SHUT", state(level1.is_done("shutter")), "status flag for shutter effect correction");
     distortion_and_position(&mut header, info);
