@@ -1,10 +1,11 @@
-"""Cosmic rays of Skyloop's frames found by astroscrappy (L.A.Cosmic) and by Skyloop's own detector, with the same scores.
+"""Cosmic rays of Skyloop's frames found by astroscrappy (L.A.Cosmic) and by Skyloop's own finders, with the same scores.
 
-usage: cosmic_rays_astroscrappy.py BENCH WORK_FOLDER [FRAMES [SIZE [SEED]]]
+usage: cosmic_rays_astroscrappy.py BENCH WORK_FOLDER [FRAMES [SIZE [SEED [PART_OF_SCENE_NAME]]]]
 
-BENCH is target/release/examples/cosmic_ray_bench. The scores are computed here anew from the definition that
-validate/src/measures/cosmic_rays states, so this also checks Skyloop's own. Criterion: our F1 at 5 sigma is above the best of
-astroscrappy's settings in every scene, and our scores agree with what the benchmark printed.
+BENCH is target/release/examples/cosmic_ray_bench; "-" takes the frames that are there and makes none. The scores are computed here
+anew from the definition that validate/src/measures/cosmic_rays states, so this also checks Skyloop's own. Where
+cosmic_rays_deepcr.py left its probabilities, they are scored too (threshold 0.5, and the best of nine). Criterion: the F1 of both
+our finders at 5 sigma is above the best of astroscrappy's settings in every scene, and our scores agree with what the benchmark printed.
 """
 
 import itertools
@@ -29,7 +30,7 @@ def scores(hdus, mask, sigma):
     data, expected = (hdus[name].data.astype(float) for name in ("DATA", "EXPECTED"))
     rays, owner, sources = hdus["RAYS"].data, hdus["OWNER"].data, hdus["SOURCES"].data
     noise = np.sqrt(expected + READ_NOISE**2).astype(np.float32)
-    counts = hdus["FLAGS"].data == 0
+    counts = hdus["OUT"].data == 0
     true = (rays > np.float32(sigma) * noise) & (rays >= 10)
     mask = mask & counts
     hit = true & counts
@@ -41,65 +42,96 @@ def scores(hdus, mask, sigma):
     )
 
 
+def f1(s):
+    return 2 * s[0] / (s[1] + s[3])
+
+
 def show(label, s):
     recall, precision = s[0] / s[1], s[2] / s[3]
-    f1 = 2 * recall * precision / (recall + precision)
-    print(f"  {label:34s} R {recall:.4f}  P {precision:.4f}  F1 {f1:.4f}  events {s[4] / s[5]:.4f}  damage {s[6] / max(s[7], 1):.1e}")
-    return f1
+    print(f"  {label:34s} R {recall:.4f}  P {precision:.4f}  F1 {f1(s):.4f}  events {s[4] / s[5]:.4f}  damage {s[6] / max(s[7], 1):.1e}")
+    return f1(s)
+
+
+def astroscrappy_masks(hdus):
+    for setting in SETTINGS:
+        start = time.process_time()
+        mask, _ = astroscrappy.detect_cosmics(
+            hdus["DATA"].data.astype(np.float32),
+            inmask=hdus["FLAGS"].data > 0,
+            gain=1.0,
+            readnoise=READ_NOISE,
+            satlevel=89_900.0,
+            niter=4,
+            cleantype="medmask",
+            **setting,
+        )
+        SPENT.append((time.process_time() - start, mask.size))
+        label = f"astroscrappy {setting['sigclip']} / {setting['sigfrac']} / {setting['objlim']}"
+        yield label, mask
+
+
+def masks_of(path, hdus):
+    yield "Skyloop classical", hdus["CLASSICAL"].data > 0
+    yield "Skyloop network", hdus["NETWORK"].data > 0
+    yield from astroscrappy_masks(hdus)
+    probability = path.with_suffix(".deepcr.npy")
+    if probability.exists():
+        probability = np.load(probability)
+        for threshold in THRESHOLDS:
+            yield f"deepCR ACS-WFC {threshold}", probability > threshold
+
+
+def printed_recall(printed, scene, finder):
+    lines = printed.splitlines()
+    at = lines.index(f"{scene.replace('_', ' ')}, {finder}")
+    line = next(line for line in lines[at + 1 :] if line.startswith(" T5 "))
+    return float(line.split()[2]) / 100
 
 
 def main():
     bench, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    frames, size, seed = (sys.argv[3:] + ["2", "1024", "5000"][len(sys.argv) - 3 :])[:3]
+    frames, size, seed, scenes = (sys.argv[3:] + ["2", "1024", "5000", ""][len(sys.argv) - 3 :])[:4]
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.fits"):
-        old.unlink()
-    command = [bench, "score", f"frames={frames}", f"size={size}", f"seed={seed}", f"out={folder}"]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    print(printed)
+    printed = None
+    if bench != "-":
+        for old in folder.glob("*.fits"):
+            old.unlink()
+        command = [bench, "score", f"frames={frames}", f"size={size}", f"seed={seed}", f"out={folder}", f"scenes={scenes}"]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        print(printed)
     good = True
-    seconds, pixels = 0.0, 0
-    scenes = sorted({path.stem.rsplit("_", 1)[0] for path in folder.glob("*.fits")})
-    for scene in scenes:
+    for scene in sorted({path.stem.rsplit("_", 1)[0] for path in folder.glob("*.fits")}):
         paths = sorted(folder.glob(f"{scene}_*.fits"))
+        sums = {}
+        for path in paths:
+            with fits.open(path) as hdus:
+                for label, mask in masks_of(path, hdus):
+                    for sigma in (3, 5, 10):
+                        sums.setdefault((label, sigma), np.zeros(8))
+                        sums[label, sigma] += scores(hdus, mask, sigma)
         for sigma in (3, 5, 10):
             print(f"{scene}, charge > {sigma} sigma and >= 10 electrons, {len(paths)} frames")
-            ours, theirs = np.zeros(8), {i: np.zeros(8) for i in range(len(SETTINGS))}
-            for path in paths:
-                with fits.open(path) as hdus:
-                    ours += scores(hdus, hdus["OURS"].data > 0, sigma)
-                    for i, setting in enumerate(SETTINGS):
-                        key = (path, i)
-                        if key not in MASKS:
-                            start = time.process_time()
-                            MASKS[key], _ = astroscrappy.detect_cosmics(
-                                hdus["DATA"].data.astype(np.float32),
-                                inmask=hdus["FLAGS"].data > 0,
-                                gain=1.0,
-                                readnoise=READ_NOISE,
-                                satlevel=89_900.0,
-                                niter=4,
-                                cleantype="medmask",
-                                **setting,
-                            )
-                            seconds += time.process_time() - start
-                            pixels += MASKS[key].size
-                        theirs[i] += scores(hdus, MASKS[key], sigma)
-            mine = show("Skyloop", ours)
-            f1 = lambda s: 2 * s[0] / (s[1] + s[3])
-            best = max(theirs, key=lambda i: f1(theirs[i]))
-            show("astroscrappy 4.5 / 0.3 / 5 (default)", theirs[0])
-            s = SETTINGS[best]
-            other = show(f"astroscrappy best: {s['sigclip']} / {s['sigfrac']} / {s['objlim']}", theirs[best])
-            if sigma == 5:
-                good &= mine > other
-                line = next(l for l in printed.splitlines() if l.startswith(scene.replace("_", " ")) and l[14:20].strip() == "5")
-                good &= abs(float(line[46:].split()[0]) - ours[0] / ours[1]) < 1e-4
+            ours = [show(label, sums[label, sigma]) for label in ("Skyloop classical", "Skyloop network")]
+            for family, default in (("astroscrappy", "4.5 / 0.3 / 5.0"), ("deepCR", "ACS-WFC 0.5")):
+                of_family = [label for label, s in sums if label.startswith(family) and s == sigma]
+                if not of_family:
+                    continue
+                show(f"{family} {default}", sums[f"{family} {default}", sigma])
+                best = max(of_family, key=lambda label: f1(sums[label, sigma]))
+                other = show(f"best: {best}", sums[best, sigma])
+                if sigma == 5 and family == "astroscrappy":
+                    good &= min(ours) > other
+        if printed:
+            for finder in ("classical", "network"):
+                s = sums[f"Skyloop {finder}", 5]
+                good &= abs(printed_recall(printed, scene, finder) - s[0] / s[1]) < 1e-4
+    seconds, pixels = np.sum(SPENT, axis=0)
     print(f"astroscrappy: {1e6 * seconds / pixels:.2f} CPU seconds per Mpixel on all settings' mean")
     return 0 if good else 1
 
 
-MASKS = {}
+SPENT = []
+THRESHOLDS = [round(0.1 * k, 1) for k in range(1, 10)]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -29,6 +29,8 @@ const PARAMETERS: &[(&str, &str, f64)] = &[
     ("dark", "hot_rate_mean", 10.0),
     ("dark", "readout_time", 40.0),
     ("full_well", "capacity", 90_000.0),
+    ("full_well", "section_scatter", 0.0),
+    ("full_well", "pixel_scatter", 0.0),
     ("digitise", "gain", 1.1),
     ("digitise", "gain_scatter", 0.01),
     ("bias", "level", 500.0),

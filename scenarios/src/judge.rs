@@ -134,7 +134,7 @@ fn noise_of(set: &CalibrationSet, info: &Level0Info, scenario: &Scenario) -> any
     let mean = |values: &[sim_core::knowledge::Measured]| used.iter().map(|&a| values[a].value).sum::<f64>() / used.len().max(1) as f64;
     let dark = calibration.reference(Master::Dark)?.map_or(0.0, |d| median(&d.image));
     let (bias_frames, dark_frames, dark_frame_s) =
-        scenario.calibration.map_or((0, 0, 1.0), |c| (c.bias.saturating_sub(1), c.dark.saturating_sub(1), c.dark_time_s));
+        scenario.calibration.as_ref().map_or((0, 0, 1.0), |c| (c.bias.saturating_sub(1), c.dark.saturating_sub(1), c.dark_time_s));
     Ok(NoiseKnowledge {
         read_noise_electron: mean(&calibration.read_noise),
         dark_electron_s: dark,

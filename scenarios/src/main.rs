@@ -53,6 +53,12 @@ enum Command {
         /// Take the masters from this folder instead of the folder's own calibration frames.
         #[arg(long)]
         masters: Option<PathBuf>,
+        /// Look for cosmic rays with this finder, also when the scenario has none.
+        #[arg(long, value_name = "network|classical", value_parser = finder)]
+        cosmic_rays: Option<reduction::Finder>,
+        /// Say of every frame what each step did, or why not, and with which references.
+        #[arg(long)]
+        explain: bool,
     },
     /// Measure a reduced folder against its truth and judge it: exit 0 pass, 1 the judge says no, 2 failure.
     Validate {
@@ -108,6 +114,11 @@ enum Command {
     Man,
 }
 
+/// A finder of cosmic rays by its name.
+fn finder(name: &str) -> Result<reduction::Finder, String> {
+    reduction::Finder::named(name).ok_or_else(|| "the finders are `network` and `classical`".into())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(jobs) = cli.jobs
@@ -139,7 +150,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
-        Command::Reduce { folder, masters } => commands::loops::reduce(&folder, masters.as_deref(), quiet),
+        Command::Reduce { folder, masters, cosmic_rays, explain } => {
+            commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, explain, quiet)
+        }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

@@ -5,17 +5,20 @@ use crate::progress::Progress;
 use crate::reduced::Manifests;
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, Options, calibrate};
+use reduction::explain::ExplainedStep;
+use reduction::{CalibrationSet, Finder, Options, calibrate};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What was reduced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReductionSummary {
     /// Science frames.
     pub frames: usize,
     /// Sets of masters (detector and window).
     pub sets: usize,
+    /// What was done with each frame, by its file name.
+    pub explained: Vec<(String, Vec<ExplainedStep>)>,
 }
 
 /// Calibration frames of a folder: those that make masters, and one of each kind and detector held out of the masters
@@ -60,7 +63,14 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
 pub fn masters(folder: &Path, quiet: bool) -> anyhow::Result<CalibrationSet> {
     let folder = Folder::at(folder);
     let frames = calibration_frames(&folder)?;
-    make_masters(&folder, &frames.masters, &mut Manifests::new(&folder)?, quiet)
+    let mut manifests = Manifests::new(&folder)?;
+    let sky = sky_frames(&folder, &manifests);
+    make_masters(&folder, &[frames.masters, sky].concat(), &mut manifests, quiet)
+}
+
+/// Exposures of the sky that calibration may look at: all of a scenario with fringes or ghosts, none else.
+fn sky_frames(folder: &Folder, manifests: &Manifests<'_>) -> Vec<PathBuf> {
+    if manifests.scenario_has("fringing") || manifests.scenario_has("ghosts") { Folder::fits_files(&folder.level0()) } else { Vec::new() }
 }
 
 fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'_>, quiet: bool) -> anyhow::Result<CalibrationSet> {
@@ -71,19 +81,19 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
     );
     let progress = Progress::new("calibrate", 1, quiet);
     progress.doing(&format!("{} calibration frames", frames.len()));
-    let set = calibrate(frames, &folder.masters(), CalibrationOptions::default())?;
-    manifests.use_masters(&set)?;
+    let set = calibrate(frames, &folder.masters(), manifests.calibration_options())?;
+    manifests.use_masters(&set);
     manifests.write_masters(frames)?;
     progress.done(&format!("masters from {} frames", frames.len()));
     Ok(set)
 }
 
 /// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
-/// output folder that has them).
+/// output folder that has them). Cosmic rays are looked for when the folder's scenario switches them on, or a finder is given.
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
@@ -93,12 +103,17 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
         Some(given) => {
             let inner = Folder::at(given).masters();
             let set = CalibrationSet::open(if inner.is_dir() { &inner } else { given })?;
-            manifests.use_masters(&set)?;
+            manifests.use_masters(&set);
             set
         }
-        None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
+        None => {
+            let sky = sky_frames(&folder, &manifests);
+            make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
+        }
     };
-    let options = Options { cosmic_rays: manifests.scenario_has("cosmic_rays"), ..Options::default() };
+    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
+    let options = Options { cosmic_rays: finder.or(by_scenario), ..Options::default() };
+    manifests.use_finder(finder);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.
@@ -110,12 +125,14 @@ pub fn reduce(path: &Path, masters: Option<&Path>, quiet: bool) -> anyhow::Resul
         }
     }
     work.sort_by_key(|(detector, ..)| *detector);
+    let mut explained = Vec::new();
     for (_, path, out) in &work {
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
-        let paths = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
+        let (paths, steps) = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
         manifests.write_level1(path, &paths)?;
         progress.done(&file);
+        explained.push((file, steps));
     }
-    Ok(ReductionSummary { frames: raw.len(), sets: set.keys().count() })
+    Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })
 }

@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
-use reduction::{CalibrationSet, Level1Paths};
+use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
 use sim_core::files::write_atomically;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -51,9 +51,16 @@ pub struct Manifests<'a> {
     seed: u64,
     /// Effects that the scenario switches on.
     with: Vec<String>,
+    /// How long references hold \[d\].
+    validity_days: Option<f64>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
+    /// The finder of cosmic rays that was asked for.
+    finder: Option<Finder>,
 }
+
+/// Key of a level-1 manifest's inputs under which an option of the command line stands.
+pub const FINDER: &str = "--cosmic-rays";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -62,15 +69,15 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with, validity_days) = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let Scenario { seed, with, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with)
+                let Scenario { seed, with, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
+                (text, seed, with, calibration.map(|c| c.validity_days))
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, masters: BTreeMap::new() })
+        Ok(Self { folder, scenario, seed, with, validity_days, masters: BTreeMap::new(), finder: None })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -79,19 +86,24 @@ impl<'a> Manifests<'a> {
         self.with.iter().any(|name| name == effect)
     }
 
+    /// Notes the finder of cosmic rays that was asked for.
+    pub fn use_finder(&mut self, finder: Option<Finder>) {
+        self.finder = finder;
+    }
+
+    /// How masters are made: the scenario's validity, and defaults.
+    #[must_use]
+    pub fn calibration_options(&self) -> CalibrationOptions {
+        let default = CalibrationOptions::default();
+        CalibrationOptions { validity_days: self.validity_days.unwrap_or(default.validity_days), ..default }
+    }
+
     /// Notes the masters that frames will be reduced with.
-    ///
-    /// # Errors
-    /// When one cannot be read.
-    pub fn use_masters(&mut self, set: &CalibrationSet) -> anyhow::Result<()> {
-        for key in set.keys() {
-            for path in set.files(key).into_iter().flat_map(BTreeMap::values) {
-                let hash = sha256_file(path).with_context(|| path.display().to_string())?;
-                let name = self.name(path);
-                self.masters.entry(detector(path)?).or_default().insert(name, hash);
-            }
+    pub fn use_masters(&mut self, set: &CalibrationSet) {
+        for entry in set.index().entries() {
+            let name = self.name(&set.index().path(entry));
+            self.masters.entry(entry.detector).or_default().insert(name, entry.sha256.clone());
         }
-        Ok(())
     }
 
     /// Writes the manifest of every master noted, made from these frames.
@@ -121,6 +133,9 @@ impl<'a> Manifests<'a> {
         let name = product_name(raw)?;
         let mut inputs = self.masters.get(&name.detector).cloned().unwrap_or_default();
         inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
+        if let Some(finder) = self.finder {
+            inputs.insert(FINDER.into(), finder.name().into());
+        }
         let mut products = BTreeMap::new();
         for path in [&paths.image, &paths.weight, &paths.flags] {
             products.insert(self.name(path), sha256_file(path).with_context(|| path.display().to_string())?);

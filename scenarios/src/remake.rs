@@ -1,10 +1,11 @@
 //! Making a product again from its manifest, and comparing the bytes.
 
-use crate::reduced::Reduced;
+use crate::reduced::{FINDER, Reduced};
 use crate::scenario::Scenario;
 use crate::simulate::{UnitManifest, simulate};
 use crate::unit::Plan;
 use anyhow::{Context as _, ensure};
+use reduction::Finder;
 use sim_core::exposure::ExposureKind;
 use sim_core::manifest::sha256_file;
 use std::path::Path;
@@ -35,7 +36,7 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
     };
     let detector = found.with_context(|| format!("{shown}: its scenario has no unit {}", old.unit))?;
     if let Some(Reduced::Level1(_)) = reduced {
-        let foreign = old.inputs.keys().find(|name| !name.starts_with("calibration/") && !name.starts_with("L0/"));
+        let foreign = old.inputs.keys().find(|name| !name.starts_with("calibration/") && !name.starts_with("L0/") && *name != FINDER);
         if let Some(foreign) = foreign {
             anyhow::bail!(
                 "{shown}: {} was reduced with masters of another run ({foreign}): make those again from their own manifests",
@@ -43,18 +44,24 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
             );
         }
     }
+    let from_sky = plan.scenario.with.iter().any(|name| name == "fringing" || name == "ghosts");
     plan.units.retain(|unit| match &reduced {
         None => unit.name() == old.unit,
         Some(what) => {
             let wanted = matches!(what, Reduced::Level1(name) if *name == unit.name());
-            unit.detector == detector && (wanted || unit.exposure.kind != ExposureKind::Science)
+            // Fringe frame and ghosts are measured on all exposures of the sky.
+            let of_sky = unit.exposure.kind == ExposureKind::Science && !from_sky;
+            unit.detector == detector && (wanted || !of_sky)
         }
     });
     simulate(&plan, out, true)?;
     match &reduced {
         None => {}
         Some(Reduced::Master(_)) => drop(crate::reduce::masters(out, true)?),
-        Some(Reduced::Level1(_)) => drop(crate::reduce::reduce(out, None, true)?),
+        Some(Reduced::Level1(_)) => {
+            let finder = old.inputs.get(FINDER).map(|name| Finder::named(name).with_context(|| format!("{shown}: {FINDER} {name}")));
+            drop(crate::reduce::reduce(out, None, finder.transpose()?, true)?);
+        }
     }
     let same = |(name, hash): (&String, &String)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash));
     Ok(old.products.iter().map(same).collect())

@@ -203,7 +203,7 @@ impl Default for CatalogChoice {
 }
 
 /// Calibration exposures taken with the same windows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationPlan {
     /// Number of bias frames, at least 3.
@@ -222,6 +222,26 @@ pub struct CalibrationPlan {
     pub short_flat_time_s: f64,
     /// Lamp \[electron / s / pixel\].
     pub lamp_electron_s: f64,
+    /// Exposure times of a ramp of flats \[s\], for linearity, full well and the covariances of pixels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ramp_times_s: Vec<f64>,
+    /// Flats of each time of the ramp, 2 to 3.
+    #[serde(default = "pair")]
+    pub ramp_frames: u32,
+    /// Starts of the series, UTC, `2027-06-26T00:00:00`; when empty, a day before the first science exposure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<String>,
+    /// How long the references hold after the first exposure of their series \[d\].
+    #[serde(default = "year")]
+    pub validity_days: f64,
+}
+
+fn pair() -> u32 {
+    2
+}
+
+fn year() -> f64 {
+    366.0
 }
 
 /// Truth products.

@@ -6,7 +6,10 @@ use crate::sky::Sky;
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
+use instruments::effects::bright;
 use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images, hit_table};
+use instruments::effects::full_well;
+use instruments::effects::trails::{TrailTruth, Trails, trail_table};
 use instruments::optics::{Imaging, RenderTolerance};
 use instruments::product::level0::{Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
@@ -19,7 +22,7 @@ use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::Frame;
 use sim_core::ledger::LedgerLine;
 use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
-use sim_core::plane::{Charge, Counts, Light};
+use sim_core::plane::{Counts, Light};
 use sim_core::psf::Psf;
 use sim_core::truth::{TruthRow, object_table};
 use sim_core::wcs::Wcs;
@@ -125,6 +128,8 @@ pub struct Made {
     pub saturated: Option<ndarray::Array2<u8>>,
     /// Hits of cosmic rays and, if images are asked for, their electrons; `None` when the effect is off.
     pub cosmic_rays: Option<CosmicRayTruth>,
+    /// Trails of satellites and asteroids and, if images are asked for, their electrons; `None` when the effect is off.
+    pub trails: Option<TrailTruth>,
     /// The exposure with its sky.
     pub exposure: sim_core::exposure::Exposure,
     /// WCS of the whole detector.
@@ -148,6 +153,10 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
     let mut noiseless = None;
     let mut optics = instruments::optics::Timings::default();
     let mut light = Frame::<Light>::zeros(unit.window);
+    let mut chain = Chain::new(&plan.instrument, spec)?;
+    for name in &plan.scenario.without {
+        chain = chain.without(name)?;
+    }
     if exposure.kind == ExposureKind::Science {
         exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &exposure)?;
         let sources = sky.sources(&plan.scenario, spec, unit.window, &wcs)?;
@@ -171,12 +180,14 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         if plan.scenario.truth.noiseless {
             noiseless = Some(sim_core::memory::copy(&light.pixels));
         }
+        if let Some(reach) = bright::reach_pixel(&chain.names(), spec)? {
+            let reach_arcsec = reach * spec.geometry.pixel_scale_arcsec;
+            let around = sky.stars_around(&plan.scenario, spec, unit.window, &wcs, reach_arcsec)?;
+            light.bright = Some(imaging.bright_points(&around, bright::LEAST_ELECTRONS)?.into());
+            observer("bright stars around");
+        }
     }
     let layout = ReadoutLayout::new(&spec.geometry, unit.window, plan.scenario.scans);
-    let mut chain = Chain::new(&plan.instrument, spec)?;
-    for name in &plan.scenario.without {
-        chain = chain.without(name)?;
-    }
     let cx = Context {
         exposure: &exposure,
         geometry: &spec.geometry,
@@ -189,9 +200,10 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
     let mut saturated = None;
     let (counts, lines) = chain.run_inspected(light, &cx, &mut |name| observer(name), &mut |charge| {
         if plan.scenario.truth.masks && exposure.kind == ExposureKind::Science {
-            saturated = Some(saturation_mask(charge, spec));
+            saturated = spec.parameters.contains_key("full_well").then(|| full_well::full_pixels(charge, spec));
         }
     })?;
+    let saturated = saturated.transpose()?;
     ledger.extend(lines);
     let cosmic_rays = match exposure.kind {
         ExposureKind::Science if chain.names().contains(&"cosmic_rays") => {
@@ -200,13 +212,13 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
         }
         _ => None,
     };
-    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, exposure, wcs, layout, optics })
-}
-
-/// Truth mask: 1 where the charge is at the full well, else 0.
-fn saturation_mask(frame: &Frame<Charge>, spec: &instruments::description::DetectorSpec) -> ndarray::Array2<u8> {
-    let capacity = spec.nominal("full_well", "capacity").unwrap_or(f64::INFINITY) as f32;
-    frame.pixels.mapv(|v| u8::from(v >= capacity))
+    let trails = match exposure.kind {
+        ExposureKind::Science if chain.names().contains(&"trails") => {
+            Some(Trails::new(spec)?.truth(&cx.named("trails"), plan.scenario.truth.noiseless))
+        }
+        _ => None,
+    };
+    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, layout, optics })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -266,6 +278,16 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         }
         if let Some(owner) = truth.owner {
             hdus.push(Hdu::new("CR_OWNER", image_header.clone(), Data::I32(owner.mapv(|hit| hit as i32))));
+        }
+    }
+    if let Some(truth) = made.trails {
+        if keep.objects {
+            hdus.push(Hdu::new("TRAILS", Header::default(), Data::Table(trail_table(&truth.rows))));
+        }
+        if let Some(electrons) = truth.electrons {
+            let mut header = image_header.clone();
+            header.set("BUNIT", "electron", "unit of the pixels");
+            hdus.push(Hdu::new("TRAIL_ELECTRONS", header, Data::F32(electrons)));
         }
     }
     if !hdus.is_empty() {

@@ -82,12 +82,46 @@ impl Sky {
     /// # Errors
     /// When the population cannot be made.
     pub fn sources(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, wcs: &Wcs) -> anyhow::Result<Vec<Source>> {
+        self.within(scenario, spec, window, wcs, HALO_ARCSEC, true)
+    }
+
+    /// The stars around a window, `reach_arcsec` from its edge, and the objects of a given catalogue: those whose ghosts or
+    /// scattered light may reach it.
+    ///
+    /// # Errors
+    /// As [`Sky::sources`].
+    pub fn stars_around(
+        &self,
+        scenario: &Scenario,
+        spec: &DetectorSpec,
+        window: Window,
+        wcs: &Wcs,
+        reach_arcsec: f64,
+    ) -> anyhow::Result<Vec<Source>> {
+        self.within(scenario, spec, window, wcs, reach_arcsec.max(HALO_ARCSEC), false)
+    }
+
+    fn within(
+        &self,
+        scenario: &Scenario,
+        spec: &DetectorSpec,
+        window: Window,
+        wcs: &Wcs,
+        halo_arcsec: f64,
+        galaxies: bool,
+    ) -> anyhow::Result<Vec<Source>> {
         let centre = wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
         // 2 % for the distortion of the field.
         let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
-        let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + HALO_ARCSEC) / 3600.0)?;
+        let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
         Ok(match &self.objects {
-            Objects::Synthetic(field) => catalogs::synthetic::field(field, &footprint, &self.library)?,
+            Objects::Synthetic(field) if galaxies => catalogs::synthetic::field(field, &footprint, &self.library)?,
+            // The same stars as in the whole field: each population has its own draws.
+            Objects::Synthetic(field) => {
+                let mut stars = field.clone();
+                stars.galaxies.scale = 0.0;
+                catalogs::synthetic::field(&stars, &footprint, &self.library)?
+            }
             Objects::Given(sources) => sources
                 .iter()
                 .filter(|s| match s.position {

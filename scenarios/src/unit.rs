@@ -1,7 +1,7 @@
 //! Units of work: one exposure of one detector. Each is made whole or not at all, and known by its key.
 
 use crate::folder::Folder;
-use crate::scenario::{CALIBRATION_ID, DetectorChoice, Scenario, Throughput};
+use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, Scenario, Throughput};
 use anyhow::{Context as _, bail};
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
 use instruments::product::names::{NameStyle, ProductName};
@@ -173,24 +173,37 @@ fn science_exposures(scenario: &Scenario) -> anyhow::Result<Vec<Exposure>> {
         .collect()
 }
 
-/// Calibration exposures follow one another from a day before the first science exposure.
+/// Observation numbers from one epoch of calibration to the next.
+const EPOCH_STEP: u64 = 10_000;
+
+/// The series of every epoch; without epochs, one that starts a day before the first science exposure.
 fn calibration_exposures(scenario: &Scenario) -> Vec<Exposure> {
     let Some(plan) = &scenario.calibration else { return Vec::new() };
     let first = scenario.exposure.first().and_then(crate::scenario::ExposureSpec::start_mjd).unwrap_or(61_580.0);
+    let epochs: Vec<f64> = plan.epochs.iter().filter_map(|e| instruments::product::time::Civil::parse_iso(e)).map(|c| c.mjd()).collect();
+    let epochs = if epochs.is_empty() { vec![first.floor() - 1.0] } else { epochs };
+    let starts = epochs.into_iter().zip((CALIBRATION_ID..).step_by(EPOCH_STEP as usize));
+    starts.flat_map(|(start_mjd, id)| calibration_series(scenario, plan, start_mjd, id)).collect()
+}
+
+/// One series of calibration exposures, one after the other.
+fn calibration_series(scenario: &Scenario, plan: &CalibrationPlan, start_mjd: f64, first_id: u64) -> Vec<Exposure> {
     let pointing =
         Pointing { ra_deg: scenario.pointing.ra_deg, dec_deg: scenario.pointing.dec_deg, rotation_deg: scenario.pointing.rotation_deg };
     let lamp = ExposureKind::Flat { rate_electron_s: plan.lamp_electron_s };
-    let series = [
+    let mut series = vec![
         (plan.bias, ExposureKind::Bias, 0.0, 0),
         (plan.dark, ExposureKind::Dark, plan.dark_time_s, 1000),
         (plan.flat, lamp, plan.flat_time_s, 2000),
         (plan.short_flat, lamp, plan.short_flat_time_s, 3000),
     ];
-    let mut start_mjd = first.floor() - 1.0;
+    let ramp = plan.ramp_times_s.iter().zip((4000..).step_by(10));
+    series.extend(ramp.map(|(&time_s, offset)| (plan.ramp_frames, lamp, time_s, offset)));
+    let mut start_mjd = start_mjd;
     let mut exposures = Vec::new();
     for (count, kind, time_s, offset) in series {
         for i in 0..u64::from(count) {
-            exposures.push(Exposure { id: CALIBRATION_ID + offset + i, kind, pointing, start_mjd, time_s, sky_electron_s: 0.0 });
+            exposures.push(Exposure { id: first_id + offset + i, kind, pointing, start_mjd, time_s, sky_electron_s: 0.0 });
             start_mjd += (time_s + 60.0) / 86_400.0;
         }
     }

@@ -43,4 +43,12 @@ pub enum CorrectionError {
         /// Shape of the frame.
         frame: (usize, usize),
     },
+    /// Data that come with the program are damaged.
+    #[error("{step}: {reason}")]
+    Damaged {
+        /// Step.
+        step: &'static str,
+        /// What is wrong with which file.
+        reason: String,
+    },
 }

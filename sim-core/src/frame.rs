@@ -4,6 +4,7 @@ use crate::plane::Plane;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// A rectangle of the science array, 0-based pixels of the whole detector. A cut-out is a window;
 /// a full detector is the window (0, 0, nx, ny). Random draws are keyed by detector coordinates, so a
@@ -58,6 +59,17 @@ impl ScanCharge {
     }
 }
 
+/// A bright point of light in front of a detector, inside or outside the window: what makes ghosts and scattered light.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BrightPoint {
+    /// Column of its image, 0-based detector pixels; may lie off the detector.
+    pub x: f64,
+    /// Row of its image, 0-based detector pixels.
+    pub y: f64,
+    /// Expected electrons of its whole image in the exposure.
+    pub electrons: f64,
+}
+
 /// Pixels on plane `P`, `pixels[y, x]`, row-major, f32 (chosen by measurement, see `ARCHITECTURE.md`).
 ///
 /// Forward frames (light, charge, counts) carry pixels alone; the reduction attaches variance \[BUNIT^2\]
@@ -75,6 +87,9 @@ pub struct Frame<P: Plane> {
     pub window: Window,
     /// Charge plane: what transfer carried into the scans, one entry per tile of the raw layout. `None`: nothing.
     pub scans: Option<Vec<ScanCharge>>,
+    /// Light plane: bright points in and around the window, as the optics saw them. `None`: nobody said; effects that need
+    /// them take them from the pixels.
+    pub bright: Option<Arc<[BrightPoint]>>,
     plane: PhantomData<P>,
 }
 
@@ -87,13 +102,13 @@ impl<P: Plane> Frame<P> {
     /// A frame around existing pixels.
     #[must_use]
     pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
-        Self { pixels, variance: None, flags: None, window, scans: None, plane: PhantomData }
+        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, plane: PhantomData }
     }
     /// Moves the arrays to another plane. Only crossings call this.
     #[must_use]
     pub fn cross<Q: Plane>(self) -> Frame<Q> {
         let Self { pixels, variance, flags, window, scans, .. } = self;
-        Frame { pixels, variance, flags, window, scans, plane: PhantomData }
+        Frame { pixels, variance, flags, window, scans, bright: None, plane: PhantomData }
     }
     /// Total signal, scans included, summed in f64 in row order (the same for any number of threads).
     #[must_use]

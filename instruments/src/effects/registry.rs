@@ -3,9 +3,13 @@
 //! Tests loop over it: ledgers balance, twins undo what they say they undo, names are unique, pages have the
 //! six headings.
 
+use super::brighter_fatter;
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
+use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects};
+use super::{bleeding, non_linearity};
+use super::{fringing, ghosts, scattered_light, trails};
 use crate::description::DetectorSpec;
 use sim_core::correction::{Correction, CorrectionError};
 use sim_core::effect::Effect;
@@ -108,9 +112,22 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
     pub page: &'static str,
 }
 
-static LIGHT: [Entry<Light>; 5] = [sky::ENTRY, lamp::ENTRY, flat::ENTRY, shutter::ENTRY, dark::ENTRY];
-static CHARGE: [Entry<Charge>; 3] = [cosmic_rays::ENTRY, full_well::ENTRY, cti::ENTRY];
-static COUNTS: [Entry<Counts>; 3] = [bias::ENTRY, read_noise::ENTRY, adc::ENTRY];
+static LIGHT: [Entry<Light>; 10] = [
+    sky::ENTRY,
+    lamp::ENTRY,
+    trails::ENTRY,
+    ghosts::ENTRY,
+    scattered_light::ENTRY,
+    fringing::ENTRY,
+    flat::ENTRY,
+    shutter::ENTRY,
+    defects::ENTRY,
+    dark::ENTRY,
+];
+static CHARGE: [Entry<Charge>; 6] =
+    [cosmic_rays::ENTRY, brighter_fatter::ENTRY, bleeding::ENTRY, full_well::ENTRY, bad_columns::ENTRY, cti::ENTRY];
+static COUNTS: [Entry<Counts>; 7] =
+    [crosstalk::ENTRY, non_linearity::ENTRY, bias_drift::ENTRY, bias::ENTRY, read_noise::ENTRY, correlated_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;
 static DIGITISE: CrossingEntry<Charge, Counts> = digitise::ENTRY;
 

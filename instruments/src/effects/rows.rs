@@ -10,6 +10,7 @@ use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::memory;
 use sim_core::plane::Plane;
+use std::ops::Range;
 
 /// Partial sums of a row.
 const LANES: usize = 8;
@@ -87,7 +88,7 @@ pub fn total(array: &Array2<f32>) -> f64 {
 
 /// Signed sums of the differences of two rows in f64, in fixed lanes: the same bits on every machine.
 #[multiversion(targets("x86_64+avx2"))]
-fn tally(before: &[f32], after: &[f32]) -> Ledger {
+pub(crate) fn tally(before: &[f32], after: &[f32]) -> Ledger {
     let ((before, before_rest), (after, after_rest)) = (before.as_chunks::<STRETCH>(), after.as_chunks::<STRETCH>());
     let (mut net, mut size) = ([0.0_f64; LANES], [0.0_f64; LANES]);
     let mut change = [0.0_f64; STRETCH];
@@ -155,6 +156,12 @@ pub fn apply<P: Plane>(name: &'static str, effect: &dyn Effect<P>, frame: &mut F
 /// The tiles that a raw row crosses, left to right.
 pub fn tiles_of_row(layout: &ReadoutLayout, raw_y: usize) -> impl Iterator<Item = (usize, &AmplifierTile)> {
     layout.tiles.iter().enumerate().filter(move |(_, t)| raw_y >= t.raw.y0 && raw_y < t.raw.y0 + t.raw.ny)
+}
+
+/// The tiles whose science pixels lie in row `y` of the window, left to right, with their columns.
+pub fn science_tiles_of_row(layout: &ReadoutLayout, y: usize) -> impl Iterator<Item = (&AmplifierTile, Range<usize>)> {
+    let holds = move |t: &&AmplifierTile| y >= t.science.y0 && y < t.science.y0 + t.science.ny;
+    layout.tiles.iter().filter(holds).map(|t| (t, t.science.x0..t.science.x0 + t.science.nx))
 }
 
 /// Rows of a raw frame whose work is `kernel(tile index, tile, raw y, pixels of the tile in this row, scratch)` on every

@@ -24,6 +24,7 @@
 //! FFT in lanes instead of `rustfft`: the same bits on every machine, see `fft`.
 //! Speed and accuracy measured by `examples/render_bench.rs`.
 
+mod bright;
 mod colour;
 mod error;
 mod fft;
@@ -46,7 +47,7 @@ pub use stamp::{StampSpec, draw_stamp};
 
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::DetectorGeometry;
-use sim_core::frame::{Frame, Window};
+use sim_core::frame::{BrightPoint, Frame, Window};
 use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
 use sim_core::psf::Psf;
@@ -130,5 +131,13 @@ impl Imaging<'_> {
     /// As [`Imaging::render`].
     pub fn render_with(&self, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
         render::render(self, sources, progress)
+    }
+    /// Sources of at least `least_electrons`, inside and outside the window, where they are drawn and with the electrons
+    /// they are drawn with: what effects of the light plane make ghosts and scattered light of.
+    ///
+    /// # Errors
+    /// As [`Imaging::render`].
+    pub fn bright_points(&self, sources: &[Source], least_electrons: f64) -> Result<Vec<BrightPoint>, OpticsError> {
+        bright::points(self, sources, least_electrons)
     }
 }

@@ -171,7 +171,7 @@ fn check(imaging: &Imaging<'_>) -> Result<(), OpticsError> {
     Ok(())
 }
 
-fn references(sources: &[Source]) -> HashMap<usize, BandQuadrature> {
+pub(super) fn references(sources: &[Source]) -> HashMap<usize, BandQuadrature> {
     let mut out = HashMap::new();
     for component in sources.iter().flat_map(|s| &s.components) {
         if let Brightness::Ab { band, .. } = &component.brightness {

@@ -2,6 +2,7 @@
 
 use instruments::description::{ChainOrder, DetectorKind, DetectorSpec};
 use instruments::effects::cti::Settings;
+use instruments::effects::non_linearity;
 use instruments::effects::registry::{self, Entry};
 use ndarray::Array2;
 use sim_core::bandpass::Bandpass;
@@ -9,8 +10,9 @@ use sim_core::correction::Correction;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
+use sim_core::flags;
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{Knowledge, Measured, Reference, TrapKnowledge};
+use sim_core::knowledge::{CrosstalkKnowledge, FringeFrame, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -19,6 +21,51 @@ pub const NY: usize = 96;
 
 pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("sky", "gradient", 0.05),
+    ("fringing", "thickness", 40.0),
+    ("fringing", "thickness_range", 1.0),
+    ("fringing", "bump_rms", 0.05),
+    ("fringing", "bump_length", 60.0),
+    ("fringing", "front_reflectance", 0.1),
+    ("fringing", "back_reflectance", 0.3),
+    ("fringing", "edge_shift", 0.0),
+    ("fringing", "line_wavelength", 1083.33),
+    ("fringing", "line_fraction", 0.3),
+    ("fringing", "line_spread", 0.5),
+    ("fringing", "lamp_wavelength", 600.0),
+    ("fringing", "lamp_width", 5000.0),
+    ("trails", "field_radius", 0.01),
+    ("trails", "satellite_rate", 4.0),
+    ("trails", "satellite_magnitude", 3.0),
+    ("trails", "satellite_scatter", 1.0),
+    ("trails", "satellite_size", 2.0),
+    ("trails", "range_near", 200.0),
+    ("trails", "range_far", 1000.0),
+    ("trails", "relative_speed", 7.0),
+    ("trails", "aperture", 1.0),
+    ("trails", "psf_sigma", 0.1),
+    ("trails", "asteroid_density", 10000.0),
+    ("trails", "asteroid_slope", 0.27),
+    ("trails", "asteroid_bright", 16.0),
+    ("trails", "asteroid_faint", 24.0),
+    ("trails", "asteroid_rate", 40.0),
+    ("trails", "asteroid_rate_scatter", 0.3),
+    ("ghosts", "f_number", 10.0),
+    ("ghosts", "pupil_distance", 100.0),
+    ("ghosts", "pixel_pitch", 0.01),
+    ("ghosts", "least_brightness", 0.001),
+    ("ghosts", "gap_1", 2.0),
+    ("ghosts", "fraction_1", 0.005),
+    ("ghosts", "tilt_x_1", 2.0),
+    ("ghosts", "tilt_y_1", 1.0),
+    ("ghosts", "gap_2", 0.5),
+    ("ghosts", "fraction_2", 0.001),
+    ("ghosts", "tilt_x_2", 0.5),
+    ("ghosts", "tilt_y_2", -0.5),
+    ("scattered_light", "fraction", 0.02),
+    ("scattered_light", "shoulder", 2.0),
+    ("scattered_light", "slope", 2.0),
+    ("scattered_light", "radius", 0.01),
+    ("scattered_light", "least_brightness", 0.001),
     ("flat", "large_scale_amplitude", 0.05),
     ("flat", "prnu_rms", 0.01),
     ("shutter", "travel_time", 1.3),
@@ -44,7 +91,19 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cosmic_rays", "electron_fraction", 0.1),
     ("cosmic_rays", "stopping_fraction", 0.01),
     ("cosmic_rays", "shower_fraction", 0.02),
+    ("brighter_fatter", "strength", 3e-6),
+    ("brighter_fatter", "pixel_pitch", 10.0),
+    ("brighter_fatter", "thickness", 16.0),
+    ("brighter_fatter", "charge_height", 1.0),
+    ("brighter_fatter", "cloud_width", 6.0),
+    ("brighter_fatter", "column_barrier", 3.0),
+    ("brighter_fatter", "row_barrier", 1.0),
+    ("brighter_fatter", "capacity", 90_000.0),
+    ("brighter_fatter", "draw_arrivals", 1.0),
     ("full_well", "capacity", 90_000.0),
+    ("full_well", "section_scatter", 0.0),
+    ("full_well", "pixel_scatter", 0.0),
+    ("bleeding", "midline_barrier", 0.0),
     ("cti", "parallel_density_1", 2.0),
     ("cti", "parallel_release_1", 0.8),
     ("cti", "parallel_depth_1", 0.0),
@@ -75,12 +134,42 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("cti", "draw_traps", 0.0),
     ("digitise", "gain", 1.1),
     ("digitise", "gain_scatter", 0.02),
+    ("non_linearity", "full_scale", 65_535.0),
+    ("non_linearity", "quadratic", -0.01),
+    ("non_linearity", "cubic", 0.004),
+    ("non_linearity", "quartic", -0.008),
+    ("non_linearity", "scatter", 0.2),
     ("bias", "level", 500.0),
     ("bias", "level_scatter", 20.0),
     ("bias", "column_structure_rms", 2.0),
     ("bias", "row_structure_rms", 1.0),
     ("read_noise", "sigma", 5.0),
     ("adc", "bits", 16.0),
+    ("crosstalk", "near", 3e-4),
+    ("crosstalk", "far", 2e-5),
+    ("crosstalk", "reach", 1.5),
+    ("crosstalk", "scatter", 0.3),
+    ("crosstalk", "negative_fraction", 0.3),
+    ("bias_drift", "drift_rms", 1.0),
+    ("bias_drift", "drift_length", 300.0),
+    ("bias_drift", "settling", 5.0),
+    ("bias_drift", "settling_length", 2.0),
+    ("bias_drift", "memory", 1e-3),
+    ("bias_drift", "memory_length", 1.5),
+    ("correlated_noise", "common_rms", 0.5),
+    ("correlated_noise", "pink_rms", 1.0),
+    ("correlated_noise", "shortest", 3.0),
+    ("correlated_noise", "longest", 300.0),
+    ("defects", "cold_fraction", 0.005),
+    ("defects", "cold_response", 0.5),
+    ("defects", "telegraph_fraction", 0.01),
+    ("defects", "telegraph_rate", 2.0),
+    ("defects", "dwell_short", 10.0),
+    ("defects", "dwell_long", 1000.0),
+    ("defects", "readout_time", 40.0),
+    ("bad_columns", "blocked_fraction", 0.02),
+    ("bad_columns", "pocket_fraction", 0.02),
+    ("bad_columns", "pocket_capacity", 2000.0),
 ];
 
 pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
@@ -111,6 +200,13 @@ pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
 
 pub fn spec() -> DetectorSpec {
     spec_of(NX, NY)
+}
+
+/// A larger detector, with a shutter that covers it.
+pub fn wide_spec(nx: usize, ny: usize) -> DetectorSpec {
+    let mut spec = spec_of(nx, ny);
+    set(&mut spec, "shutter", "bearing_distance", 60.0);
+    spec
 }
 
 pub fn set(spec: &mut DetectorSpec, effect: &str, key: &str, value: f64) {
@@ -209,8 +305,43 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     knowledge.read_noise = Some(vec![sure(5.0); gain.len()]);
     knowledge.gain = Some(gain.into_iter().map(sure).collect());
     knowledge.saturation_electron = Some(90_000.0);
+    knowledge.linearity = Some(Arc::new(linearity_knowledge(&scene.spec)));
+    let sure_all = |values: Vec<f64>| values.into_iter().map(sure).collect();
+    let coefficients = sure_all(instruments::effects::crosstalk::coupling(&scene.spec).unwrap());
+    knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers: scene.layout.amplifier_count, coefficients }));
+    knowledge.columns = Some(Arc::new(instruments::effects::bad_columns::column_defects(&scene.spec).unwrap()));
+    let mut defects = Array2::zeros(window.shape());
+    for y in 0..window.ny {
+        let at = window.y0 + y;
+        let cold = instruments::effects::defects::cold_pixels(&scene.spec, at).unwrap().into_iter().map(|c| (c.0, flags::DEAD));
+        let telegraph = instruments::effects::defects::telegraph_pixels(&scene.spec, at).unwrap();
+        for (x, bit) in cold.chain(telegraph.into_iter().map(|t| (t.x, flags::TELEGRAPH))) {
+            if (window.x0..window.x0 + window.nx).contains(&x) {
+                defects[(y, x - window.x0)] |= bit;
+            }
+        }
+    }
+    knowledge.defects = Some(Arc::new(defects));
     knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
+    let shifts = instruments::effects::brighter_fatter::Settings::read(&scene.spec).unwrap().shifts;
+    knowledge.boundaries = Some(Arc::new(shifts.knowledge(90_000.0, 2)));
+    knowledge.fringes = Some(Arc::new(fringe_frame(scene)));
     knowledge
+}
+
+/// The fringes of the sky's line alone, as perfect calibration would know them.
+pub fn fringe_frame(scene: &Scene) -> FringeFrame {
+    let dark_sky = Scene::new(scene.spec.clone(), exposure(1, ExposureKind::Science, 100.0), scene.window, scene.layout.scans);
+    let image = dark_sky.applied::<Light>(entry(registry::light(), "fringing"), 0.0).pixels;
+    // With its mean, which on a chip of a few fringes is not 0: the twin takes it too.
+    let rms = (image.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / image.len() as f64).sqrt();
+    let pattern = image.mapv(|v| (f64::from(v) / rms) as f32);
+    FringeFrame { window: scene.window, cell: 1, variance: Array2::zeros(pattern.dim()), pattern, typical_electron_s: rms / 100.0 }
+}
+
+/// The inverse responses, as ramps without error would give them.
+pub fn linearity_knowledge(spec: &DetectorSpec) -> Linearity {
+    non_linearity::knowledge(spec, 64_500.0).unwrap()
 }
 
 /// The traps of the bench at its reference date, as perfect calibration would know them.

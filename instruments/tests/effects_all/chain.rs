@@ -152,9 +152,16 @@ fn effects_at_zero_give_the_input_back_bit_for_bit() {
     unchanged::<Light>(registry::light(), "dark", &[("rate", 0.0), ("hot_fraction", 0.0)]);
     unchanged::<Charge>(registry::charge(), "full_well", &[("capacity", 1e7)]);
     let still = [("level", 0.0), ("level_scatter", 0.0), ("column_structure_rms", 0.0), ("row_structure_rms", 0.0)];
+    unchanged::<Charge>(registry::charge(), "bleeding", &[("midline_barrier", 1.0)]);
+    unchanged::<Counts>(registry::counts(), "non_linearity", &[("quadratic", 0.0), ("cubic", 0.0), ("quartic", 0.0)]);
     unchanged::<Counts>(registry::counts(), "bias", &still);
     unchanged::<Counts>(registry::counts(), "read_noise", &[("sigma", 0.0)]);
     unchanged::<Counts>(registry::counts(), "adc", &[("bits", 16.0)]);
+    unchanged::<Counts>(registry::counts(), "crosstalk", &[("near", 0.0), ("far", 0.0)]);
+    unchanged::<Counts>(registry::counts(), "bias_drift", &[("drift_rms", 0.0), ("settling", 0.0), ("memory", 0.0)]);
+    unchanged::<Counts>(registry::counts(), "correlated_noise", &[("common_rms", 0.0), ("pink_rms", 0.0)]);
+    unchanged::<Light>(registry::light(), "defects", &[("cold_fraction", 0.0), ("telegraph_fraction", 0.0)]);
+    unchanged::<Charge>(registry::charge(), "bad_columns", &[("blocked_fraction", 0.0), ("pocket_fraction", 0.0)]);
 }
 
 #[test]

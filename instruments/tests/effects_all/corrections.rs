@@ -3,7 +3,6 @@
 use crate::bench::{Scene, exposure, knowledge, order, set, spec_of, wanted};
 use instruments::chain::Chain;
 use instruments::effects::bias::SubtractOverscan;
-use instruments::effects::non_linearity::NonLinearity;
 use instruments::effects::registry;
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::detector::Scans;
@@ -23,7 +22,6 @@ fn reduce(mut counts: Frame<Counts>, knowledge: &Knowledge) -> Frame<Light> {
     for name in ["adc", "bias"] {
         step(registry::counts(), name, knowledge, &mut counts);
     }
-    assert!(matches!(NonLinearity.correct(&mut counts).unwrap(), StepStatus::Skipped(_)));
     step(registry::counts(), "read_noise", knowledge, &mut counts);
     let (mut charge, _) = (registry::digitise().backward)(knowledge).unwrap().cross_back(counts).unwrap();
     step(registry::charge(), "full_well", knowledge, &mut charge);

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod brighter_fatter;
 mod chain;
 mod corrections;
+mod cosmic_ray_finders;
 mod cosmic_rays;
 mod cti;
+mod electronics;
 mod registry;
 mod statistics;
+mod stray;
+mod wells;

@@ -1,7 +1,6 @@
 //! The three loops over the registry, and its pages.
 
 use crate::bench::{Scene, entry, exposure, knowledge, spec, starry};
-use instruments::effects::non_linearity;
 use instruments::effects::registry::{self, Entry, Twin};
 use sim_core::exposure::{Exposure, ExposureKind};
 use sim_core::plane::{Charge, Counts, Light, Plane};
@@ -93,16 +92,23 @@ fn undoes<P: Plane>(entries: &'static [Entry<P>]) {
             let inside = |r: &sim_core::detector::Rect| y >= r.y0 && y < r.y0 + r.ny && x >= r.x0 && x < r.x0 + r.nx;
             P::NAME != Counts::NAME || scene.layout.tiles.iter().any(|t| inside(&t.raw_science))
         };
-        let light = |y, x| if holds_charge(y, x) { (starry(x, y) + lift - slope * x as f32).floor() } else { 0.0 };
+        // A response is calibrated where the converter reads.
+        let most = if entry.name == "non_linearity" { 6e4 } else { f32::INFINITY };
+        let light = |y, x| if holds_charge(y, x) { (starry(x, y) + lift - slope * x as f32).floor().min(most) } else { 0.0 };
         let before = scene.frame::<P>(light);
         let mut frame = before.clone();
         (entry.forward)(&scene.spec).unwrap().apply(&mut frame, &scene.cx(entry.name)).unwrap();
         let after = frame.clone();
+        if entry.name == "ghosts" {
+            let paths = Vec::new();
+            knowledge.ghosts = Some(std::sync::Arc::new(sim_core::knowledge::GhostKnowledge { axis: (0.0, 0.0), paths }));
+        }
         let Some(correction) = entry.twin.correction(&knowledge) else {
             let Twin::None(reason) = entry.twin else { unreachable!() };
             assert!(reason.len() > 10, "{}: a reason", entry.name);
             continue;
         };
+        frame.flags = Some(ndarray::Array2::zeros(frame.pixels.dim()));
         assert_eq!(correction.unwrap().correct(&mut frame).unwrap(), StepStatus::Done, "{}", entry.name);
         // Only science pixels are reduced.
         let pixels: Vec<(usize, usize)> = if P::NAME == Counts::NAME {
@@ -137,6 +143,11 @@ fn undoes<P: Plane>(entries: &'static [Entry<P>]) {
             Twin::FlagOnly(_) => {
                 assert_eq!(frame.pixels, after.pixels, "{}: the twin flags and nothing else", entry.name);
                 let marks = frame.flags.as_ref().unwrap();
+                if ["trails", "ghosts", "scattered_light"].contains(&entry.name) {
+                    // They look for their like on frames with noise: see stray.rs.
+                    assert!(pixels.iter().any(|p| change(p) > 0.0), "{} did nothing", entry.name);
+                    continue;
+                }
                 if entry.name == "cosmic_rays" {
                     // A frame without noise: what exceeds the noise that calibration knows is to be found.
                     let hit = |p: &&(usize, usize)| change(p) > 10.0 * (f64::from(before.pixels[**p]) + 25.0).sqrt();
@@ -147,8 +158,20 @@ fn undoes<P: Plane>(entries: &'static [Entry<P>]) {
                     assert!(50 * wrong < strong, "{wrong} clean pixels flagged beside {strong} of hits");
                     continue;
                 }
+                if ["defects", "bad_columns"].contains(&entry.name) {
+                    // What changed is flagged; what is flagged beside it (telegraph pixels that stayed low, margins of tails) is little.
+                    let bits = flags::DEAD | flags::TELEGRAPH | flags::BAD_COLUMN;
+                    let changed = pixels.iter().filter(|p| change(p) != 0.0).count();
+                    let missed = pixels.iter().filter(|p| change(p) != 0.0 && marks[**p] & bits == 0).count();
+                    let spare = pixels.iter().filter(|p| change(p) == 0.0 && marks[**p] & bits != 0).count();
+                    assert!(changed > 50 && missed == 0, "{}: {missed} of {changed} not flagged", entry.name);
+                    assert!(2 * spare < changed, "{}: {spare} flagged for nothing beside {changed}", entry.name);
+                    continue;
+                }
+                // Bleeding also gives: all it changed are full pixels and the ends of their runs.
+                let spoiled = |p: &(usize, usize)| change(p) < 0.0 || entry.name == "bleeding" && change(p) != 0.0;
                 for &p in &pixels {
-                    assert_eq!(marks[p] & flags::SATURATED != 0, change(&p) < 0.0, "{} at {p:?}", entry.name);
+                    assert_eq!(marks[p] & flags::SATURATED != 0, spoiled(&p), "{} at {p:?}", entry.name);
                 }
                 assert!(pixels.iter().any(|p| change(p) < 0.0), "{} clipped nothing", entry.name);
             }
@@ -213,8 +236,7 @@ fn names_are_unique_and_places_are_known() {
 
 #[test]
 fn every_page_has_the_six_headings_in_order() {
-    let place_holder = [("non_linearity", non_linearity::PAGE)];
-    for (name, page) in registry::all().iter().map(|s| (s.name, s.page)).chain(place_holder) {
+    for (name, page) in registry::all().iter().map(|s| (s.name, s.page)) {
         let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("//! # ")).collect();
         assert_eq!(headings, ["Effect", "Formula", "Symbols", "Source", "Limits", "Twin"], "{name}");
         assert!(page.starts_with("//! "), "{name}: a first line that says what it is");

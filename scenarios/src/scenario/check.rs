@@ -81,6 +81,23 @@ impl Scenario {
                     return Err(range(&format!("calibration.{key}"), &t, "above 0 to 1e6"));
                 }
             }
+            if let Some(t) = c.ramp_times_s.iter().find(|t| !(**t > 0.0 && **t <= 1e6)) {
+                return Err(range("calibration.ramp_times_s", t, "above 0 to 1e6"));
+            }
+            if !(2..=3).contains(&c.ramp_frames) || c.ramp_times_s.len() > 100 {
+                return Err(range("calibration.ramp_frames", &c.ramp_frames, "2 or 3 flats of each of at most 100 times"));
+            }
+            let starts: Vec<Option<f64>> =
+                c.epochs.iter().map(|e| instruments::product::time::Civil::parse_iso(e).map(|c| c.mjd())).collect();
+            if let Some(wrong) = starts.iter().position(Option::is_none) {
+                return Err(range("calibration.epochs", &c.epochs[wrong], "dates such as 2027-06-26T20:35:58"));
+            }
+            if c.epochs.len() > 50 || starts.windows(2).any(|w| w[0] >= w[1]) {
+                return Err(range("calibration.epochs", &c.epochs.join(", "), "at most 50 dates in order"));
+            }
+            if !(c.validity_days > 0.0 && c.validity_days <= 36_525.0) {
+                return Err(range("calibration.validity_days", &c.validity_days, "above 0 to 36525"));
+            }
             if c.short_flat_time_s >= c.flat_time_s {
                 return Err(range("calibration.short_flat_time_s", &c.short_flat_time_s, "less than calibration.flat_time_s"));
             }

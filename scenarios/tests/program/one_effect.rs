@@ -88,7 +88,7 @@ fn apart(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
 
 /// Options with which every effect can be applied.
 fn needs(effect: &str) -> &'static [&'static str] {
-    if ["sky", "lamp"].contains(&effect) { &["--rate", "5"] } else { &[] }
+    if ["sky", "lamp", "fringing"].contains(&effect) { &["--rate", "5"] } else { &[] }
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn every_effect_is_applied_and_asks_for_the_seed_and_the_time_it_uses() {
         assert!(pixels(&units) != before, "{name} does something");
         assert_eq!(
             units[0].header.text("BUNIT"),
-            Some(if ["digitise", "bias", "read_noise", "adc"].contains(&name) { "adu" } else { "electron" })
+            Some(if ["digitise", "non_linearity", "bias", "read_noise", "adc"].contains(&name) { "adu" } else { "electron" })
         );
         assert!(units[0].header.history.concat().contains(&format!("apply {name} (testbench detector 1")), "{:?}", units[0].header.history);
         // What can be left out has no influence: else two runs of the same command would not be the same.

@@ -1,7 +1,23 @@
 //! What the reduction believes. Made from calibration products, never from the detector's description of truth.
 
+mod brighter_fatter;
+mod columns;
+mod crosstalk;
+mod fringes;
+mod full_well;
+mod ghosts;
+mod linearity;
+mod overscan;
 mod traps;
 
+pub use brighter_fatter::BoundaryKnowledge;
+pub use columns::{ColumnDefect, ColumnFault};
+pub use crosstalk::CrosstalkKnowledge;
+pub use fringes::FringeFrame;
+pub use full_well::{FullWell, FullWells};
+pub use ghosts::{GhostKnowledge, GhostPath};
+pub use linearity::{AmplifierLinearity, Linearity};
+pub use overscan::{LevelWalk, OverscanKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -53,8 +69,24 @@ pub struct Knowledge {
     pub defects: Option<Arc<Array2<u32>>>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
+    /// Measured full well of every amplifier's section.
+    pub full_wells: Option<Arc<FullWells>>,
+    /// Response of every amplifier, from ramps of flats.
+    pub linearity: Option<Arc<Linearity>>,
     /// Charge traps at the date of the frame, from trails in the overscan.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// Leaks between outputs that are read at the same time.
+    pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
+    /// Blocked and trapped columns.
+    pub columns: Option<Arc<Vec<ColumnDefect>>>,
+    /// How the overscan is to be read. `None`: bins of rows, all columns.
+    pub overscan: Option<Arc<OverscanKnowledge>>,
+    /// Shifts of pixel boundaries with charge, from the covariances of flats.
+    pub boundaries: Option<Arc<BoundaryKnowledge>>,
+    /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
+    pub fringes: Option<Arc<FringeFrame>>,
+    /// Where the ghosts of a star lie and how large they are, from exposures of bright stars.
+    pub ghosts: Option<Arc<GhostKnowledge>>,
 }
 
 impl Knowledge {
@@ -73,7 +105,15 @@ impl Knowledge {
             shutter: None,
             defects: None,
             saturation_electron: None,
+            full_wells: None,
+            linearity: None,
             traps: None,
+            crosstalk: None,
+            columns: None,
+            overscan: None,
+            boundaries: None,
+            fringes: None,
+            ghosts: None,
         }
     }
 }

@@ -57,6 +57,28 @@ pub enum ReductionError {
         /// What the set has.
         have: String,
     },
+    /// A row of the calibration index makes no sense.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Index {
+        /// The table.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The references of the frame's detector are of other dates.
+    #[error("{}: no {kind} holds for its date {date}; the set has {have}", path.display())]
+    OutOfDate {
+        /// Frame.
+        path: PathBuf,
+        /// Type of the reference.
+        kind: String,
+        /// Start of the frame.
+        date: String,
+        /// Validity of what there is.
+        have: String,
+    },
     /// A calibration product lacks something.
     #[error("{}: {what} is missing or malformed; expected {expected}", path.display())]
     Master {

@@ -1,4 +1,4 @@
-//! Sorting calibration exposures: by detector, window and raw layout, then by kind.
+//! Sorting calibration exposures: by detector, window and raw layout, by epoch, then by kind.
 
 use crate::error::ReductionError;
 use instruments::product::level0::{Level0Info, read_level0_info};
@@ -42,7 +42,10 @@ impl Key {
     }
 }
 
-/// The calibration exposures of one detector and window, each kind in order of observation number.
+/// Exposures further apart than this belong to different epochs of calibration \[d\].
+const EPOCH_GAP_DAYS: f64 = 5.0;
+
+/// The calibration exposures of one detector, window and epoch, each kind in order of observation number.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
     /// Zero-time frames.
@@ -51,13 +54,27 @@ pub struct Group {
     pub dark: Vec<Level0Info>,
     /// Flats.
     pub flat: Vec<Level0Info>,
+    /// Exposures of the sky, for what only the sky shows (fringes).
+    pub sky: Vec<Level0Info>,
 }
 
-/// Groups calibration files.
+impl Group {
+    /// All exposures but those of the sky.
+    pub fn all(&self) -> impl Iterator<Item = &Level0Info> {
+        self.bias.iter().chain(&self.dark).chain(&self.flat)
+    }
+    /// Start of the first exposure, modified Julian date \[d\].
+    #[must_use]
+    pub fn start_mjd(&self) -> f64 {
+        self.all().map(|i| i.observation.start_mjd).fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// Groups calibration files: by detector, window and layout, then by epoch.
 ///
 /// # Errors
-/// When a file is no valid level-0 file, or is a science exposure.
-pub fn groups(files: &[PathBuf]) -> Result<BTreeMap<Key, Group>, ReductionError> {
+/// When a file is no valid level-0 file, or is there twice.
+pub fn groups(files: &[PathBuf]) -> Result<Vec<(Key, Group)>, ReductionError> {
     let mut infos = files.iter().map(|path| read_level0_info(path)).collect::<Result<Vec<_>, _>>()?;
     infos.sort_by(|a, b| (a.observation.id, &a.path).cmp(&(b.observation.id, &b.path)));
     for (i, info) in infos.iter().enumerate() {
@@ -69,17 +86,27 @@ pub fn groups(files: &[PathBuf]) -> Result<BTreeMap<Key, Group>, ReductionError>
             return Err(ReductionError::Refused { path: info.path.clone(), reason });
         }
     }
-    let mut out: BTreeMap<Key, Group> = BTreeMap::new();
+    let mut starts: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+    // Exposures of the sky belong to the epoch that began before them.
+    for info in infos.iter().filter(|i| i.observation.kind != ExposureKind::Science) {
+        starts.entry(Key::of(info)).or_default().push(info.observation.start_mjd);
+    }
+    starts.values_mut().for_each(|s| s.sort_by(f64::total_cmp));
+    let epoch = |key: &Key, start: f64| {
+        let starts = starts.get(key).map_or(&[] as &[f64], Vec::as_slice);
+        starts.windows(2).filter(|w| w[1] <= start && w[1] - w[0] > EPOCH_GAP_DAYS).count()
+    };
+    let mut out: BTreeMap<(Key, usize), Group> = BTreeMap::new();
     for info in infos {
-        let group = out.entry(Key::of(&info)).or_default();
+        let key = Key::of(&info);
+        let epoch = epoch(&key, info.observation.start_mjd);
+        let group = out.entry((key, epoch)).or_default();
         match info.observation.kind {
             ExposureKind::Bias => group.bias.push(info),
             ExposureKind::Dark => group.dark.push(info),
             ExposureKind::Flat { .. } => group.flat.push(info),
-            ExposureKind::Science => {
-                return Err(ReductionError::Refused { path: info.path, reason: "a science exposure is no calibration frame".into() });
-            }
+            ExposureKind::Science => group.sky.push(info),
         }
     }
-    Ok(out)
+    Ok(out.into_iter().map(|((key, _), group)| (key, group)).collect())
 }

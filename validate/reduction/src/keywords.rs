@@ -4,13 +4,14 @@
 //! the end of the exposure, not the clock of the run, so that a product made again has the same bits. PVi_m without a
 //! distortion solution are left out: PV1_m of a TAN system would change its meaning for every reader.
 
+use crate::explain;
 use crate::level1::Level1;
 use crate::qc0::Verdict;
+use crate::references::REFERENCES;
 use crate::set::{DetectorCalibration, Master};
 use instruments::product::level0::Level0Info;
 use instruments::product::names::ProductName;
 use instruments::product::time::Civil;
-use sim_core::correction::StepStatus;
 use sim_core::fits::Header;
 
 /// Fill value of numbers.
@@ -49,11 +50,20 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     header.set("SKY_RMS", level1.background.map_or(FILL, |b| b.rms), &format!("[{}] standard dev of background pixels", level1.unit));
     header.set("SATURATE", level1.saturation, &format!("[{}] limit of saturated pixel", level1.unit));
     header.set("STA_CTE", state(level1.is_done("cti")), "status flag for CTE correction");
-    header.set("STA_SAT", state(level1.is_done("satellites")), "status flag for satellite correction");
+    header.set("STA_SAT", state(level1.is_done("trails")), "status flag for satellite correction");
     header.set("STA_CRS", state(level1.is_done("cosmic_rays")), "status flag for cosmic rays mask");
     let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
     let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
     header.set("CRCOUNT", hits.unwrap_or(FILL as i64), "cosmic rays counts: pixels flagged");
+    if let Some((finder, Ok((threshold, meaning, hash)))) =
+        level1.cosmic_rays.filter(|_| level1.is_done("cosmic_rays")).map(|finder| (finder, finder.describe()))
+    {
+        header.set("CR_MOD", format!("skyloop-{}", finder.name()), "finder of cosmic rays");
+        header.set("CR_THR", threshold, meaning);
+        if let Some(hash) = hash {
+            header.set("CR_HASH", &hash[..16], "its weights: first digits of their SHA-256");
+        }
+    }
     header.set("STA_NLIN", state(level1.is_done("non_linearity")), "status flag for non-linear correction");
     header.set("STA_SHUT", state(level1.is_done("shutter")), "status flag for shutter effect correction");
     distortion_and_position(&mut header, info);
@@ -67,6 +77,9 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     ] {
         header.set(key, calibration.name(kind).unwrap_or_else(|| FILL_TEXT.into()), &format!("master {what}"));
     }
+    for kind in &REFERENCES {
+        header.set(kind.keyword, calibration.name_of(kind.code).unwrap_or_else(|| FILL_TEXT.into()), kind.what);
+    }
     for place in info.layout.tiles.iter().map(|t| t.amplifier) {
         header.set(&format!("GAIN{}", place + 1), calibration.gain[place].value, "[electron/adu] measured gain");
         header.set(&format!("RDNOISE{}", place + 1), calibration.read_noise[place].value, "[electron] measured read noise");
@@ -76,17 +89,13 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
             header.set(key, value.clone(), "as in the level-0 file");
         }
     }
-    header.history = history(level1);
+    header.history = history(level1, calibration);
     header
 }
 
-fn history(level1: &Level1) -> Vec<String> {
-    let step = |s: &crate::steps::Step| match &s.status {
-        StepStatus::Done => format!("step {}: done", s.name),
-        StepStatus::Skipped(reason) => format!("step {}: SKIPPED, {reason}", s.name),
-    };
-    let remarks = level1.qc0.remarks.iter().map(|r| format!("QC0: {r}"));
-    level1.steps.iter().map(step).chain(remarks).collect()
+fn history(level1: &Level1, calibration: &DetectorCalibration) -> Vec<String> {
+    let steps = explain::steps(level1, calibration).into_iter().map(|step| step.in_words());
+    steps.chain(level1.qc0.remarks.iter().map(|r| format!("QC0: {r}"))).collect()
 }
 
 fn distortion_and_position(header: &mut Header, info: &Level0Info) {

@@ -2,13 +2,13 @@
 //!
 //! Order (official pipeline, csster/csst): flags, saturation, overscan and bias, non-linearity (its place is kept), gain, error
 //! model, dark, shutter, flat, rate. Charge transfer is undone where calibration knows the traps.
-//! Cosmic-ray and satellite steps have their place and say SKIPPED. The sky is
-//! estimated, not subtracted.
+//! Light that is not the sky's: fringes are subtracted where calibration has a fringe frame, scattered light, ghosts and the trails
+//! of satellites are flagged. The sky is estimated, not subtracted.
 
 use crate::background::{self, Background};
 use crate::error::ReductionError;
 use crate::group::Key;
-use crate::options::Options;
+use crate::options::{Finder, Options};
 use crate::qc0::{self, Qc0};
 use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
@@ -20,9 +20,6 @@ use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
-
-/// Steps whose effects come later: name and reason, after the registry's.
-const TO_COME: [(&str, &str); 1] = [("satellites", "trail detection is not in the chain yet")];
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]
@@ -41,6 +38,8 @@ pub struct Level1 {
     pub qc0: Qc0,
     /// Fraction of pixels with any official flag.
     pub flagged_fraction: f64,
+    /// How cosmic rays were looked for.
+    pub cosmic_rays: Option<Finder>,
 }
 
 impl Level1 {
@@ -75,8 +74,11 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, options)?;
-    for (name, reason) in TO_COME {
-        walk.record(name, StepStatus::Skipped(reason.into()));
+    // A reference of another date is a reason to be told.
+    for step in &mut walk.steps {
+        if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
+            *reason = dates;
+        }
     }
     let shape = light.pixels.dim();
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
@@ -90,7 +92,16 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let background = background::estimate(&light.pixels, flags);
     let saturation = saturation_electron / time_s;
     let unit = if kind == ExposureKind::Bias { "electron" } else { "electron/s" };
-    Ok(Level1 { rate: light.cross(), unit, steps: walk.steps, background, saturation, qc0, flagged_fraction })
+    Ok(Level1 {
+        rate: light.cross(),
+        unit,
+        steps: walk.steps,
+        background,
+        saturation,
+        qc0,
+        flagged_fraction,
+        cosmic_rays: options.cosmic_rays,
+    })
 }
 
 /// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.

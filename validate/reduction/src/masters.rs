@@ -15,47 +15,75 @@
 //! goes into the flat. The noise of the overscan levels (1/48 of the read noise, common to 32 rows) is not in the masters' variances.
 
 mod bias;
+pub(crate) mod clean;
 mod dark;
 mod defects;
 mod flat;
 mod flat_levels;
 mod made;
+mod ramp;
 mod shutter;
 
 pub use defects::hot_and_warm;
+pub(crate) use defects::median;
 pub use made::{Made, MadeDark, MadeFlat};
+pub use ramp::Ramp;
 
 use crate::amplifiers::by_amplifier;
-use crate::combine::Combine;
+use crate::combine::{Combine, Noise};
 use crate::error::ReductionError;
 use crate::group::Group;
 use crate::raw_stack::{Bands, RawFrame};
+use crate::references::{Evidence, Outcome, REFERENCES, Stage};
+use clean::Cleaner;
+use flat_levels::FlatLevels;
 use instruments::product::level0::{Level0Info, read_level0};
 use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::ExposureKind;
-use sim_core::knowledge::Measured;
+use sim_core::knowledge::{Knowledge, Measured, Reference};
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 
-/// Largest fraction of pixels at the converter's ceiling in a usable flat.
-const SATURATED_FRACTION: f64 = 1e-3;
 /// Blocks along the longer side for the shutter fit.
 const SHUTTER_BLOCKS: usize = 48;
 
+/// How the traps of a detector are fitted, and undone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrapChoice {
+    /// Species along columns and along rows.
+    pub species: [usize; 2],
+    /// Charge that fills the volume of a pixel \[electron\], where the header does not say.
+    pub full_well_electron: f64,
+    /// Charge in the notch \[electron\].
+    pub notch_electron: f64,
+    /// Blocks of the path of a packet in the correction.
+    pub blocks: usize,
+    /// Iterations of the correction.
+    pub iterations: usize,
+}
+
 /// How masters are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CalibrationOptions {
     /// Bytes that a stack and the masters made before it may take together; more frames are treated in bands of rows.
     pub memory_bytes: usize,
     /// Greatest degree of the shutter polynomial.
     pub shutter_degree: usize,
+    /// How long references hold after the first of their exposures \[d\].
+    pub validity_days: f64,
+    /// Traps.
+    pub traps: TrapChoice,
 }
 
 impl Default for CalibrationOptions {
-    /// 1152 MiB (a whole chip is calibrated in less than 1.5 GB in all), degree 6 (follows the profile of hinged leaves to 1 % of its amplitude on any chip).
+    /// 1152 MiB (a whole chip is calibrated in less than 1.5 GB in all), degree 6 (follows the profile of hinged leaves to 1 % of
+    /// its amplitude on any chip), a year, three and two species.
     fn default() -> Self {
-        Self { memory_bytes: 1152 << 20, shutter_degree: 6 }
+        let traps = TrapChoice { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 3, iterations: 3 };
+        Self { memory_bytes: 1152 << 20, shutter_degree: 6, validity_days: 366.0, traps }
     }
 }
 
@@ -66,35 +94,84 @@ struct Maker<'a> {
     columns: usize,
     options: CalibrationOptions,
     notes: Vec<String>,
+    cleaner: Option<Cleaner>,
 }
 
-/// Makes the masters of one group.
+/// Makes the masters and references of one group; `scratch` is a folder for temporary files.
 ///
 /// # Errors
 /// When a frame cannot be read, there are fewer than three bias frames or no two equal flats, or a measurement fails.
-pub fn make(group: &Group, options: CalibrationOptions) -> Result<Made, ReductionError> {
-    let Some(first) = group.bias.first().or(group.dark.first()).or(group.flat.first()) else {
+pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Result<Made, ReductionError> {
+    let Some(first) = group.all().next() else {
         return Err(ReductionError::TooFew { detector: 0, what: "calibration", need: "any exposures", found: 0 });
     };
     let (rows, columns) = first.window.shape();
     let layout = &first.layout;
-    let mut maker = Maker { detector: first.geometry.number, layout, rows, columns, options, notes: Vec::new() };
+    let mut maker = Maker { detector: first.geometry.number, layout, rows, columns, options, notes: Vec::new(), cleaner: None };
     let (bias, noise_adu, bias_factor) = maker.bias(&group.bias)?;
-    let levels = maker.transfer(&group.flat, &bias, &noise_adu)?;
-    let gain = by_amplifier(layout, &levels.gain);
-    let noise_by_amplifier = by_amplifier(layout, &noise_adu);
-    let read_noise = noise_by_amplifier.iter().zip(&gain).map(|(r, g)| {
-        let value = r.value * g.value;
-        Measured { value, error: value * ((r.error / r.value).powi(2) + (g.error / g.value).powi(2)).sqrt() }
-    });
-    let read_noise: Vec<Measured> = read_noise.collect();
-    let bias_variance = noise_by_amplifier.iter().map(|m| bias_factor * m.value * m.value).collect();
-    let dark = maker.dark(&group.dark, &bias, &gain)?;
+    // The variance of the bias goes into the products, not into frames on their way to masters.
+    let bias = Arc::new(Reference { image: bias, variance: sim_core::memory::zeros((rows, columns)) });
+    let ramp = maker.ramp(&group.flat, &bias.image, &noise_adu)?;
+    let saturated = |index: usize| ramp.saturated.iter().any(|s| s.0 == index);
+    let unsaturated = group.flat.iter().enumerate().filter(|(i, _)| !saturated(*i)).map(|(_, f)| f.clone()).collect();
+    let group = &Group { flat: unsaturated, ..group.clone() };
+    let evidence = Evidence { group, options: &options, ramp: &ramp, bias: &bias };
+    let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
+    let mut outcomes = Vec::new();
+    let mut look = |stage: Stage, known: &mut Knowledge| -> Result<bool, ReductionError> {
+        let mut cleans = false;
+        for kind in REFERENCES.iter().filter(|r| r.stage == stage) {
+            let outcome = (kind.measure)(&evidence, known)?;
+            cleans |= kind.cleans && matches!(outcome, Outcome::Measured { .. });
+            outcomes.retain(|(code, _): &(&'static str, Outcome)| *code != kind.code);
+            outcomes.push((kind.code, outcome));
+        }
+        Ok(cleans)
+    };
+    if look(Stage::Counts, &mut known)? {
+        maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
+    }
+    let mut levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
+    let electrons = |levels: &FlatLevels| {
+        let gain = by_amplifier(layout, &levels.gain);
+        let noise = by_amplifier(layout, &noise_adu);
+        let read_noise = noise.iter().zip(&gain).map(|(r, g)| {
+            let value = r.value * g.value;
+            Measured { value, error: value * ((r.error / r.value).powi(2) + (g.error / g.value).powi(2)).sqrt() }
+        });
+        (Some(gain.clone()), Some(read_noise.collect()))
+    };
+    (known.gain, known.read_noise) = electrons(&levels);
+    if look(Stage::Charge, &mut known)? {
+        // What moves charge takes from the variance of flats: the gain is measured again on cleaned ones, and with it the rest.
+        maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
+        levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
+        (known.gain, known.read_noise) = electrons(&levels);
+        look(Stage::Charge, &mut known)?;
+    }
+    let gain: Vec<Measured> = known.gain.clone().unwrap_or_default();
+    let read_noise: Vec<Measured> = known.read_noise.clone().unwrap_or_default();
+    let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
+    let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
-    let flat = maker.flat(&group.flat, &levels, &bias, &gain, dark.as_ref(), shutter.as_ref())?;
-    let Maker { notes, .. } = maker;
-    Ok(Made { layout: layout.clone(), read_noise, gain, transfer_chi2: levels.chi2, bias, dark, flat, shutter, notes, bias_variance })
+    let flat = maker.flat(&group.flat, &levels, &bias.image, &gain, &read_noise, dark.as_ref(), shutter.as_ref())?;
+    look(Stage::Light, &mut known)?;
+    let Maker { mut notes, cleaner, .. } = maker;
+    // The cleaner shares the bias.
+    drop(cleaner);
+    notes.extend(outcomes.iter().map(|(code, outcome)| match outcome {
+        Outcome::Measured { note, .. } => note.clone(),
+        Outcome::Skipped(reason) => format!("{code}: SKIPPED, {reason}"),
+    }));
+    let bias = Arc::try_unwrap(bias).map_or_else(|shared| shared.image.clone(), |own| own.image);
+    let transfer_chi2 = levels.chi2;
+    Ok(Made { layout: layout.clone(), read_noise, gain, transfer_chi2, bias, dark, flat, shutter, notes, bias_variance, known, outcomes })
 }
+
+/// The rows of a stack at one height.
+type Rows<'a> = &'a (dyn Fn(usize) -> Vec<Vec<f32>> + Sync);
+/// Standard deviation of a value of a level, in the unit of the stack.
+type LevelNoise<'a> = &'a (dyn Fn(f64) -> f64 + Sync);
 
 /// Pairs of successive members.
 fn pairs(members: &[usize]) -> Vec<(usize, usize)> {
@@ -112,17 +189,10 @@ impl Maker<'_> {
     }
     /// The rows of a frame that a band needs.
     fn read(&self, info: &Level0Info, rows: &Range<usize>) -> Result<RawFrame, ReductionError> {
-        let level0 = read_level0(&info.path)?;
-        if matches!(info.observation.kind, ExposureKind::Flat { .. }) {
-            let ceiling = level0.pixels.iter().filter(|&&v| v == u16::MAX).count() as f64 / level0.pixels.len() as f64;
-            if ceiling > SATURATED_FRACTION {
-                return Err(self.failed(
-                    format!("saturated fraction of {}", info.path.display()),
-                    ceiling,
-                    "0..=0.001 (lower the lamp or the time)",
-                ));
-            }
+        if let (Some(cleaner), false) = (&self.cleaner, info.observation.kind == ExposureKind::Bias) {
+            return Ok(RawFrame::clean(cleaner.rows(info, rows)?, rows));
         }
+        let level0 = read_level0(&info.path)?;
         RawFrame::new(&level0, rows)
     }
     /// Row `y` of every frame of a band: overscan and bias subtracted \[ADU\].
@@ -130,20 +200,22 @@ impl Maker<'_> {
         let row = |frame: &RawFrame| {
             let mut out = vec![0.0; self.columns];
             frame.row(self.layout, y, &mut out);
-            if let Some(bias) = bias {
+            if let (Some(bias), false) = (bias, frame.is_clean()) {
                 out.iter_mut().zip(bias.row(y)).for_each(|(v, b)| *v -= b);
             }
             out
         };
         band.iter().map(row).collect()
     }
-    /// Combines the rows that `row(y)` gives into rows of `out`.
-    fn combine(&self, how: Combine, rows: Range<usize>, row: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), out: &mut Array2<f32>) {
+    /// Combines the rows that `row(y)` gives into rows of `out`; `noise` is that of a value of a given level, for the rejection of hits.
+    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<LevelNoise<'_>>, out: &mut Array2<f32>) {
         let Some(pixels) = out.as_slice_mut() else { unreachable!("a fresh array is one slice") };
         let band = &mut pixels[rows.start * self.columns..rows.end * self.columns];
         band.par_chunks_mut(self.columns).zip(rows).for_each(|(out, y)| {
             let stack = row(y);
-            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), out);
+            let of_level = |_: usize, level: f64| noise.map_or(f64::INFINITY, |noise| noise(level));
+            let of_level: Option<Noise<'_>> = noise.is_some().then_some(&of_level);
+            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), of_level, out);
         });
     }
 }

@@ -1,12 +1,13 @@
 //! What a reduction is asked to do besides the steps that are always done.
 
 use crate::error_model::ShotNoise;
+pub use instruments::effects::cosmic_rays::Finder;
 
 /// Choices of a reduction to level 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// How the shot noise of a pixel is estimated.
     pub shot_noise: ShotNoise,
-    /// Whether cosmic rays are looked for in science exposures and flagged.
-    pub cosmic_rays: bool,
+    /// How cosmic rays are looked for in science exposures; `None`: they are not.
+    pub cosmic_rays: Option<Finder>,
 }

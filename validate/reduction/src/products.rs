@@ -7,6 +7,7 @@
 //! inverse variance with a term of the bias that has the wrong dimension. Here every variance is propagated.
 
 use crate::error::ReductionError;
+use crate::explain::{self, ExplainedStep};
 use crate::keywords;
 use crate::level1::{Level1, reduce_frame};
 use crate::options::Options;
@@ -39,17 +40,23 @@ impl Level1Paths {
     }
 }
 
-/// Reduces a level-0 file into `out`.
+/// Reduces a level-0 file into `out`, and says what was done.
 ///
 /// # Errors
 /// When the file is not a valid level-0 file, the set has no calibration for it, QC0 refuses it, or a product cannot be written.
-pub fn reduce(level0: &Path, set: &CalibrationSet, options: &Options, out: &Path) -> Result<Level1Paths, ReductionError> {
+pub fn reduce(
+    level0: &Path,
+    set: &CalibrationSet,
+    options: &Options,
+    out: &Path,
+) -> Result<(Level1Paths, Vec<ExplainedStep>), ReductionError> {
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
     let level0 = read_level0(level0)?;
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
     let level1 = reduce_frame(level0, &calibration, options)?;
-    write_level1(&level1, &info, &calibration, out)
+    let paths = write_level1(&level1, &info, &calibration, out)?;
+    Ok((paths, explain::steps(&level1, &calibration)))
 }
 
 /// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number.

@@ -1,7 +1,8 @@
 //! Walking through a stack of raw frames in bands of rows, so that a stack of whole chips fits in memory.
 //!
 //! A frame is kept as its science pixels, still unsigned 16-bit, and one overscan level per amplifier and row. The level is
-//! what [`SubtractOverscan`], the correction that reduces every frame, takes from the same row: bit for bit.
+//! what [`SubtractOverscan`], the correction that reduces every frame, takes from the same row: bit for bit. A frame that was
+//! cleaned before ([`crate::masters::clean`]) is kept as float32 counts, overscan and bias subtracted.
 
 use crate::amplifiers::{columns, tiles_of_row};
 use crate::error::ReductionError;
@@ -16,11 +17,31 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Science pixels of a band of rows.
+#[derive(Debug, Clone)]
+pub enum Science {
+    /// As read \[ADU\].
+    Raw(Array2<u16>),
+    /// Overscan and bias subtracted, known effects undone \[ADU\].
+    Clean(Array2<f32>),
+}
+
+impl Science {
+    /// Rows and columns.
+    #[must_use]
+    pub fn dim(&self) -> (usize, usize) {
+        match self {
+            Self::Raw(pixels) => pixels.dim(),
+            Self::Clean(pixels) => pixels.dim(),
+        }
+    }
+}
+
 /// The science pixels of a raw frame, or of a band of its rows, with the overscan levels of all rows.
 #[derive(Debug, Clone)]
 pub struct RawFrame {
-    /// Science pixels \[ADU\].
-    pub science: Array2<u16>,
+    /// Science pixels.
+    pub science: Science,
     /// Row of the window of the first row of `science`.
     pub first_row: usize,
     /// Overscan level \[ADU\] by tile and row of the tile.
@@ -46,11 +67,27 @@ impl RawFrame {
                 science.slice_mut(s![first - rows.start..last - rows.start, to.x0..to.x0 + to.nx]).assign(&part);
             }
         }
-        Ok(Self { science, first_row: rows.start, levels: Arc::new(levels) })
+        Ok(Self { science: Science::Raw(science), first_row: rows.start, levels: Arc::new(levels) })
+    }
+    /// Rows of a cleaned frame.
+    #[must_use]
+    pub fn clean(science: Array2<f32>, rows: &Range<usize>) -> Self {
+        Self { science: Science::Clean(science), first_row: rows.start, levels: Arc::new(Vec::new()) }
+    }
+    /// Whether the bias is subtracted already.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self.science, Science::Clean(_))
     }
     /// Counts of a row of the window after overscan subtraction \[ADU\].
     pub fn row(&self, layout: &ReadoutLayout, y: usize, out: &mut [f32]) {
-        let raw = self.science.row(y - self.first_row);
+        let raw = match &self.science {
+            Science::Clean(pixels) => {
+                out.iter_mut().zip(pixels.row(y - self.first_row)).for_each(|(out, v)| *out = *v);
+                return;
+            }
+            Science::Raw(pixels) => pixels.row(y - self.first_row),
+        };
         for (index, tile) in tiles_of_row(layout, y) {
             let level = self.levels[index][y - tile.science.y0];
             for (out, &raw) in out[columns(tile)].iter_mut().zip(raw.slice(s![columns(tile)])) {
@@ -168,7 +205,7 @@ mod tests {
         let science = |k: usize| Array2::from_shape_fn((13, 4), |(y, x)| (100 * k + 10 * y + x) as u16);
         let read = |k: usize, rows: &Range<usize>| {
             let science = science(k).slice(s![rows.clone(), ..]).to_owned();
-            Ok(RawFrame { science, first_row: rows.start, levels: Arc::new(Vec::new()) })
+            Ok(RawFrame { science: Science::Raw(science), first_row: rows.start, levels: Arc::new(Vec::new()) })
         };
         for memory_bytes in [1, 3 * 4 * 2 * 5, 1 << 20] {
             let mut seen = vec![Array2::zeros((13, 4)); 3];
@@ -176,7 +213,8 @@ mod tests {
                 .visit(&read, &mut |rows, band| {
                     for (k, part) in band.iter().enumerate() {
                         assert_eq!(part.first_row, rows.start);
-                        seen[k].slice_mut(s![rows.clone(), ..]).assign(&part.science);
+                        let Science::Raw(part) = &part.science else { unreachable!("read as raw") };
+                        seen[k].slice_mut(s![rows.clone(), ..]).assign(part);
                     }
                     Ok(())
                 })
@@ -201,7 +239,7 @@ mod tests {
                 }
             }
         }
-        let raw = RawFrame { science, first_row: 0, levels: Arc::new(levels) };
+        let raw = RawFrame { science: Science::Raw(science), first_row: 0, levels: Arc::new(levels) };
         let mut row = vec![0.0; 24];
         for tile in &layout.tiles {
             for y in 0..tile.science.ny {

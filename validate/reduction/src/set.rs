@@ -5,14 +5,14 @@ mod products;
 mod read;
 
 pub use detector::DetectorCalibration;
+pub use read::Units;
 
 use crate::error::ReductionError;
 use crate::group::{Key, groups};
+use crate::index::{Choice, Entry, Index};
 use crate::masters::{self, CalibrationOptions};
 use instruments::product::level0::Level0Info;
-use instruments::product::names::ProductName;
-use instruments::product::sections;
-use sim_core::fits::{self, Hdu};
+use instruments::product::time::Civil;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,9 +43,6 @@ impl Master {
             Self::Shutter => "MSHUT",
         }
     }
-    fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.code() == code)
-    }
     /// The master that a step of the reduction needs, by the name of the effect it undoes.
     fn of_step(step: &str) -> Option<Self> {
         match step {
@@ -59,94 +56,94 @@ impl Master {
     }
 }
 
-/// The calibrations of a folder. Masters are read when first needed; those of the last detector stay in memory when small.
+/// The calibrations of a folder, found through its [`Index`]. Masters are read when first needed; those of the last detector stay
+/// in memory when small.
 #[derive(Debug)]
 pub struct CalibrationSet {
-    files: BTreeMap<Key, BTreeMap<Master, PathBuf>>,
+    index: Index,
     last: Mutex<Option<Arc<DetectorCalibration>>>,
 }
 
-/// Makes masters from calibration level-0 files, writes them into `out` and returns the set.
+/// Makes masters and references from calibration level-0 files, writes them and their index into `out` and returns the set.
 ///
 /// # Errors
 /// When a file is no valid calibration frame, there are too few, a measurement fails, or a product cannot be written.
 pub fn calibrate(level0: &[PathBuf], out: &Path, options: CalibrationOptions) -> Result<CalibrationSet, ReductionError> {
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
-    let mut files = BTreeMap::new();
+    let mut index = Index::open_or_new(out)?;
     for (key, group) in groups(level0)? {
-        let mut masters = masters::make(&group, options)?;
-        let mut paths = BTreeMap::new();
-        for (kind, frames) in
-            [(Master::Bias, &group.bias), (Master::Shutter, &group.flat), (Master::Flat, &group.flat), (Master::Dark, &group.dark)]
-        {
-            let (Some(first), Some(last)) = (frames.first(), frames.last()) else { continue };
-            let Some(units) = products::product(kind, &mut masters) else { continue };
-            let name = ProductName { kind: kind.code().into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
-            let path = out.join(name.file_name());
-            let mut hdus = vec![Hdu::primary(products::primary(&name, first, frames, &masters))];
-            for mut unit in units {
-                sections::write_layout(&mut unit.header, &first.geometry, first.window, &first.layout);
-                hdus.push(unit);
-            }
-            fits::write(&path, &hdus)?;
-            paths.insert(kind, path);
-        }
-        files.insert(key, paths);
+        let made = masters::make(&group, options, out)?;
+        let start_mjd = group.start_mjd();
+        let iso = |mjd: f64| Civil::from_mjd(mjd).iso();
+        let (useafter, validto) = (iso(start_mjd), iso(start_mjd + options.validity_days));
+        let products = products::Products { group: &group, useafter: &useafter, validto: &validto, out };
+        let (x0, y0, nx, ny) = key.window;
+        let entry = |written: products::Written| Entry {
+            kind: written.kind.into(),
+            instrument: key.instrument.clone(),
+            detector: key.detector,
+            x0,
+            y0,
+            nx,
+            ny,
+            scans: key.has_scans,
+            useafter: useafter.clone(),
+            validto: validto.clone(),
+            file: written.file,
+            sha256: written.sha256,
+            quality: written.quality,
+        };
+        index.add(products.write(made)?.into_iter().map(entry));
     }
-    Ok(CalibrationSet { files, last: Mutex::new(None) })
+    index.write()?;
+    Ok(CalibrationSet { index, last: Mutex::new(None) })
 }
 
 impl CalibrationSet {
-    /// Lists the masters of a folder.
+    /// Reads the index of a folder.
     ///
     /// # Errors
-    /// When the folder or a master's header cannot be read.
+    /// When it is missing, makes no sense, or names files that are not there.
     pub fn open(folder: &Path) -> Result<Self, ReductionError> {
-        let failed = |source| ReductionError::Io { path: folder.into(), source };
-        let mut paths =
-            std::fs::read_dir(folder).map_err(failed)?.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        paths.sort();
-        let mut files: BTreeMap<Key, BTreeMap<Master, PathBuf>> = BTreeMap::new();
-        for path in paths {
-            let Some(Ok(name)) = path.file_name().and_then(|n| n.to_str()).map(ProductName::parse) else { continue };
-            let Some(kind) = Master::from_code(&name.kind) else { continue };
-            let headers = fits::read_headers(&path)?;
-            let [(_, first), (_, second), ..] = headers.as_slice() else {
-                return Err(ReductionError::Master { path, what: "HDU1".into(), expected: "an image" });
-            };
-            let (_, _, window, layout) = sections::read_layout(&path, second)?;
-            let instrument = first.text("INSTRUME").unwrap_or_default().to_lowercase();
-            // Later masters of the same kind replace earlier ones: names sort by their start.
-            files.entry(Key::new(&instrument, name.detector, window, layout.scans)).or_default().insert(kind, path);
-        }
-        Ok(Self { files, last: Mutex::new(None) })
+        Ok(Self { index: Index::open(folder)?, last: Mutex::new(None) })
     }
-    /// What there is calibration for.
-    pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.files.keys()
-    }
-    /// The master files of a detector and window, by kind.
+    /// The index.
     #[must_use]
-    pub fn files(&self, key: &Key) -> Option<&BTreeMap<Master, PathBuf>> {
-        self.files.get(key)
+    pub fn index(&self) -> &Index {
+        &self.index
     }
-    /// The calibration for a frame.
+    /// The calibration for a frame: of each type, the reference of its detector, window and layout that holds at its start.
     ///
     /// # Errors
-    /// When the set has none for its detector, window and layout, or a master cannot be read.
+    /// When the set has none for its detector, window and layout, those it has are of other dates, or one cannot be read.
     pub fn of(&self, info: &Level0Info) -> Result<Arc<DetectorCalibration>, ReductionError> {
         let key = Key::of(info);
-        let Some(files) = self.files.get(&key) else {
-            let have: Vec<String> = self.files.keys().map(Key::describe).collect();
+        let choices = self.index.choose(&key, info.observation.start_mjd);
+        if choices.is_empty() {
+            let have: Vec<String> = self.index.keys().iter().map(Key::describe).collect();
             let have = if have.is_empty() { "none".into() } else { have.join("; ") };
             return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: key.detector, have });
-        };
+        }
+        let (mut chosen, mut out_of_date) = (BTreeMap::new(), BTreeMap::new());
+        for (kind, choice) in choices {
+            match choice {
+                Choice::Valid(entry) => drop(chosen.insert(kind, entry)),
+                Choice::OutOfDate(others) => drop(out_of_date.insert(kind, others)),
+            }
+        }
+        for kind in [Master::Bias, Master::Flat].map(Master::code) {
+            if let Some(others) = out_of_date.get(kind) {
+                let have: Vec<String> = others.iter().map(Entry::validity).collect();
+                let date = Civil::from_mjd(info.observation.start_mjd).iso();
+                return Err(ReductionError::OutOfDate { path: info.path.clone(), kind: kind.into(), date, have: have.join("; ") });
+            }
+        }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(calibration) = last.as_ref().filter(|c| c.key == key) {
+        if let Some(calibration) = last.as_ref().filter(|c| c.key == key && c.chosen == chosen) {
             return Ok(Arc::clone(calibration));
         }
         *last = None;
-        let calibration = Arc::new(read::read(key, files, info)?);
+        let calibration = Arc::new(read::read(key, &self.index, chosen, out_of_date, info)?);
         *last = Some(Arc::clone(&calibration));
         Ok(calibration)
     }

@@ -1,13 +1,13 @@
 //! Walking back through the planes with the corrections of the registry, and the record of what each did.
 //!
-//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | full well | digitise | bias, read noise,
-//! converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
+//! The forward order of the registry is sky, lamp, flat, shutter, dark | detect | bleeding, full well | digitise |
+//! non-linearity, bias, read noise, converter. Walking it backwards is the official order of the reduction (csster/csst): saturation, overscan and bias,
 //! non-linearity, gain, error model, dark, shutter, flat.
 
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::options::Options;
-use instruments::effects::non_linearity::NonLinearity;
+use instruments::effects::cosmic_rays::FlagCosmicRays;
 use instruments::effects::registry::{self, Entry};
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::exposure::ExposureKind;
@@ -28,6 +28,9 @@ pub struct Step {
 /// What is known for a step, by the name of the effect it undoes. Asked for step by step, so that masters of whole
 /// chips need not be in memory together.
 pub type KnowledgeOf<'a> = &'a dyn Fn(&str) -> Result<Knowledge, ReductionError>;
+
+/// A correction made otherwise than by its entry, from what is known; `None` leaves it to the entry.
+type Otherwise<'a, P> = &'a dyn Fn(&str, &Knowledge) -> Option<Result<Box<dyn Correction<P>>, CorrectionError>>;
 
 /// A walk back with one frame.
 pub struct Walk<'a> {
@@ -57,6 +60,7 @@ impl<'a> Walk<'a> {
         entries: &[Entry<P>],
         frame: &mut Frame<P>,
         leave: &dyn Fn(&str) -> Option<&'static str>,
+        otherwise: Otherwise<'_, P>,
     ) -> Result<(), ReductionError> {
         for entry in entries.iter().rev() {
             if let Some(reason) = leave(entry.name) {
@@ -64,7 +68,9 @@ impl<'a> Walk<'a> {
                 continue;
             }
             // The knowledge goes before the correction acts: what the correction needs of it, it keeps.
-            let correction = entry.twin.correction(&(self.knowledge)(entry.name)?);
+            let knowledge = (self.knowledge)(entry.name)?;
+            let correction = otherwise(entry.name, &knowledge).or_else(|| entry.twin.correction(&knowledge));
+            drop(knowledge);
             let status = match correction {
                 None => match &entry.twin {
                     registry::Twin::None(reason) => StepStatus::Skipped((*reason).into()),
@@ -83,13 +89,30 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When the gain is unknown or a reference does not fit.
     pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
-        self.undo(registry::counts(), &mut frame, &|_| None)?;
-        let status = NonLinearity.correct(&mut frame).map_err(|e| self.failed(e))?;
-        self.record("non_linearity", status);
+        self.undo(registry::counts(), &mut frame, &|_| None, &|_, _| None)?;
         let digitise = registry::digitise();
         let back = (digitise.backward)(&(self.knowledge)(digitise.name)?).map_err(|e| self.failed(e))?;
         let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
         self.record(digitise.name, status);
+        Ok(frame)
+    }
+    /// Undoes what happened to the charge after it was collected, and flags what cannot be undone.
+    ///
+    /// # Errors
+    /// When a reference does not fit.
+    pub fn recover(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Charge>, ReductionError> {
+        let leave = |name: &str| match (name, kind) {
+            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays.is_some() => None,
+            ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
+            ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
+            ("cti", ExposureKind::Bias) => Some("a bias exposure has no charge to carry"),
+            _ => None,
+        };
+        let found_by = |name: &str, knowledge: &Knowledge| {
+            let finder = options.cosmic_rays.filter(|_| name == "cosmic_rays")?;
+            Some(FlagCosmicRays::new(knowledge, finder).map(|flag| Box::new(flag) as Box<dyn Correction<Charge>>))
+        };
+        self.undo(registry::charge(), &mut frame, &leave, &found_by)?;
         Ok(frame)
     }
     /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
@@ -97,13 +120,8 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// When a reference does not fit.
-    pub fn light(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
-        self.undo(registry::charge(), &mut frame, &|name| match (name, kind) {
-            ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays => None,
-            ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
-            ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),
-            _ => None,
-        })?;
+    pub fn light(&mut self, frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Light>, ReductionError> {
+        let mut frame = self.recover(frame, kind, options)?;
         let detect = registry::detect();
         let (mut frame, status) = match options.shot_noise {
             ShotNoise::Local => {
@@ -116,12 +134,16 @@ impl<'a> Walk<'a> {
             }
         };
         self.record(detect.name, status);
-        self.undo(registry::light(), &mut frame, &|name| match (name, kind) {
+        let leave = |name: &str| match (name, kind) {
             ("sky", _) => Some("level 1 estimates the sky and leaves it in"),
+            ("trails" | "ghosts" | "scattered_light" | "fringing", kind) if kind != ExposureKind::Science => {
+                Some("no sky in a calibration exposure")
+            }
             ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
             ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
             _ => None,
-        })?;
+        };
+        self.undo(registry::light(), &mut frame, &leave, &|_, _| None)?;
         Ok(frame)
     }
 }

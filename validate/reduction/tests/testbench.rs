@@ -64,9 +64,13 @@ fn frames_outside_the_masters_close_within_their_errors() {
     files.extend((0..10).map(|i| expose(at, 300 + i, lamp, 40.0)));
     files.extend((0..6).map(|i| expose(at, 400 + i, lamp, 4.0)));
     let set = calibrate(&files, &at.join("masters"), CalibrationOptions::default()).unwrap();
-    for (id, kind, time_s) in
-        [(1, ExposureKind::Bias, 0.0), (2, ExposureKind::Dark, 60.0), (3, lamp, 40.0), (4, lamp, 10.0), (5, ExposureKind::Science, 60.0)]
-    {
+    for (id, kind, time_s) in [
+        (901, ExposureKind::Bias, 0.0),
+        (902, ExposureKind::Dark, 60.0),
+        (903, lamp, 40.0),
+        (904, lamp, 10.0),
+        (905, ExposureKind::Science, 60.0),
+    ] {
         let level0 = read_level0(&expose(at, id, kind, time_s)).unwrap();
         let calibration = set.of(&level0.info).unwrap();
         assert!(calibration.reference(Master::Shutter).unwrap().is_some());

@@ -29,7 +29,7 @@ static PARAMETERS: [Parameter; 1] = [Parameter { key: "bits", unit: "1", low: 1.
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "adc",
-    after: &["bias", "read_noise"],
+    after: &["bias", "read_noise", "correlated_noise"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::FlagOnly(correct::make),

@@ -60,7 +60,7 @@ struct SubtractBias {
 }
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Counts>>, CorrectionError> {
-    let overscan = SubtractOverscan::new(knowledge.layout.clone());
+    let overscan = SubtractOverscan::with(knowledge.layout.clone(), knowledge.overscan.clone());
     Ok(Box::new(SubtractBias { overscan, master: SubtractMasterBias::new(knowledge)? }))
 }
 

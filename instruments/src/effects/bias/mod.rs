@@ -17,12 +17,14 @@
 //! # Limits
 //! No jumps, no pick-up noise between rows, no dependence on the signal. The pattern is one number per column.
 //! # Twin
-//! Approximate: the overscan follows level and drift (robust means in bins of rows, joined by straight lines),
+//! Approximate: the overscan follows level and drift (robust means in bins of rows, joined by straight lines; where
+//! calibration knows how the level wanders, the optimal filter of that walk, without the columns that hold tails),
 //! the master bias takes the pattern. What is left is the curvature of the drift within a bin. Trimmed frames have no
 //! overscan: the master bias takes level and pattern, and the drift stays.
 
 mod apply;
 mod correct;
+pub mod level_walk;
 pub mod model;
 mod overscan;
 
@@ -43,7 +45,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "bias",
-    after: &[],
+    after: &["crosstalk", "non_linearity", "bias_drift"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::Approximate { make: correct::make, residual: 1e-4 },

@@ -1,5 +1,9 @@
 //! Backward, first part: the overscan follows the level of every amplifier through the readout.
+//!
+//! Without knowledge of how levels wander: robust means in bins of rows of all columns, joined by straight lines. With it: the
+//! optimal filter of [`super::level_walk`] over robust means of single rows, without the columns that hold tails.
 
+use super::level_walk::smooth;
 use crate::effects::rows::{self, ReducedRow, tiles_of_row};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -7,7 +11,9 @@ use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::flags;
 use sim_core::frame::Frame;
+use sim_core::knowledge::OverscanKnowledge;
 use sim_core::plane::Counts;
+use std::sync::Arc;
 
 /// Rows joined in one bin at most: 32 x 71 overscan pixels give the level to 1/48 of the read noise.
 const BIN_ROWS: usize = 32;
@@ -18,6 +24,7 @@ const LEAST_PIXELS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct SubtractOverscan {
     layout: ReadoutLayout,
+    known: Option<Arc<OverscanKnowledge>>,
 }
 
 /// Level of one bin of rows.
@@ -73,6 +80,25 @@ impl Track {
         }
         Self { levels, usable }
     }
+    /// The same with what calibration knows of the output: row by row, the optimal filter of its walk.
+    fn follow(raw: &Array2<f32>, tile: &AmplifierTile, known: &OverscanKnowledge) -> Self {
+        let area = tile.raw_overscan;
+        let skip = known.skip_columns.min(area.nx);
+        let first = area.x0 + if tile.flip_x { 0 } else { skip };
+        let rows: Vec<Option<f64>> = (area.y0..area.y0 + area.ny)
+            .map(|y| {
+                let cells = raw.slice(ndarray::s![y, first..first + area.nx - skip]);
+                let mut values: Vec<f32> = cells.iter().copied().filter(|v| v.is_finite()).collect();
+                robust_mean(&mut values).map(|(mean, _)| mean)
+            })
+            .collect();
+        let Some(walk) = known.walk.get(tile.amplifier) else { return Self { levels: Vec::new(), usable: vec![false; area.ny] } };
+        let track = smooth(&rows, walk.step_adu2, walk.row_adu2);
+        // A row that has no overscan of its own is usable where its neighbours tell its level better than its own would.
+        let usable = (0..area.ny).map(|k| rows[k].is_some() || track.get(k).is_some_and(|t| t.1 <= walk.row_adu2)).collect();
+        let levels = track.into_iter().enumerate().map(|(k, (value, variance))| Level { row: k as f64, value, variance }).collect();
+        Self { levels, usable }
+    }
     /// Level and variance at a row: straight lines between bins, and on beyond the outer ones.
     fn at(&self, row: usize) -> (f64, f64) {
         match self.levels.as_slice() {
@@ -92,7 +118,12 @@ impl SubtractOverscan {
     /// For a raw layout.
     #[must_use]
     pub fn new(layout: ReadoutLayout) -> Self {
-        Self { layout }
+        Self { layout, known: None }
+    }
+    /// For a raw layout, with what calibration knows of its overscan.
+    #[must_use]
+    pub fn with(layout: ReadoutLayout, known: Option<Arc<OverscanKnowledge>>) -> Self {
+        Self { layout, known }
     }
 }
 
@@ -104,7 +135,14 @@ impl Correction<Counts> for SubtractOverscan {
             return Ok(StepStatus::Skipped("the raw layout has no overscan".into()));
         }
         let pixels = &frame.pixels;
-        let tracks: Vec<Track> = layout.tiles.par_iter().map(|tile| Track::measure(pixels, tile)).collect();
+        let tracks: Vec<Track> = layout
+            .tiles
+            .par_iter()
+            .map(|tile| match &self.known {
+                Some(known) => Track::follow(pixels, tile, known),
+                None => Track::measure(pixels, tile),
+            })
+            .collect();
         rows::reduce(frame, |ReducedRow { y, pixels, variance, flags: bits }| {
             for (index, tile) in tiles_of_row(layout, y) {
                 let area = tile.raw_overscan;

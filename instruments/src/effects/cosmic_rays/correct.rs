@@ -1,6 +1,7 @@
 //! Backward: finds hits in the one exposure and flags them.
 
-use super::laplacian::{Field, Options, ReadVariance, detect};
+use super::laplacian::{self, Field, Options, ReadVariance};
+use super::network::{self, Look, Weights};
 use crate::effects::rows;
 use ndarray::Array2;
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
@@ -14,6 +15,56 @@ use std::sync::Arc;
 const LEAVE_OUT: u32 =
     flags::BAD | flags::HOT | flags::WARM | flags::SATURATED | flags::NO_DATA | flags::DEAD | flags::BAD_COLUMN | flags::ADC_SATURATED;
 
+/// How hits are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Finder {
+    /// The Laplacian detector.
+    Classical,
+    /// The trained network.
+    #[default]
+    Network,
+}
+
+impl Finder {
+    /// Its name, as options and headers have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classical => "classical",
+            Self::Network => "network",
+        }
+    }
+    /// By its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Classical, Self::Network].into_iter().find(|finder| finder.name() == name)
+    }
+    /// Its threshold, what that is, and the hash of what it was trained to, for headers.
+    ///
+    /// # Errors
+    /// When the program's own weights do not fit together.
+    pub fn describe(self) -> Result<(f64, &'static str, Option<String>), CorrectionError> {
+        Ok(match self {
+            Self::Classical => (f64::from(Options::default().edge_sigma), "[sigma] least charge of a pixel of a hit", None),
+            Self::Network => {
+                let weights = built_in()?;
+                (f64::from(weights.threshold_logit), "[logit] least odds of a pixel of a hit", Some(weights.sha256))
+            }
+        })
+    }
+}
+
+fn built_in() -> Result<Weights, CorrectionError> {
+    Weights::built_in().map_err(|e| CorrectionError::Damaged { step: "cosmic_rays", reason: e.to_string() })
+}
+
+/// A finder with what it needs.
+#[derive(Debug, Clone)]
+enum Ready {
+    Classical(Options),
+    Network(Box<Weights>),
+}
+
 /// The correction: flags COSMIC_RAY and nothing else.
 #[derive(Debug, Clone)]
 pub struct FlagCosmicRays {
@@ -22,11 +73,11 @@ pub struct FlagCosmicRays {
     dark: Option<Arc<Reference>>,
     defects: Option<Arc<Array2<u32>>>,
     time_s: f64,
-    options: Options,
+    finder: Ready,
 }
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>, CorrectionError> {
-    Ok(Box::new(FlagCosmicRays::new(knowledge, Options::default())?))
+    Ok(Box::new(FlagCosmicRays::new(knowledge, Finder::default())?))
 }
 
 impl FlagCosmicRays {
@@ -34,7 +85,7 @@ impl FlagCosmicRays {
     ///
     /// # Errors
     /// When the read noise is not known.
-    pub fn new(knowledge: &Knowledge, options: Options) -> Result<Self, CorrectionError> {
+    pub fn new(knowledge: &Knowledge, finder: Finder) -> Result<Self, CorrectionError> {
         let (step, layout) = ("cosmic_rays", &knowledge.layout);
         let noise = knowledge.read_noise.as_ref().filter(|n| n.len() == layout.amplifier_count);
         let noise = noise.ok_or(CorrectionError::Unknown { step, what: "a read noise for every amplifier" })?;
@@ -45,7 +96,10 @@ impl FlagCosmicRays {
             dark: knowledge.dark.clone(),
             defects: knowledge.defects.clone(),
             time_s: knowledge.exposure_time_s,
-            options,
+            finder: match finder {
+                Finder::Classical => Ready::Classical(Options::default()),
+                Finder::Network => Ready::Network(Box::new(built_in()?)),
+            },
         })
     }
 }
@@ -68,7 +122,10 @@ impl Correction<Charge> for FlagCosmicRays {
             leave_out: LEAVE_OUT,
             read_variance: &self.read_variance,
         };
-        let mask = detect(&field, &self.options);
+        let mask = match &self.finder {
+            Ready::Classical(options) => laplacian::detect(&field, options),
+            Ready::Network(weights) => network::detect(&field, weights, weights.threshold_logit, Look::Triggered),
+        };
         let width = shape.1;
         rows::reduce_flags(frame, |y, _, bits| {
             for (bits, hit) in bits.iter_mut().zip(&mask[y * width..(y + 1) * width]) {

@@ -1,8 +1,8 @@
 //! Forward: clips.
 
-use super::PARAMETERS;
+use super::model::Capacity;
 use crate::description::DetectorSpec;
-use crate::effects::parameters::{self, ParameterError};
+use crate::effects::parameters::ParameterError;
 use crate::effects::rows;
 use sim_core::effect::{Context, Effect, EffectError, Rows};
 use sim_core::frame::Frame;
@@ -10,12 +10,11 @@ use sim_core::ledger::Ledger;
 use sim_core::plane::Charge;
 
 struct FullWell {
-    capacity: f32,
+    capacity: Capacity,
 }
 
 pub(super) fn make(spec: &DetectorSpec) -> Result<Box<dyn Effect<Charge>>, ParameterError> {
-    let [capacity] = parameters::read(&spec.parameters, "full_well", &PARAMETERS)?;
-    Ok(Box::new(FullWell { capacity: capacity as f32 }))
+    Ok(Box::new(FullWell { capacity: Capacity::read(spec)? }))
 }
 
 impl Effect<Charge> for FullWell {
@@ -24,9 +23,15 @@ impl Effect<Charge> for FullWell {
     }
 
     fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
-        Ok(Rows::each(cx.window.shape(), move |_, row, _| {
-            for pixel in row {
-                *pixel = if *pixel > self.capacity { self.capacity } else { *pixel };
+        let (lowest, window) = (self.capacity.lowest(), cx.window);
+        Ok(Rows::each(window.shape(), move |y, row, scratch| {
+            // Few rows hold a pixel so bright that its capacity must be known.
+            if row.iter().any(|&n| n > lowest) {
+                let capacities = &mut scratch[..row.len()];
+                self.capacity.row(window.x0, window.y0 + y, capacities);
+                for (pixel, &capacity) in row.iter_mut().zip(&*capacities) {
+                    *pixel = if *pixel > capacity { capacity } else { *pixel };
+                }
             }
         }))
     }

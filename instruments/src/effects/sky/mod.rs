@@ -22,6 +22,7 @@ pub mod mesh;
 mod model;
 
 pub use correct::Background;
+pub(crate) use model::unit_position;
 
 use super::parameters::Parameter;
 use super::registry::{Entry, Twin};

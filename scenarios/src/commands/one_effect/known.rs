@@ -3,11 +3,11 @@
 use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::description::DetectorSpec;
-use instruments::effects::{cti, registry};
+use instruments::effects::{bad_columns, brighter_fatter, crosstalk, cti, non_linearity, registry};
 use ndarray::Array2;
 use sim_core::correction::CorrectionError;
 use sim_core::fits::{self, Data, Hdu};
-use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::knowledge::{CrosstalkKnowledge, Knowledge, Measured, Reference};
 use sim_core::table::Table;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ struct Number {
 }
 
 const NUMBERS: [Number; 3] = [
-    Number { key: "gain", of: &["digitise", "read_noise"], nominal: ("digitise", "gain") },
-    Number { key: "read_noise", of: &["read_noise"], nominal: ("read_noise", "sigma") },
-    Number { key: "saturation", of: &["full_well"], nominal: ("full_well", "capacity") },
+    Number { key: "gain", of: &["digitise", "read_noise", "crosstalk"], nominal: ("digitise", "gain") },
+    Number { key: "read_noise", of: &["read_noise", "crosstalk", "bad_columns"], nominal: ("read_noise", "sigma") },
+    Number { key: "saturation", of: &["full_well", "bleeding"], nominal: ("full_well", "capacity") },
 ];
 /// Corrections that take a master.
 const WITH_IMAGE: [&str; 4] = ["bias", "dark", "flat", "shutter"];
@@ -111,6 +111,18 @@ pub fn knowledge(
             _ => knowledge.saturation_electron = Some(mean),
         }
     }
+    match effect {
+        "crosstalk" => {
+            let coefficients = crosstalk::coupling(spec)?.into_iter().map(|value| Measured { value, error: 0.0 }).collect();
+            knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers, coefficients }));
+            notes.push("the matrix of the instrument".into());
+        }
+        "bad_columns" => {
+            knowledge.columns = Some(Arc::new(bad_columns::column_defects(spec)?));
+            notes.push("the columns of the instrument".into());
+        }
+        _ => {}
+    }
     Ok((knowledge, notes))
 }
 
@@ -123,6 +135,29 @@ pub fn traps(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f6
     ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
     knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(mjd, iterations as usize)));
+    Ok(knowledge)
+}
+
+/// What the correction of non_linearity knows: the response of the instrument file, or that given, up to full scale.
+pub fn responses(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f64)]) -> anyhow::Result<Knowledge> {
+    let mut spec = spec.clone();
+    registry::set_parameters(&mut spec, "non_linearity", set, "command line")?;
+    let (full_scale, _) = non_linearity::responses(&spec)?;
+    let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
+    knowledge.linearity = Some(Arc::new(non_linearity::knowledge(&spec, full_scale)?));
+    Ok(knowledge)
+}
+
+/// What the correction of brighter-fatter knows: the shifts of the instrument file, or those given.
+pub fn boundaries(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f64)]) -> anyhow::Result<Knowledge> {
+    let mut spec = spec.clone();
+    let (own, shifts): (Vec<_>, Vec<_>) = set.iter().cloned().partition(|(key, _)| key == "iterations");
+    registry::set_parameters(&mut spec, "brighter_fatter", &shifts, "command line")?;
+    let iterations = own.last().map_or(2.0, |(_, value)| *value);
+    ensure!((0.0..=4.0).contains(&iterations), "--set iterations={iterations}: 0..4");
+    let settings = brighter_fatter::Settings::read(&spec)?;
+    let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
+    knowledge.boundaries = Some(Arc::new(settings.shifts.knowledge(settings.capacity_electron, iterations as usize)));
     Ok(knowledge)
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use image::Input;
 use instruments::description::{DetectorSpec, Instrument, is_built_in, load};
-use instruments::effects::{cti, registry};
+use instruments::effects::{brighter_fatter, cti, registry};
 use place::Place;
 use sim_core::correction::StepStatus;
 use sim_core::effect::Context;
@@ -19,16 +19,50 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 8] = ["flat", "detect", "full_well", "cti", "digitise", "bias", "read_noise", "adc"];
+const TIMELESS: [&str; 17] = [
+    "ghosts",
+    "scattered_light",
+    "flat",
+    "detect",
+    "brighter_fatter",
+    "bleeding",
+    "full_well",
+    "bad_columns",
+    "non_linearity",
+    "cti",
+    "digitise",
+    "bias",
+    "read_noise",
+    "adc",
+    "crosstalk",
+    "bias_drift",
+    "correlated_noise",
+];
 /// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 8] = ["sky", "lamp", "flat", "shutter", "dark", "full_well", "digitise", "adc"];
+const WITHOUT_DICE: [&str; 14] = [
+    "sky",
+    "lamp",
+    "ghosts",
+    "scattered_light",
+    "flat",
+    "shutter",
+    "dark",
+    "bleeding",
+    "full_well",
+    "bad_columns",
+    "crosstalk",
+    "non_linearity",
+    "digitise",
+    "adc",
+];
 /// Effects that need a rate, and what it is.
-const RATES: [(&str, &str); 2] = [("sky", "the sky background"), ("lamp", "the light of the lamp")];
+const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
 
 /// Whether the forward side of an effect draws what is new in every exposure. Traps do when they are followed one by one.
 fn draws(effect: &str, spec: &DetectorSpec) -> anyhow::Result<bool> {
     Ok(match effect {
         "cti" => cti::Settings::read(spec)?.draw_traps,
+        "brighter_fatter" => brighter_fatter::Settings::read(spec)?.draw_arrivals,
         _ => !WITHOUT_DICE.contains(&effect),
     })
 }
@@ -54,7 +88,8 @@ pub struct OneEffect {
     #[arg(long)]
     detector: Option<u16>,
     /// A parameter instead of the instrument's, `key=value`, repeatable. For `correct`: gain, read_noise or saturation,
-    /// where the correction uses them; for `correct cti` iterations and the traps as the correction is to know them.
+    /// where the correction uses them; for `correct cti` and `correct brighter_fatter` iterations, and the traps or shifts, for
+    /// `correct non_linearity` the response, as the correction is to know them.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Exposure time in seconds; without it EXPTIME of the header.
@@ -78,7 +113,7 @@ pub struct OneEffect {
     /// bias, whose AMPLIFIERS table has the measured gains and read noises.
     #[arg(long, value_name = "MASTER")]
     reference: Option<PathBuf>,
-    /// Rate in electrons per second and pixel, for `apply sky` and `apply lamp`.
+    /// Rate in electrons per second and pixel, for `apply` of sky, lamp and fringing.
     #[arg(long, allow_negative_numbers = true)]
     rate: Option<f64>,
 }
@@ -139,6 +174,20 @@ impl OneEffect {
             "cti" => {
                 ensure!(self.reference.is_none(), "--reference: the correction of cti takes no master; --set gives it its traps");
                 (known::traps(&spec, &place, time_s, &numbers, self.mjd(&spec))?, Vec::new())
+            }
+            "non_linearity" => {
+                ensure!(
+                    self.reference.is_none(),
+                    "--reference: the correction of non_linearity takes no master; --set gives it its response"
+                );
+                (known::responses(&spec, &place, time_s, &numbers)?, Vec::new())
+            }
+            "brighter_fatter" => {
+                ensure!(
+                    self.reference.is_none(),
+                    "--reference: the correction of brighter_fatter takes no master; --set gives it its shifts"
+                );
+                (known::boundaries(&spec, &place, time_s, &numbers)?, Vec::new())
             }
             name => known::knowledge(name, &spec, &place, time_s, &numbers, self.reference.as_deref())?,
         };
@@ -220,7 +269,7 @@ impl OneEffect {
             }
             (None, None) => Ok(0.0),
             (None, Some((_, what))) => bail!("{effect} needs {what}: give --rate in electron/s/pixel"),
-            (Some(_), None) => bail!("--rate is for sky and lamp; {effect} has no rate"),
+            (Some(_), None) => bail!("--rate is for sky, lamp and fringing; {effect} has no rate"),
         }
     }
 

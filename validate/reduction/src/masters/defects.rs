@@ -40,7 +40,7 @@ pub fn hot_and_warm(
 }
 
 /// Median of an image; of every k-th pixel when there are more than 16 million.
-pub(super) fn median(image: &Array2<f32>) -> f32 {
+pub(crate) fn median(image: &Array2<f32>) -> f32 {
     let stride = image.len().div_ceil(1 << 24).max(1);
     let mut values: Vec<f32> = image.iter().step_by(stride).copied().collect();
     let at = values.len() / 2;

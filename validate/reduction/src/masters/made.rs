@@ -2,11 +2,12 @@
 
 use super::defects::hot_and_warm;
 use crate::amplifiers::spread;
+use crate::references::Outcome;
 use crate::shutter_fit::ShutterMap;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::Measured;
+use sim_core::knowledge::{Knowledge, Measured};
 
 /// The masters of one detector and window, just made: images, and the numbers that give their variances.
 #[derive(Debug, Clone)]
@@ -31,6 +32,10 @@ pub struct Made {
     pub notes: Vec<String>,
     /// Variance of the master bias by amplifier \[ADU^2\].
     pub bias_variance: Vec<f64>,
+    /// What the references hold.
+    pub known: Knowledge,
+    /// What became of every kind of reference, by its type.
+    pub outcomes: Vec<(&'static str, Outcome)>,
 }
 
 /// The dark.
@@ -52,7 +57,7 @@ pub struct MadeFlat {
     /// Response, median 1.
     pub response: Array2<f32>,
     /// Electrons of a pixel of response 1 in one frame.
-    pub(super) level_electron: f64,
+    pub(crate) level_electron: f64,
     /// Nominal exposure time of the frames \[s\].
     pub(super) time_s: f64,
     /// Variance of the combination in units of a frame's.

@@ -4,7 +4,9 @@ use super::Master;
 use super::read::{Units, read_map};
 use crate::error::ReductionError;
 use crate::group::Key;
+use crate::index::{Entry, Index};
 use crate::masters::hot_and_warm;
+use crate::references::{REFERENCES, ReferenceKind};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use ndarray::Array2;
@@ -36,8 +38,12 @@ pub struct DetectorCalibration {
     pub transfer_chi2: f64,
     /// Mean of 1 / t of the dark frames \[1 / s\], if there is a dark.
     pub dark_inverse_time_s: Option<f64>,
-    /// Files of the masters.
-    pub files: BTreeMap<Master, PathBuf>,
+    /// The references that hold at the frame's date, by type.
+    pub chosen: BTreeMap<String, Entry>,
+    /// References of this detector that do not hold at the frame's date, by type.
+    pub out_of_date: BTreeMap<String, Vec<Entry>>,
+    /// The folder's index.
+    pub(super) index: Index,
     pub(super) kept: BTreeMap<Master, Arc<Reference>>,
 }
 
@@ -45,7 +51,35 @@ impl DetectorCalibration {
     /// File name of a master without `.fits`.
     #[must_use]
     pub fn name(&self, master: Master) -> Option<String> {
-        self.files.get(&master).and_then(|p| p.file_stem()).map(|s| s.to_string_lossy().into_owned())
+        self.name_of(master.code())
+    }
+    /// File name of a reference of a type without `.fits`.
+    #[must_use]
+    pub fn name_of(&self, code: &str) -> Option<String> {
+        self.chosen.get(code).map(|e| e.file.trim_end_matches(".fits").to_string())
+    }
+    /// Path of a reference.
+    fn path(&self, code: &str) -> Option<PathBuf> {
+        self.chosen.get(code).map(|e| self.index.path(e))
+    }
+    /// Types that a step uses.
+    fn codes_of(step: &str) -> Vec<&'static str> {
+        // Gain and read noise lie in the bias.
+        let numbers = matches!(step, "digitise" | "read_noise").then_some(Master::Bias);
+        let master = Master::of_step(step).or(numbers).map(Master::code);
+        master.into_iter().chain(REFERENCES.iter().filter(|r| r.steps.contains(&step)).map(|r| r.code)).collect()
+    }
+    /// The references that a step of the reduction uses.
+    pub fn references_of(&self, step: &str) -> impl Iterator<Item = &Entry> {
+        Self::codes_of(step).into_iter().filter_map(|code| self.chosen.get(code))
+    }
+    /// Why a step has no reference although the detector has some: their dates.
+    #[must_use]
+    pub fn out_of_date_for(&self, step: &str) -> Option<String> {
+        Self::codes_of(step).into_iter().find_map(|code| {
+            let dates: Vec<String> = self.out_of_date.get(code)?.iter().map(Entry::validity).collect();
+            Some(format!("no {code} holds at this date, only {}", dates.join("; ")))
+        })
     }
     /// Image and variance of a master; `None` when it was not made.
     ///
@@ -55,16 +89,16 @@ impl DetectorCalibration {
         if let Some(kept) = self.kept.get(&master) {
             return Ok(Some(Arc::clone(kept)));
         }
-        let Some(path) = self.files.get(&master) else { return Ok(None) };
+        let Some(path) = self.path(master.code()) else { return Ok(None) };
         let (_, _, columns, rows) = self.key.window;
-        Units::open(path)?.reference((rows, columns)).map(Some)
+        Units::open(&path)?.reference((rows, columns)).map(Some)
     }
     /// The fit of the shutter map, if there is one.
     ///
     /// # Errors
     /// When its file cannot be read.
     pub fn shutter_map(&self) -> Result<Option<ShutterMap>, ReductionError> {
-        self.files.get(&Master::Shutter).map(|path| read_map(&mut Units::open(path)?)).transpose()
+        self.path(Master::Shutter.code()).map(|path| read_map(&mut Units::open(&path)?)).transpose()
     }
     /// All that the reduction knows of a frame.
     ///
@@ -77,7 +111,17 @@ impl DetectorCalibration {
         knowledge.flat = self.reference(Master::Flat)?;
         knowledge.shutter = self.reference(Master::Shutter)?;
         knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+        for kind in &REFERENCES {
+            self.add(kind, &mut knowledge)?;
+        }
         Ok(knowledge)
+    }
+    /// Adds what a reference holds, if there is one.
+    fn add(&self, kind: &ReferenceKind, knowledge: &mut Knowledge) -> Result<(), ReductionError> {
+        match self.path(kind.code) {
+            Some(path) => (kind.read)(&mut Units::open(&path)?, knowledge),
+            None => Ok(()),
+        }
     }
     /// What one step of the reduction needs to know, so that no more than one master is in memory.
     ///
@@ -94,6 +138,9 @@ impl DetectorCalibration {
             Some(Master::Flat) => knowledge.flat = self.reference(Master::Flat)?,
             Some(Master::Shutter) => knowledge.shutter = self.reference(Master::Shutter)?,
             None => {}
+        }
+        for kind in REFERENCES.iter().filter(|r| r.steps.contains(&step)) {
+            self.add(kind, &mut knowledge)?;
         }
         Ok(knowledge)
     }

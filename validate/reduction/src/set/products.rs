@@ -1,32 +1,128 @@
 //! Masters as FITS units.
 
 use super::Master;
-use crate::masters::Made;
+use crate::error::ReductionError;
+use crate::group::Group;
+use crate::masters::{Made, median};
+use crate::references::{self, Outcome};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use instruments::product::names::ProductName;
+use instruments::product::sections;
 use ndarray::Array2;
-use sim_core::fits::{Data, Hdu, Header};
-use sim_core::knowledge::Reference;
+use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::knowledge::{Measured, Reference};
+use sim_core::manifest::sha256_file;
 use sim_core::table::{Column, ColumnData, Table};
+use std::path::Path;
 
-/// Header of HDU0.
-pub(super) fn primary(name: &ProductName, first: &Level0Info, frames: &[Level0Info], masters: &Made) -> Header {
-    let mut header = Header::default();
-    for key in ["TELESCOP", "INSTRUME", "DETECTOR", "FILTER"] {
-        if let Some(value) = first.primary.get(key) {
-            header.set(key, value.clone(), "");
+/// One file written.
+pub(super) struct Written {
+    /// Type.
+    pub(super) kind: &'static str,
+    /// File name.
+    pub(super) file: String,
+    /// Hash.
+    pub(super) sha256: String,
+    /// Figures of quality, `NAME=value`.
+    pub(super) quality: String,
+}
+
+/// Writing the products of one group.
+pub(super) struct Products<'a> {
+    pub(super) group: &'a Group,
+    /// Start of validity, ISO.
+    pub(super) useafter: &'a str,
+    /// End of validity.
+    pub(super) validto: &'a str,
+    pub(super) out: &'a Path,
+}
+
+/// Keyword, value, meaning.
+type Quality = (&'static str, f64, &'static str);
+
+impl Products<'_> {
+    /// Writes masters and references.
+    pub(super) fn write(&self, mut made: Made) -> Result<Vec<Written>, ReductionError> {
+        let group = self.group;
+        let mut written = Vec::new();
+        for (kind, frames) in
+            [(Master::Bias, &group.bias), (Master::Shutter, &group.flat), (Master::Flat, &group.flat), (Master::Dark, &group.dark)]
+        {
+            let quality = figures(kind, &made);
+            let Some(units) = product(kind, &mut made) else { continue };
+            let frames: Vec<&Level0Info> = frames.iter().collect();
+            written.extend(self.file(kind.code(), &frames, units, &quality, &made.notes)?);
         }
+        for (code, outcome) in &made.outcomes {
+            let (Outcome::Measured { quality, note }, Some(kind)) = (outcome, references::by_code(code)) else { continue };
+            let Some(units) = (kind.write)(&made.known) else { continue };
+            let of_sky = kind.stage == references::Stage::Light && !group.sky.is_empty();
+            let frames: Vec<&Level0Info> = if of_sky { group.sky.iter().collect() } else { group.all().collect() };
+            written.extend(self.file(code, &frames, units, quality, std::slice::from_ref(note))?);
+        }
+        Ok(written)
     }
-    header.set("FILENAME", name.stem(), "name of this file, without .fits");
-    header.set("FILETYPE", name.kind.as_str(), "type of the file");
-    header.set("DATE-OBS", name.start.iso(), "start of the first exposure");
-    header.set("DATE-END", name.stop.iso(), "end of the last exposure");
-    header.set("NCOMBINE", frames.len() as i64, "exposures used");
-    header.set("CREATOR", format!("Skyloop {}", env!("CARGO_PKG_VERSION")), "software");
-    header.history = masters.notes.clone();
-    header.history.extend(frames.iter().map(|f| format!("input {}", f.name.stem())));
-    header
+
+    /// Writes one file; none without frames.
+    fn file(
+        &self,
+        kind: &'static str,
+        frames: &[&Level0Info],
+        units: Vec<Hdu>,
+        quality: &[Quality],
+        notes: &[String],
+    ) -> Result<Option<Written>, ReductionError> {
+        let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return Ok(None) };
+        let name = ProductName { kind: kind.into(), stop: last.name.stop.max(first.name.stop), level: 1, ..first.name.clone() };
+        let mut header = Header::default();
+        for key in ["TELESCOP", "INSTRUME", "DETECTOR", "FILTER"] {
+            if let Some(value) = first.primary.get(key) {
+                header.set(key, value.clone(), "");
+            }
+        }
+        header.set("FILENAME", name.stem(), "name of this file, without .fits");
+        header.set("FILETYPE", kind, "type of the file");
+        header.set("DATE-OBS", name.start.iso(), "start of the first exposure");
+        header.set("DATE-END", name.stop.iso(), "end of the last exposure");
+        header.set("USEAFTER", self.useafter, "holds for exposures that start at or after this");
+        header.set("VALIDTO", self.validto, "and before this");
+        header.set("NCOMBINE", frames.len() as i64, "exposures used");
+        for (key, value, what) in quality {
+            header.set(key, *value, what);
+        }
+        header.set("CREATOR", format!("Skyloop {}", env!("CARGO_PKG_VERSION")), "software");
+        header.history = notes.to_vec();
+        header.history.extend(frames.iter().map(|f| format!("input {}", f.name.stem())));
+        let mut hdus = vec![Hdu::primary(header)];
+        for mut unit in units {
+            sections::write_layout(&mut unit.header, &first.geometry, first.window, &first.layout);
+            hdus.push(unit);
+        }
+        let (file, path) = (name.file_name(), self.out.join(name.file_name()));
+        fits::write(&path, &hdus)?;
+        let sha256 = sha256_file(&path).map_err(|source| ReductionError::Io { path: path.clone(), source })?;
+        let quality: Vec<String> = quality.iter().map(|(key, value, _)| format!("{key}={value:.5}")).collect();
+        Ok(Some(Written { kind, file, sha256, quality: quality.join(" ") }))
+    }
+}
+
+/// Figures of quality of a master.
+fn figures(kind: Master, made: &Made) -> Vec<Quality> {
+    let mean = |values: &[Measured]| {
+        let known: Vec<f64> = values.iter().filter(|m| m.error.is_finite()).map(|m| m.value).collect();
+        known.iter().sum::<f64>() / known.len().max(1) as f64
+    };
+    match kind {
+        Master::Bias => vec![
+            ("GAIN", mean(&made.gain), "[electron/adu] mean gain of the amplifiers"),
+            ("RDNOISE", mean(&made.read_noise), "[electron] mean read noise of the amplifiers"),
+            ("PTCCHI2", made.transfer_chi2, "worst chi2/dof of the photon transfer"),
+        ],
+        Master::Dark => made.dark.iter().map(|d| ("DARKRATE", f64::from(median(&d.rate)), "[electron/s] median of the dark")).collect(),
+        Master::Flat => vec![("LEVEL", made.flat.level_electron, "[electron] of a pixel of response 1 in one frame")],
+        Master::Shutter => made.shutter.iter().map(|map| ("CHI2DOF", map.reduced_chi2, "chi2/dof of the blocks")).collect(),
+    }
 }
 
 fn image(name: &str, unit: &str, data: Array2<f32>) -> Hdu {
@@ -39,7 +135,7 @@ fn image(name: &str, unit: &str, data: Array2<f32>) -> Hdu {
 
 /// The extensions of a master; `None` when it was not made. Bias and dark hand their images over, so that the masters of a
 /// whole chip are not in memory twice: the dark is asked for last, the flat's variance needs it.
-pub(super) fn product(kind: Master, made: &mut Made) -> Option<Vec<Hdu>> {
+fn product(kind: Master, made: &mut Made) -> Option<Vec<Hdu>> {
     Some(match kind {
         Master::Bias => {
             let mut table = Hdu::new("AMPLIFIERS", Header::default(), Data::Table(amplifier_table(made)));

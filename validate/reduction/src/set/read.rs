@@ -3,6 +3,7 @@
 use super::{DetectorCalibration, Master};
 use crate::error::ReductionError;
 use crate::group::Key;
+use crate::index::{Entry, Index};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use nalgebra::DMatrix;
@@ -17,20 +18,30 @@ use std::sync::Arc;
 /// Masters of windows up to this many pixels stay in memory; larger ones are read for the step that needs them.
 const KEPT_PIXELS: usize = 1 << 24;
 
-/// A master's units by name, each taken out once.
-pub(super) struct Units {
+/// The extensions of a reference by name, each taken out once.
+pub struct Units {
     path: PathBuf,
     units: Vec<Hdu>,
 }
 
 impl Units {
-    pub(super) fn open(path: &Path) -> Result<Self, ReductionError> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is no FITS file.
+    pub fn open(path: &Path) -> Result<Self, ReductionError> {
         Ok(Self { path: path.into(), units: fits::read(path)? })
     }
-    fn missing(&self, what: &str, expected: &'static str) -> ReductionError {
+    /// The error that something is missing or malformed.
+    #[must_use]
+    pub fn missing(&self, what: &str, expected: &'static str) -> ReductionError {
         ReductionError::Master { path: self.path.clone(), what: what.into(), expected }
     }
-    fn take(&mut self, name: &str) -> Result<Hdu, ReductionError> {
+    /// Takes a unit out.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn take(&mut self, name: &str) -> Result<Hdu, ReductionError> {
         let at = self.units.iter().position(|u| u.name == name).ok_or_else(|| self.missing(name, "an extension of that name"))?;
         Ok(self.units.swap_remove(at))
     }
@@ -43,10 +54,18 @@ impl Units {
             _ => Err(self.missing(name, "a float32 image of the window's shape")),
         }
     }
-    pub(super) fn reference(&mut self, shape: (usize, usize)) -> Result<Arc<Reference>, ReductionError> {
+    /// Takes the units `IMAGE` and `VARIANCE`.
+    ///
+    /// # Errors
+    /// When one is missing, of another shape, or has pixels that are no numbers.
+    pub fn reference(&mut self, shape: (usize, usize)) -> Result<Arc<Reference>, ReductionError> {
         Ok(Arc::new(Reference { image: self.image("IMAGE", shape)?, variance: self.image("VARIANCE", shape)? }))
     }
-    fn table(&mut self, name: &str) -> Result<(Header, Table), ReductionError> {
+    /// Takes a table out, with its header.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn table(&mut self, name: &str) -> Result<(Header, Table), ReductionError> {
         let unit = self.take(name)?;
         match unit.data {
             Data::Table(table) => Ok((unit.header, table)),
@@ -56,14 +75,20 @@ impl Units {
 }
 
 /// The calibration of a detector and window from its files.
-pub(super) fn read(key: Key, files: &BTreeMap<Master, PathBuf>, info: &Level0Info) -> Result<DetectorCalibration, ReductionError> {
+pub(super) fn read(
+    key: Key,
+    index: &Index,
+    chosen: BTreeMap<String, Entry>,
+    out_of_date: BTreeMap<String, Vec<Entry>>,
+    info: &Level0Info,
+) -> Result<DetectorCalibration, ReductionError> {
     let need = |kind: Master| {
         let missing =
             || ReductionError::Master { path: PathBuf::from(key.describe()), what: kind.code().into(), expected: "a master of this type" };
-        files.get(&kind).ok_or_else(missing)
+        chosen.get(kind.code()).map(|entry| index.path(entry)).ok_or_else(missing)
     };
     need(Master::Flat)?;
-    let mut bias = Units::open(need(Master::Bias)?)?;
+    let mut bias = Units::open(&need(Master::Bias)?)?;
     let (header, table) = bias.table("AMPLIFIERS")?;
     let column = |name: &str| {
         let values = table.f64s(name).filter(|v| v.len() == info.layout.amplifier_count);
@@ -80,16 +105,16 @@ pub(super) fn read(key: Key, files: &BTreeMap<Master, PathBuf>, info: &Level0Inf
     }
     let transfer_chi2 = header.f64("PTCCHI2").unwrap_or(-9999.0);
     drop(bias);
-    let dark_inverse_time_s = match files.get(&Master::Dark) {
+    let dark_inverse_time_s = match chosen.get(Master::Dark.code()).map(|entry| index.path(entry)) {
         None => None,
         Some(path) => {
-            let headers = fits::read_headers(path)?;
+            let headers = fits::read_headers(&path)?;
             let found = headers.iter().find(|(name, _)| name == "IMAGE").and_then(|(_, h)| h.f64("BIASCOEF")).filter(|v| *v > 0.0);
             let wrong = || ReductionError::Master { path: path.clone(), what: "BIASCOEF".into(), expected: "a number above 0" };
             Some(found.ok_or_else(wrong)?)
         }
     };
-    let (layout, files) = (info.layout.clone(), files.clone());
+    let (layout, index) = (info.layout.clone(), index.clone());
     let mut calibration = DetectorCalibration {
         key,
         layout,
@@ -98,7 +123,9 @@ pub(super) fn read(key: Key, files: &BTreeMap<Master, PathBuf>, info: &Level0Inf
         bias_variance,
         transfer_chi2,
         dark_inverse_time_s,
-        files,
+        chosen,
+        out_of_date,
+        index,
         kept: BTreeMap::new(),
     };
     if info.window.nx * info.window.ny <= KEPT_PIXELS {

@@ -11,14 +11,14 @@ const CELL: usize = 128;
 const STEP: usize = 3;
 
 /// Levels of the squares.
-pub(super) struct Background {
+pub(in crate::effects::cosmic_rays) struct Background {
     columns: usize,
     levels: Vec<f32>,
 }
 
 impl Background {
     /// Of a frame.
-    pub(super) fn of(field: &Field<'_>) -> Self {
+    pub(in crate::effects::cosmic_rays) fn of(field: &Field<'_>) -> Self {
         let (ny, nx) = field.shape();
         let (rows, columns) = (ny.div_ceil(CELL), nx.div_ceil(CELL));
         let level = |cell: usize| {
@@ -37,7 +37,7 @@ impl Background {
         Self { columns, levels: (0..rows * columns).into_par_iter().map(level).collect() }
     }
     /// Level at a pixel.
-    pub(super) fn at(&self, y: usize, x: usize) -> f32 {
+    pub(in crate::effects::cosmic_rays) fn at(&self, y: usize, x: usize) -> f32 {
         self.levels[y / CELL * self.columns + x / CELL]
     }
 }

@@ -84,7 +84,7 @@ impl Field<'_> {
         self.read_variance.at(y, x)
     }
     /// A row with `pad` mirrored pixels at both ends; pixels that are left out take the mean of the nearest used pixels of the row.
-    pub(super) fn padded_row(&self, y: usize, pad: usize, out: &mut [f32]) {
+    pub(in crate::effects::cosmic_rays) fn padded_row(&self, y: usize, pad: usize, out: &mut [f32]) {
         let nx = self.electrons.ncols();
         let row = &mut out[pad..pad + nx];
         for (to, from) in row.iter_mut().zip(self.electrons.row(y)) {
@@ -119,15 +119,28 @@ impl Field<'_> {
         mirror(out, pad);
     }
     /// Read variances of a row with `pad` mirrored pixels at both ends.
-    pub(super) fn padded_variance(&self, y: usize, pad: usize, out: &mut [f32]) {
+    pub(in crate::effects::cosmic_rays) fn padded_variance(&self, y: usize, pad: usize, out: &mut [f32]) {
         let nx = self.electrons.ncols();
         self.read_variance.row(y, &mut out[pad..pad + nx]);
+        mirror(out, pad);
+    }
+    /// Dark electrons of a row (their variance) with `pad` mirrored pixels at both ends; none where pixels are left out.
+    pub(in crate::effects::cosmic_rays) fn padded_dark(&self, y: usize, pad: usize, out: &mut [f32]) {
+        let nx = self.electrons.ncols();
+        let row = &mut out[pad..pad + nx];
+        row.fill(0.0);
+        if let Some((rate, time)) = self.dark {
+            for (x, (to, rate)) in row.iter_mut().zip(rate.row(y)).enumerate() {
+                let electrons = rate * time;
+                *to = if electrons > 0.0 && !self.is_out(y, x) { electrons } else { 0.0 };
+            }
+        }
         mirror(out, pad);
     }
 }
 
 /// Place of index `at` (may lie outside) in a row of `n` that is mirrored at its first and last element.
-pub(super) fn mirrored(at: isize, n: usize) -> usize {
+pub(in crate::effects::cosmic_rays) fn mirrored(at: isize, n: usize) -> usize {
     let last = n as isize - 1;
     let back = if at < 0 { -at } else { at };
     let folded = if back > last { 2 * last - back } else { back };

@@ -3,9 +3,9 @@
 //! [`edges`] finds the cores (one pass over the frame), [`grow()`] the rest of each hit, [`inpaint`] replaces pixels.
 //! What protects stars follows from the sharpest star the optics can make: [`Options::for_psf`].
 
-mod background;
+pub(in crate::effects::cosmic_rays) mod background;
 pub mod edges;
-mod field;
+pub(in crate::effects::cosmic_rays) mod field;
 mod grow;
 pub mod inpaint;
 pub mod medians;

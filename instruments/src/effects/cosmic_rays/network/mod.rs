@@ -1,0 +1,157 @@
+//! Finding cosmic rays in one exposure with a small trained network: what is a hit, decided pixel by pixel from 17 x 17 pixels around.
+//!
+//! # Effect
+//! Marks the pixels that hold charge of a hit above 5 sigma of the local noise, the primary definition of truth.
+//! # Formula
+//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,681 weights; flagged where the logit exceeds the threshold. `tiles`: only
+//! blocks near a trigger are looked at.
+//! # Symbols
+//! logit \[1\]: logarithm of the odds, as trained, that the pixel is true
+//! # Source
+//! Weights trained on Skyloop's own frames, `instruments/training/cosmic_rays` (command, seeds, provenance in `weights/cosmic_rays.json`).
+//! Architecture: Ronneberger et al. 2015; Zhang & Bloom 2020 (ApJ 889, 24).
+//! # Limits
+//! Trained on stars 1.55 to 2.85 pixels wide, silicon of 9 to 60 um, sky below 0.5 electron/s; scores on other hits are in FIGURES.md.
+//! Pixels left out (saturated, hot) are never flagged. The threshold is that of one definition of truth.
+//! # Twin
+//! A part of the twin of `cosmic_rays`: flags only.
+//!
+//! The mask depends on the frame alone: not on bands, threads or the instruction set (sums in fixed order, no fused operations,
+//! logarithms of our own).
+
+mod arithmetic;
+pub mod inputs;
+mod layers;
+mod tiles;
+mod unet;
+mod weights;
+
+pub use unet::HALO;
+pub use weights::{Weights, WeightsError};
+
+use super::laplacian::background::Background;
+use super::laplacian::{self, Field, edges};
+use ndarray::Array2;
+use rayon::prelude::*;
+use tiles::{BLOCK, Tile};
+
+/// Block rows of a band: what a thread holds of a chip stays below 30 MB.
+const BAND: usize = 8;
+
+/// Which parts of a frame are looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Look {
+    /// Near pixels that could be the core of a hit.
+    Triggered,
+    /// Everywhere: some ten times the work.
+    Everywhere,
+}
+
+/// Thresholds of the trigger: far below those at which the classical detector decides.
+#[must_use]
+pub fn trigger() -> laplacian::Options {
+    laplacian::Options { core_sigma: 3.8, contrast: 2.0, steep_sigma: 2.0, ..laplacian::Options::default() }
+}
+
+/// Blocks that are looked at.
+fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
+    match look {
+        Look::Triggered => tiles::marked(&edges::cores(field, &trigger()), field.shape()),
+        Look::Everywhere => {
+            let (ny, nx) = field.shape();
+            Array2::from_elem((ny.div_ceil(BLOCK), nx.div_ceil(BLOCK)), true)
+        }
+    }
+}
+
+/// Calls `each` with the tiles' logits, band by band; tiles may reach beyond the frame.
+fn logits<T: Send>(field: &Field<'_>, weights: &Weights, look: Look, each: impl Fn(&mut Vec<T>, Tile, &[f32]) + Sync) -> Vec<T> {
+    let blocks = blocks(field, look);
+    let background = Background::of(field);
+    let bands = blocks.nrows().div_ceil(BAND);
+    // Room beyond the frame: the halo, and the last block's columns.
+    let pad = HALO + BLOCK;
+    let found: Vec<Vec<T>> = (0..bands)
+        .into_par_iter()
+        .map_init(unet::Scratch::default, |scratch, band| {
+            let (from, to) = (band * BAND, ((band + 1) * BAND).min(blocks.nrows()));
+            let tiles = tiles::tiles(&blocks, from, to);
+            let mut out = Vec::new();
+            if tiles.is_empty() {
+                return out;
+            }
+            let first = (from * BLOCK) as isize - HALO as isize;
+            let strip = inputs::Strip::new(field, &background, first, (to - from) * BLOCK + 2 * HALO, pad);
+            let mut logits = Vec::new();
+            for tile in tiles {
+                scratch.prepare(tile.rows, tile.columns);
+                for k in 0..tile.rows + 2 * HALO {
+                    let row = tile.y0 - from * BLOCK + k;
+                    strip.fill(row, tile.x0 as isize - HALO as isize, scratch.input.row_mut(k));
+                }
+                scratch.run(weights, &mut logits);
+                each(&mut out, tile, &logits);
+            }
+            out
+        })
+        .collect();
+    found.into_iter().flatten().collect()
+}
+
+/// The pixels of cosmic rays, `true` at `y * nx + x`.
+#[must_use]
+pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: Look) -> Vec<bool> {
+    let (ny, nx) = field.shape();
+    let mut mask = vec![false; ny * nx];
+    if mask.is_empty() {
+        return mask;
+    }
+    let found = logits(field, weights, look, |out: &mut Vec<usize>, tile, logits| {
+        for (row, y) in logits.chunks_exact(tile.columns).zip(tile.y0..ny) {
+            for (logit, x) in row.iter().zip(tile.x0..nx) {
+                if *logit > threshold_logit && !field.is_out(y, x) {
+                    out.push(y * nx + x);
+                }
+            }
+        }
+    });
+    for at in found {
+        mask[at] = true;
+    }
+    mask
+}
+
+/// Logits of all pixels, for tests and studies; minus infinity where the network did not look.
+#[must_use]
+pub fn logit_image(field: &Field<'_>, weights: &Weights, look: Look) -> Array2<f32> {
+    let (ny, nx) = field.shape();
+    let mut image = Array2::from_elem((ny, nx), f32::NEG_INFINITY);
+    if image.is_empty() {
+        return image;
+    }
+    let found = logits(field, weights, look, |out: &mut Vec<(usize, usize, f32)>, tile, logits| {
+        for (row, y) in logits.chunks_exact(tile.columns).zip(tile.y0..ny) {
+            out.extend(row.iter().zip(tile.x0..nx).map(|(logit, x)| (y, x, *logit)));
+        }
+    });
+    for (y, x, logit) in found {
+        image[(y, x)] = logit;
+    }
+    image
+}
+
+/// Logits of one input `[y, x, channel]` with its halo, for comparison with other implementations.
+#[must_use]
+pub fn logits_of_input(input: &ndarray::Array3<f32>, weights: &Weights) -> Array2<f32> {
+    let (rows, columns, _) = input.dim();
+    let (rows, columns) = (rows - 2 * HALO, columns - 2 * HALO);
+    let mut scratch = unet::Scratch::default();
+    scratch.prepare(rows, columns);
+    scratch.input.values.copy_from_slice(&input.iter().copied().collect::<Vec<f32>>());
+    let mut logits = Vec::new();
+    scratch.run(weights, &mut logits);
+    Array2::from_shape_fn((rows, columns), |(y, x)| logits[y * columns + x])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Both finders of cosmic rays on one fixed frame: recall, precision, hits and source damage beside the ceiling of noise.
+
+use instruments::description::load;
+use instruments::effects::cosmic_rays::laplacian::{self, Field, ReadVariance};
+use instruments::effects::cosmic_rays::network::{self, Look, Weights};
+use instruments::effects::cosmic_rays::{CosmicRays, Images};
+use instruments::effects::registry;
+use ndarray::Array2;
+use sim_core::detector::{ReadoutLayout, Scans};
+use sim_core::effect::Context;
+use sim_core::exposure::ExposureKind;
+use sim_core::flags;
+use sim_core::frame::Window;
+use sim_core::noise;
+use sim_core::stream::StreamKey;
+use validate::measures::cosmic_rays::{Ceiling, PRIMARY, Score, Truth, ceiling, score};
+
+/// Side of the frame \[pixel\], and electrons of sky and dark.
+const SIDE: usize = 512;
+const SKY: f32 = 34.0;
+const READ_NOISE: f32 = 5.0;
+
+struct Frame {
+    data: Array2<f32>,
+    expected: Array2<f32>,
+    sources: Array2<f32>,
+    noise: Array2<f32>,
+    electrons: Array2<f32>,
+    owner: Array2<u32>,
+    flags: Array2<u32>,
+}
+
+/// Gaussian stars of 1.9 pixel on a lattice that meets all places in a pixel, peaks of 30 to 60,000 electrons; hits at ten times the
+/// usual rate, so that half a thousand fall into the frame.
+fn frame() -> Frame {
+    let mut spec = load("msc").unwrap().detectors[&8].clone();
+    registry::set_parameters(&mut spec, "cosmic_rays", &[("rate".into(), 10.0)], "test").unwrap();
+    let window = Window { x0: 4000, y0: 3000, nx: SIDE, ny: SIDE };
+    let exposure = crate::bench::exposure(77, ExposureKind::Science, 150.0);
+    let layout = ReadoutLayout::new(&spec.geometry, window, Scans::Trimmed);
+    let cx = Context {
+        exposure: &exposure,
+        geometry: &spec.geometry,
+        layout: &layout,
+        window,
+        effect: "cosmic_rays",
+        seed: 31,
+        device_seed: spec.device_seed,
+    };
+    let truth = CosmicRays::new(&spec).unwrap().truth(&cx, Images::With).unwrap();
+    let (electrons, owner) = (truth.electrons.unwrap(), truth.owner.unwrap());
+    let variance = (1.9_f32 / 2.3548).powi(2);
+    let mut sources = Array2::<f32>::zeros((SIDE, SIDE));
+    for k in 0..144_usize {
+        let (y0, x0) = (20.0 + 42.0 * (k / 12) as f32 + 0.17 * k as f32 % 1.0, 20.0 + 42.0 * (k % 12) as f32 + 0.71 * k as f32 % 1.0);
+        let peak = 30.0 * 2000.0_f32.powf((k * 55 % 144) as f32 / 144.0);
+        for (y, x) in (0..31).flat_map(|v| (0..31).map(move |u| (v, u))) {
+            let (y, x) = (y0 as usize + y - 15, x0 as usize + x - 15);
+            let r2 = (y as f32 - y0).powi(2) + (x as f32 - x0).powi(2);
+            sources[(y, x)] += peak * (-0.5 * r2 / variance).exp();
+        }
+    }
+    let expected = sources.mapv(|v| v + SKY);
+    let mut data = expected.clone();
+    let key = StreamKey::new(41).with_name("finders");
+    for (y, mut row) in data.rows_mut().into_iter().enumerate() {
+        let row = row.as_slice_mut().unwrap();
+        noise::poisson(&key.stream(y as u64), 0, row);
+        row.iter_mut().zip(electrons.row(y)).for_each(|(v, e)| *v = (*v + e).min(90_000.0));
+        noise::add_normals(&key.stream(1 << 20 | y as u64), 0, READ_NOISE, row);
+    }
+    let flags = data.mapv(|v| if v > 89_970.0 { flags::SATURATED } else { 0 });
+    let noise = expected.mapv(|v| (v + READ_NOISE * READ_NOISE).sqrt());
+    Frame { data, expected, sources, noise, electrons, owner, flags }
+}
+
+fn judged(frame: &Frame, find: impl Fn(&Field<'_>) -> Vec<bool>) -> (Score, Ceiling) {
+    let out = frame.flags.mapv(|f| f != 0);
+    let Frame { electrons, owner, noise, sources, .. } = frame;
+    let truth = Truth { electrons, owner, noise, sources, left_out: Some(&out) };
+    let read_variance = ReadVariance::uniform(READ_NOISE * READ_NOISE, frame.data.dim());
+    let field = Field {
+        electrons: &frame.data,
+        dark: None,
+        flags: Some(&frame.flags),
+        defects: None,
+        leave_out: flags::SATURATED,
+        read_variance: &read_variance,
+    };
+    let mask = Array2::from_shape_vec(frame.data.dim(), find(&field)).unwrap();
+    (score(&truth, &mask, PRIMARY), ceiling(&truth, &frame.data, &frame.expected, PRIMARY).unwrap())
+}
+
+#[test]
+fn the_network_is_close_to_what_noise_allows_and_closer_than_the_classical_finder() {
+    let frame = frame();
+    let weights = Weights::built_in().unwrap();
+    let (learned, limit) = judged(&frame, |field| network::detect(field, &weights, weights.threshold_logit, Look::Triggered));
+    let (classical, _) = judged(&frame, |field| laplacian::detect(field, &laplacian::Options::default()));
+    for (name, s) in [("network", learned), ("classical", classical)] {
+        println!(
+            "{name}: recall {:.4} of {} (ceiling {:.4}), precision {:.4} ({:.4}), hits {:.4} of {}, damage {:?}; {}",
+            s.recall.value(),
+            s.recall.whole,
+            limit.recall,
+            s.precision.value(),
+            limit.precision,
+            s.events.value(),
+            s.events.whole,
+            s.source_damage,
+            PRIMARY.describe()
+        );
+    }
+    assert!(learned.recall.whole > 2000 && learned.events.whole > 300 && learned.source_damage.whole > 1000);
+    // The frame is fixed: the limits lie one binomial error of its pixels (0.25 %) below what the weights reach.
+    assert!(learned.recall.value() > 0.972, "recall");
+    assert!(learned.precision.value() > 0.980, "precision");
+    assert!(limit.f1() - learned.f1() < 0.006, "below the ceiling by {}", limit.f1() - learned.f1());
+    assert!(learned.events.value() >= 0.990, "hits");
+    assert!(learned.source_damage.value() <= 1e-3, "source damage");
+    assert!(learned.f1() > classical.f1(), "{} and {}", learned.f1(), classical.f1());
+}

@@ -1,0 +1,120 @@
+//! References that calibration measures beside the masters: numbers such as the traps of a detector, or a frame that one step needs.
+//!
+//! Each kind is a file here: it **measures** from calibration exposures, **writes** what it found as FITS units, **reads** them back into
+//! [`Knowledge`], and says which steps of the reduction use it. [`REFERENCES`] lists the kinds; nothing else names them. Bias, dark, flat and
+//! shutter, which hang together through their errors, are made by [`crate::masters`].
+
+mod boundaries;
+mod crosstalk;
+mod defects;
+mod fringes;
+mod full_well;
+mod ghosts;
+mod linearity;
+mod overscan;
+mod traps;
+
+use crate::error::ReductionError;
+use crate::group::Group;
+use crate::masters::{CalibrationOptions, Ramp, clean};
+use crate::set::Units;
+use instruments::product::level0::{Level0, Level0Info, read_level0};
+use ndarray::Array2;
+use sim_core::fits::Hdu;
+use sim_core::knowledge::{Knowledge, Reference};
+use std::sync::Arc;
+
+/// When a kind is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// When the bias and the noise in ADU are known: what the readout does to counts.
+    Counts,
+    /// When the gain is known: what happens to charge. May improve gain and read noise in the knowledge.
+    Charge,
+    /// When bias, dark and flat are made.
+    Light,
+}
+
+/// What became of a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Measured, and put into the knowledge.
+    Measured {
+        /// Figures of quality, for the index and the header: keyword of eight letters at most, value, meaning.
+        quality: Vec<(&'static str, f64, &'static str)>,
+        /// What was done, for the history.
+        note: String,
+    },
+    /// Not measured, with the reason: the step will say so.
+    Skipped(String),
+}
+
+/// A kind of reference.
+pub struct ReferenceKind {
+    /// Type in file name and index: `MTRAP`.
+    pub code: &'static str,
+    /// Keyword of level 1 that names the file.
+    pub keyword: &'static str,
+    /// What it is, in words.
+    pub what: &'static str,
+    /// Steps (names of effects) that use it.
+    pub steps: &'static [&'static str],
+    /// When it is measured.
+    pub stage: Stage,
+    /// Whether exposures must have this effect undone before darks and flats are made of them.
+    pub cleans: bool,
+    /// Measures it and puts it into the knowledge.
+    pub measure: fn(&Evidence<'_>, &mut Knowledge) -> Result<Outcome, ReductionError>,
+    /// Its extensions; `None` when the knowledge has none of it.
+    pub write: fn(&Knowledge) -> Option<Vec<Hdu>>,
+    /// Reads the extensions into the knowledge.
+    pub read: fn(&mut Units, &mut Knowledge) -> Result<(), ReductionError>,
+}
+
+/// All kinds, in the order in which they are measured within a stage.
+pub static REFERENCES: [ReferenceKind; 9] = [
+    overscan::KIND,
+    crosstalk::KIND,
+    linearity::KIND,
+    full_well::KIND,
+    traps::KIND,
+    boundaries::KIND,
+    defects::KIND,
+    fringes::KIND,
+    ghosts::KIND,
+];
+
+/// The kind of this type.
+#[must_use]
+pub fn by_code(code: &str) -> Option<&'static ReferenceKind> {
+    REFERENCES.iter().find(|r| r.code == code)
+}
+
+/// What a measurement may look at: the calibration exposures of one detector, window and epoch.
+pub struct Evidence<'a> {
+    /// The exposures, saturated flats left out.
+    pub group: &'a Group,
+    /// How masters are made.
+    pub options: &'a CalibrationOptions,
+    /// What all flats show of the amplifiers' responses, saturated ones among them.
+    pub ramp: &'a Ramp,
+    /// Master bias \[ADU\], variance left out.
+    pub bias: &'a Arc<Reference>,
+}
+
+impl Evidence<'_> {
+    /// A raw frame with its scans.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn raw(&self, info: &Level0Info) -> Result<Level0, ReductionError> {
+        Ok(read_level0(&info.path)?)
+    }
+    /// Science pixels of a frame after overscan and bias subtraction, with all that `knowledge` has undone \[ADU\].
+    ///
+    /// # Errors
+    /// When the file cannot be read or a correction refuses it.
+    pub fn counts(&self, info: &Level0Info, knowledge: &Knowledge) -> Result<Array2<f32>, ReductionError> {
+        clean::counts(info, knowledge, self.bias)
+    }
+}
