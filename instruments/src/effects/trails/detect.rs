@@ -10,8 +10,8 @@
 //! Nir, Zackay & Ofek 2018 (AJ 156, 229: fast Radon transform for streaks); Stark et al. 2022 (ACS ISR 2022-08: Radon transform of masked,
 //! binned HST frames, and the test for a signal that goes on along the line).
 //! # Limits
-//! Straight lines that cross at least a third of the window; lines within a block of a column or a row are left to the
-//! detector (bad columns, bleeding). A trail of few sigma per pixel hides no better than a bright one: see FIGURES.md.
+//! Straight lines that cross at least a third of the window; lines within two blocks of a column or a row over the
+//! window are left to the detector (bad columns, bleeding, noise of whole rows). A trail of few sigma per pixel hides no better than a bright one: see FIGURES.md.
 
 use super::radon::Lines;
 use crate::effects::sky::mesh::Mesh;
@@ -373,6 +373,11 @@ fn measured(field: &Field<'_>, candidate: &Candidate) -> Option<FoundTrail> {
         let (enter, leave) = inside(&line, field.pixels.dim())?;
         line.from = (enter.0 + a * s, enter.1 - a * c);
         line.to = (leave.0 + b * s, leave.1 - b * c);
+    }
+    // Along a column or a row: the detector's.
+    let (enter, leave) = inside(&line, field.pixels.dim())?;
+    if (leave.0 - enter.0).abs().min((leave.1 - enter.1).abs()) < 2.0 * field.block as f64 {
+        return None;
     }
     let profiles = Profiles::measure(field, &line)?;
     let contrasts = profiles.contrasts((0.0, 0.0), width);
