@@ -30,6 +30,8 @@ const SMOOTH: [f64; 3] = [1.5, 3.0, 5.0];
 const GOOD_CORRELATION: f64 = 0.8;
 /// Least correlation: with less, half of the combined pattern's variance or more is noise, and subtracting it does harm.
 const LEAST_CORRELATION: f64 = 0.5;
+/// Least independent cells for a wider smoothing: their correlation scatters by 1 / sqrt(n).
+const LEAST_INDEPENDENT: f64 = 150.0;
 /// Clipping of cells and of frames in a cell \[standard deviations\].
 const CLIP: f64 = 4.0;
 /// Rounds of the solution.
@@ -145,7 +147,7 @@ fn smooth(mesh: &Array2<f64>, width: f64) -> Array2<f64> {
     let (rows, columns) = mesh.dim();
     // Values and weights along rows, then along columns.
     let along = |values: &dyn Fn(usize, usize) -> (f64, f64), across: bool| {
-        let pairs: Vec<(f64, f64)> = (0..rows * columns)
+        (0..rows * columns)
             .map(|k| {
                 let (j, i) = (k / columns, k % columns);
                 let (mut top, mut bottom) = (0.0, 0.0);
@@ -159,8 +161,7 @@ fn smooth(mesh: &Array2<f64>, width: f64) -> Array2<f64> {
                 }
                 (top, bottom)
             })
-            .collect();
-        pairs
+            .collect::<Vec<(f64, f64)>>()
     };
     let first = along(&|y, x| if mesh[[y, x]].is_finite() { (mesh[[y, x]], 1.0) } else { (0.0, 0.0) }, true);
     let second = along(&|y, x| first[y * columns + x], false);
@@ -197,6 +198,11 @@ pub fn combine(residuals: &[Array2<f32>], window: Window, cell: usize) -> Result
     };
     let (mut width, mut correlation) = (SMOOTH[0], f64::MIN);
     for tried in SMOOTH {
+        // Smoothed cells that are independent: too few of them agree by chance.
+        let independent = (need.0 * need.1) as f64 / (4.0 * std::f64::consts::PI * tried * tried);
+        if tried > SMOOTH[0] && independent < LEAST_INDEPENDENT {
+            break;
+        }
         (width, correlation) = (tried, agreement(&half(0, tried), &half(1, tried)));
         if correlation >= GOOD_CORRELATION {
             break;
