@@ -154,7 +154,7 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
     let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
-    let flat = maker.flat(&group.flat, &levels, &bias.image, &gain, &read_noise, dark.as_ref(), shutter.as_ref())?;
+    let flat = maker.flat(&group.flat, &levels, &bias.image, (&gain, &read_noise), dark.as_ref(), shutter.as_ref())?;
     look(Stage::Light, &mut known)?;
     let Maker { mut notes, cleaner, .. } = maker;
     // The cleaner shares the bias.

@@ -1,7 +1,5 @@
 //! Few electrons, many empty traps: a packet never goes below zero.
 
-#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side")]
-
 use super::marks::{Marks, Row, WIDTH};
 use super::pass::{Electrons, Found, Pass};
 use super::pool::Pool;

@@ -1,7 +1,5 @@
 //! The staircase of the occupancy: marks of earlier packets, for several columns side by side.
 
-#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side")]
-
 use super::traps::SPECIES;
 
 /// What a packet left behind when it had filled all traps up to its height.

@@ -81,9 +81,8 @@ pub fn saturated_groups(bits: &Array2<u32>) -> Vec<Group> {
         before = now;
     }
     let mut whole: Vec<(f64, f64, usize)> = vec![(0.0, 0.0, 0); parent.len()];
-    for i in 0..parent.len() {
+    for (i, &(x, y, n)) in sums.iter().enumerate() {
         let r = root(&mut parent, i);
-        let (x, y, n) = sums[i];
         whole[r] = (whole[r].0 + x, whole[r].1 + y, whole[r].2 + n);
     }
     let mut out: Vec<Group> =

@@ -214,7 +214,7 @@ fn best_line(blocks: &Array2<f32>) -> Option<Candidate> {
             if count < least {
                 return f32::NAN;
             }
-            let next = if (k + 1) % (2 * n) == 0 { k } else { k + 1 };
+            let next = if (k + 1).is_multiple_of(2 * n) { k } else { k + 1 };
             let both = (values.sums[k] + values.sums[next]) / (count + counts.sums[next]).sqrt();
             (values.sums[k] / count.sqrt()).max(both)
         };
@@ -430,7 +430,7 @@ fn inside(line: &FoundTrail, (ny, nx): (usize, usize)) -> Option<((f64, f64), (f
         let (a, b) = ((edges.0 - start) / step, (edges.1 - start) / step);
         (low, high) = (low.max(a.min(b)), high.min(a.max(b)));
     }
-    (low < high).then(|| ((line.from.0 + low * dx, line.from.1 + low * dy), (line.from.0 + high * dx, line.from.1 + high * dy)))
+    (low < high).then_some(((line.from.0 + low * dx, line.from.1 + low * dy), (line.from.0 + high * dx, line.from.1 + high * dy)))
 }
 
 /// The trails of a frame, strongest first. Flagged pixels are not used.

@@ -18,8 +18,7 @@ impl Maker<'_> {
         frames: &[Level0Info],
         levels: &FlatLevels,
         bias: &Array2<f32>,
-        gain: &[Measured],
-        read_noise: &[Measured],
+        (gain, read_noise): (&[Measured], &[Measured]),
         dark: Option<&MadeDark>,
         shutter: Option<&ShutterMap>,
     ) -> Result<MadeFlat, ReductionError> {

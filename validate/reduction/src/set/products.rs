@@ -102,9 +102,14 @@ impl Products<'_> {
         let (file, path) = (name.file_name(), self.out.join(name.file_name()));
         fits::write(&path, &hdus)?;
         let sha256 = sha256_file(&path).map_err(|source| ReductionError::Io { path: path.clone(), source })?;
-        let quality: Vec<String> = quality.iter().map(|(key, value, _)| format!("{key}={value:.5}")).collect();
+        let quality: Vec<String> = quality.iter().map(|(key, value, _)| format!("{key}={}", significant(*value))).collect();
         Ok(Some(Written { kind, file, sha256, quality: quality.join(" ") }))
     }
+}
+
+/// Five digits that count.
+fn significant(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) { format!("{value:.5}") } else { format!("{value:.4e}") }
 }
 
 /// Figures of quality of a master.
