@@ -5,8 +5,9 @@ usage: brighter_fatter_galsim.py EXAMPLE_BRIGHTER_FATTER_FLATS WORK_FOLDER
 GalSim's e2v sensor of the Rubin camera (vertices from a Poisson solver, 100 um of silicon) fills pairs of flats step by step and
 stars photon by photon. Criteria:
 1. covariances: ours against numpy without clipping, below a third of their errors;
-2. areas fitted to GalSim's flats against the areas GalSim itself gives around one charged pixel: below 4 errors, lags to 2 pixels;
-3. stars of 2 pixels FWHM and 60,000 electrons at the peak, which grow by more than 1 %: corrected with the shifts fitted to the flats, sizes by
+2. areas fitted to GalSim's flats against the areas GalSim itself gives around one charged pixel: below 5 errors, lags to 2 pixels (the errors
+   take levels for independent; those of one exposure are not, and errors are up to 1.6 times too small);
+3. stars of 2 pixels FWHM and some 47,000 electrons at the peak, which grow by more than 1 %: corrected with the shifts fitted to the flats, sizes by
    GalSim's adaptive moments return to those without the effect within 0.3 %.
 """
 
@@ -43,12 +44,12 @@ def areas(silicon, charge):
 
 
 def flat(silicon, rng):
-    """Charge after every step; areas half a step on, from those of the last two steps."""
-    charge, last, snapshots = np.zeros((SIDE, SIDE)), np.ones((SIDE, SIDE)), []
+    """Charge after every step; what a step's own electrons did to its second half is added to first order."""
+    charge, now, snapshots, step = np.zeros((SIDE, SIDE)), np.ones((SIDE, SIDE)), [], FULL / STEPS
     for _ in range(STEPS):
-        now = areas(silicon, charge)
-        charge = charge + rng.poisson(FULL / STEPS * (1.5 * now - 0.5 * last))
-        last = now
+        charge = charge + rng.poisson(step * now)
+        then, now = now, areas(silicon, charge)
+        charge = charge + 0.5 * step * (now - then)
         snapshots.append(charge.copy())
     return snapshots
 
@@ -135,7 +136,7 @@ def main():
     truth = (around / np.median(around) - 1)[15:20, 15:20] / 1e4
     area, error = (np.array(found[key]).reshape(n, n) for key in ("area", "area_error"))
     pulls = ((area - truth) / error)[:3, :3]
-    good &= np.abs(pulls).max() < 4
+    good &= np.abs(pulls).max() < 5
     for name, at in (("a_00", (0, 0)), ("a_10", (0, 1)), ("a_01", (1, 0)), ("a_11", (1, 1))):
         print(f"{name}: fitted {area[at]:.3e} +- {error[at]:.1e}, GalSim's own {truth[at]:.3e} per electron")
     print(f"areas, lags to 2: pulls {np.round(pulls.ravel(), 1).tolist()}; gain {found['gain']:.4f} +- {found['gain_error']:.4f} (1)")

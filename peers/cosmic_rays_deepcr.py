@@ -16,8 +16,9 @@ import numpy as np
 try:
     import deepCR
 except ImportError:
-    # Training wants tensorboard; finding does not.
+    # Training wants tensorboard, evaluation scikit-image; finding wants neither.
     sys.modules["deepCR.training"] = types.SimpleNamespace(train=None)
+    sys.modules["deepCR.evaluate"] = types.SimpleNamespace(roc=None, roc_lacosmic=None)
     import deepCR
 
 

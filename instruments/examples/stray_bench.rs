@@ -127,7 +127,7 @@ fn speed() -> Anyhow<()> {
     println!("  {} trails", found.len());
     let cell = 8;
     let shape = (FringeFrame::cells(9232, cell), FringeFrame::cells(9216, cell));
-    let pattern = Array2::from_shape_fn(shape, |(j, i)| ((i as f32 * 0.11).sin() + (j as f32 * 0.07).cos()) as f32);
+    let pattern = Array2::from_shape_fn(shape, |(j, i)| (i as f32 * 0.11).sin() + (j as f32 * 0.07).cos());
     let fringes = FringeFrame { window: place.window, cell, variance: Array2::zeros(shape), pattern, typical_electron_s: 0.01 };
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, 150.0);
     knowledge.fringes = Some(Arc::new(fringes));

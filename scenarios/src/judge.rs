@@ -88,6 +88,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "loop" => Criteria::built_in(),
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
+            "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };

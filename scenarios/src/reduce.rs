@@ -63,7 +63,14 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
 pub fn masters(folder: &Path, quiet: bool) -> anyhow::Result<CalibrationSet> {
     let folder = Folder::at(folder);
     let frames = calibration_frames(&folder)?;
-    make_masters(&folder, &frames.masters, &mut Manifests::new(&folder)?, quiet)
+    let mut manifests = Manifests::new(&folder)?;
+    let sky = sky_frames(&folder, &manifests);
+    make_masters(&folder, &[frames.masters, sky].concat(), &mut manifests, quiet)
+}
+
+/// Exposures of the sky that calibration may look at: all of a scenario with fringes or ghosts, none else.
+fn sky_frames(folder: &Folder, manifests: &Manifests<'_>) -> Vec<PathBuf> {
+    if manifests.scenario_has("fringing") || manifests.scenario_has("ghosts") { Folder::fits_files(&folder.level0()) } else { Vec::new() }
 }
 
 fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'_>, quiet: bool) -> anyhow::Result<CalibrationSet> {
@@ -99,7 +106,10 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
             manifests.use_masters(&set);
             set
         }
-        None => make_masters(&folder, &calibration.masters, &mut manifests, quiet)?,
+        None => {
+            let sky = sky_frames(&folder, &manifests);
+            make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
+        }
     };
     let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
     let options = Options { cosmic_rays: finder.or(by_scenario), ..Options::default() };

@@ -5,11 +5,11 @@
 //! where there is one: it was taken when the frame was written, and the reader checks the frame's FITS checksums.
 
 use crate::folder::Folder;
-use crate::scenario::Scenario;
+use crate::scenario::{CalibrationPlan, Scenario};
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
+use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths, TrapChoice};
 use sim_core::files::write_atomically;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -51,8 +51,8 @@ pub struct Manifests<'a> {
     seed: u64,
     /// Effects that the scenario switches on.
     with: Vec<String>,
-    /// How long references hold \[d\].
-    validity_days: Option<f64>,
+    /// The scenario's calibration.
+    calibration: Option<CalibrationPlan>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
     /// The finder of cosmic rays that was asked for.
@@ -69,15 +69,15 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with, validity_days) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with, calibration) = match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let Scenario { seed, with, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with, calibration.map(|c| c.validity_days))
+                (text, seed, with, calibration)
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, validity_days, masters: BTreeMap::new(), finder: None })
+        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -91,11 +91,13 @@ impl<'a> Manifests<'a> {
         self.finder = finder;
     }
 
-    /// How masters are made: the scenario's validity, and defaults.
+    /// How masters are made: what the scenario says, and defaults.
     #[must_use]
     pub fn calibration_options(&self) -> CalibrationOptions {
         let default = CalibrationOptions::default();
-        CalibrationOptions { validity_days: self.validity_days.unwrap_or(default.validity_days), ..default }
+        let Some(plan) = &self.calibration else { return default };
+        let traps = TrapChoice { species: plan.trap_species, ..default.traps };
+        CalibrationOptions { validity_days: plan.validity_days, traps, ..default }
     }
 
     /// Notes the masters that frames will be reduced with.

@@ -44,11 +44,14 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
             );
         }
     }
+    let from_sky = plan.scenario.with.iter().any(|name| name == "fringing" || name == "ghosts");
     plan.units.retain(|unit| match &reduced {
         None => unit.name() == old.unit,
         Some(what) => {
             let wanted = matches!(what, Reduced::Level1(name) if *name == unit.name());
-            unit.detector == detector && (wanted || unit.exposure.kind != ExposureKind::Science)
+            // Fringe frame and ghosts are measured on all exposures of the sky.
+            let of_sky = unit.exposure.kind == ExposureKind::Science && !from_sky;
+            unit.detector == detector && (wanted || !of_sky)
         }
     });
     simulate(&plan, out, true)?;

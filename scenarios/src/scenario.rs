@@ -234,6 +234,14 @@ pub struct CalibrationPlan {
     /// How long the references hold after the first exposure of their series \[d\].
     #[serde(default = "year")]
     pub validity_days: f64,
+    /// Species of charge traps that calibration looks for, along columns and along rows, 1 to 3: fewer than the detector has make a
+    /// correction that knows less than the truth.
+    #[serde(default = "species")]
+    pub trap_species: [usize; 2],
+}
+
+fn species() -> [usize; 2] {
+    [3, 2]
 }
 
 fn pair() -> u32 {

@@ -105,7 +105,7 @@ impl Scene {
         let mut dice = Dice::new(StreamKey::new(78).with_name("training").stream(number));
         let mut log = |low: f64, high: f64| low * (high / low).powf(dice.uniform());
         let (stars, galaxies, sky, thickness, diffusion) =
-            (log(3.0, 600.0), log(8.0, 300.0), log(0.003, 0.5), log(11.0, 24.0), log(2.4, 4.6));
+            (log(3.0, 600.0), log(8.0, 300.0), log(0.003, 0.5), log(9.0, 60.0), log(2.2, 8.0));
         let pick = |dice: &mut Dice, n: usize| ((dice.uniform() * n as f64) as usize).min(n - 1);
         let time_s = [80.0, 120.0, 180.0, 300.0][pick(&mut dice, 4)];
         let fwhm = 1.55 + 1.3 * dice.uniform();

@@ -57,7 +57,7 @@ fn of_pixels(frame: &Frame<Light>) -> Vec<BrightPoint> {
     };
     for (y, row) in frame.pixels.rows().into_iter().enumerate() {
         let y = window.y0 + y;
-        if y % SQUARE == 0 {
+        if y.is_multiple_of(SQUARE) {
             flush(&mut squares);
         }
         for (x, &value) in row.iter().enumerate().filter(|(_, v)| **v > BRIGHT_PIXEL && v.is_finite()) {

@@ -237,3 +237,48 @@ fn the_correction_needs_to_know_possible_traps() {
     let mut small = Frame::<Charge>::from_pixels(Array2::zeros((4, 4)), Window { x0: 0, y0: 0, nx: 4, ny: 4 });
     assert!(made(&knowledge).unwrap().correct(&mut small).is_err(), "a frame of another shape");
 }
+
+#[test]
+fn the_variance_of_a_corrected_frame_is_that_of_its_noise() {
+    // Many traps on few rows: a packet of the sky loses a good part of what it has more than its neighbours.
+    let mut scene = scene();
+    for (key, value) in [("parallel_density_1", 60.0), ("parallel_density_2", 100.0), ("parallel_density_3", 0.0)] {
+        set(&mut scene.spec, "cti", key, value);
+    }
+    let (sky, noise) = (150.0_f32, 5.0_f32);
+    let mut spoilt = scene.frame::<Charge>(|_, _| sky);
+    apply(&scene, &mut spoilt);
+    spoilt.scans = None;
+    let layout = ReadoutLayout::new(&scene.spec.geometry, scene.window, Scans::Full);
+    let mut knowledge = Knowledge::of_layout(layout, scene.window, 150.0);
+    knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
+    let correction = entry(registry::charge(), "cti").twin.correction(&knowledge).unwrap().unwrap();
+    let variance = Array2::from_elem(spoilt.pixels.dim(), noise * noise);
+    let corrected = |pixels: Array2<f32>| {
+        let mut frame = Frame::<Charge>::from_pixels(pixels, scene.window);
+        frame.variance = Some(variance.clone());
+        correction.correct(&mut frame).unwrap();
+        frame
+    };
+    let quiet = corrected(spoilt.pixels.clone());
+    let mut square = 0.0;
+    let mut gain = 0.0;
+    let rounds = 12;
+    for id in 0..rounds {
+        let mut pixels = spoilt.pixels.clone();
+        for (y, mut row) in pixels.rows_mut().into_iter().enumerate() {
+            let stream = sim_core::stream::StreamKey::new(9).with(id).stream(y as u64);
+            sim_core::noise::add_normals(&stream, 0, noise, row.as_slice_mut().unwrap());
+        }
+        let noisy = corrected(pixels);
+        for ((a, b), v) in noisy.pixels.iter().zip(&quiet.pixels).zip(noisy.variance.as_ref().unwrap()) {
+            square += f64::from((a - b).powi(2) / v);
+            gain += f64::from(v / (noise * noise));
+        }
+    }
+    let count = (rounds as usize * quiet.pixels.len()) as f64;
+    let (width, gain) = ((square / count).sqrt(), gain / count);
+    // What noise does to the packets behind it is not in the variance: some per cent.
+    assert!(gain > 1.1, "{gain}: traps that sharpen noise");
+    assert!((width - 1.0).abs() < 0.05, "pulls of width {width}, variance times {gain}");
+}

@@ -209,9 +209,13 @@ fn ghosts_of_saturated_stars_are_flagged_where_they_are_and_only_there() {
 
 #[test]
 fn a_high_background_is_flagged_and_an_even_one_is_not() {
-    let scene = science(wide_spec(1024, 768), 1);
+    let mut spec = wide_spec(1024, 768);
+    // A halo as wide as the cells of the mesh: 270 pixels, 60 electrons at the star, 3 at the far corner.
+    set(&mut spec, "scattered_light", "shoulder", 20.0);
+    set(&mut spec, "scattered_light", "radius", 0.05);
+    let scene = science(spec, 1);
     let twin = entry(registry::light(), "scattered_light").twin.correction(&knowledge(&scene)).unwrap().unwrap();
-    for (electrons, seen) in [(0.0, false), (3e7, true)] {
+    for (electrons, seen) in [(0.0, false), (3e9, true)] {
         let mut frame = Frame::<Light>::from_pixels(noisy((768, 1024), 60.0, 4), scene.window);
         frame.bright = Some(vec![star(-30.0, 300.0, electrons)].into());
         apply(&scene, "scattered_light", &mut frame);

@@ -95,6 +95,9 @@ impl Scenario {
             if c.epochs.len() > 50 || starts.windows(2).any(|w| w[0] >= w[1]) {
                 return Err(range("calibration.epochs", &c.epochs.join(", "), "at most 50 dates in order"));
             }
+            if let Some(wrong) = c.trap_species.iter().find(|s| !(1..=3).contains(*s)) {
+                return Err(range("calibration.trap_species", wrong, "1..3"));
+            }
             if !(c.validity_days > 0.0 && c.validity_days <= 36_525.0) {
                 return Err(range("calibration.validity_days", &c.validity_days, "above 0 to 36525"));
             }

@@ -15,6 +15,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("demo", include_str!("../../data/demo.toml")),
     ("limits", include_str!("../../data/limits.toml")),
     ("radiation", include_str!("../../data/radiation.toml")),
+    ("detector", include_str!("../../data/detector.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
 ];

@@ -183,6 +183,21 @@ fn cosmic_rays_that_are_switched_on_are_flagged_and_scored() {
     let (state, count) = flagged(&on);
     assert!(state == 0 && count > 10, "done, {count} pixels");
     assert_eq!(flagged(&off), (1, -9999), "not asked for: not done, fill value");
+    // The other finder, also where the scenario has none; the header says which, and the manifest, for `remake`.
+    for (folder, finder, hash) in [(&on, "classical", false), (&off, "network", true)] {
+        assert!(skyloop(&["reduce", path(folder), "--cosmic-rays", finder]).status.success());
+        let files = scenarios::folder::Folder::fits_files(&folder.join("L1"));
+        let image = files.iter().find(|f| f.to_string_lossy().contains("_img")).unwrap();
+        let header = &sim_core::fits::read(image).unwrap()[1].header;
+        assert_eq!(header.text("CR_MOD"), Some(format!("skyloop-{finder}").as_str()));
+        assert!(header.f64("CR_THR").is_some() && header.get("CR_HASH").is_some() == hash);
+        let manifest = std::fs::read_to_string(scenarios::folder::Folder::manifest_of(image)).unwrap();
+        assert!(manifest.contains(&format!("\"--cosmic-rays\": \"{finder}\"")), "{manifest}");
+    }
+    let refused = skyloop(&["reduce", path(&on), "--cosmic-rays", "neural"]);
+    assert!(!refused.status.success() && text(&refused.stderr).contains("`network` and `classical`"), "{}", text(&refused.stderr));
+    // Judged below is what the scenario asks for.
+    assert!(flagged(&on).1 > 10);
     let _ = skyloop(&["validate", path(&on)]);
     let report = std::fs::read_to_string(on.join("report/report.json")).unwrap();
     assert!(report.contains("cosmic_ray_recall\"") && report.contains("cosmic_ray_recall_ceiling"));

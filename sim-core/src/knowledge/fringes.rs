@@ -57,8 +57,8 @@ mod tests {
         let frame = FringeFrame { window, cell: 8, variance: Array2::zeros((3, 5)), pattern, typical_electron_s: 0.0 };
         let mut row = vec![0.0; 40];
         frame.row(&frame.pattern, 9, &mut row);
-        for x in 4..36 {
-            assert!((row[x] - (x as f32 + 90.0)).abs() < 1e-4, "{x}: {}", row[x]);
+        for (x, found) in row.iter().enumerate().take(36).skip(4) {
+            assert!((found - (x as f32 + 90.0)).abs() < 1e-4, "{x}: {found}");
         }
         // Beyond the last centre it stays.
         assert_eq!(row[39], row[36]);

@@ -132,6 +132,11 @@ fn higher(powers: &[[[f64; LAGS]; LAGS]], j: usize, i: usize, v: f64, gain: f64)
     sum * v / (gain * gain)
 }
 
+/// Rows and columns apart, of every lag.
+fn each_lag() -> impl Iterator<Item = (usize, usize)> {
+    (0..LAGS * LAGS).map(|lag| (lag / LAGS, lag % LAGS))
+}
+
 /// Covariance at a level, slope and constant.
 fn model(level: f64, slope: f64, constant: f64, area: &Areas, powers: &[[[f64; LAGS]; LAGS]], j: usize, i: usize) -> f64 {
     let first = if i + j == 0 { slope * level } else { 0.0 };
@@ -202,18 +207,16 @@ pub fn fit_covariances(amplifiers: &[Vec<FlatCovariance>], read_noise_adu: &[Mea
         let mut sums = [[(0.0, 0.0); LAGS]; LAGS];
         for (n, levels) in amplifiers.iter().enumerate() {
             let p = slope[n];
-            for j in 0..LAGS {
-                for i in 0..LAGS {
-                    let rest = |l: &FlatCovariance| l.lags[j][i].value - model(l.mean_adu, p, constant[n][j][i], &area, &power, j, i);
-                    let [first, second] = two_terms(levels.iter().map(|l| {
-                        let [_, by_slope, by_area] = curve(l.mean_adu, p, area[0][0].value);
-                        (if i + j == 0 { by_slope } else { 1.0 }, by_area, rest(l), l.lags[j][i].error)
-                    }));
-                    *if i + j == 0 { &mut slope[n] } else { &mut constant[n][j][i] } += first.value;
-                    let weight = second.error.powi(-2);
-                    sums[j][i].0 += weight * second.value;
-                    sums[j][i].1 += weight;
-                }
+            for (j, i) in each_lag() {
+                let rest = |l: &FlatCovariance| l.lags[j][i].value - model(l.mean_adu, p, constant[n][j][i], &area, &power, j, i);
+                let [first, second] = two_terms(levels.iter().map(|l| {
+                    let [_, by_slope, by_area] = curve(l.mean_adu, p, area[0][0].value);
+                    (if i + j == 0 { by_slope } else { 1.0 }, by_area, rest(l), l.lags[j][i].error)
+                }));
+                *if i + j == 0 { &mut slope[n] } else { &mut constant[n][j][i] } += first.value;
+                let weight = second.error.powi(-2);
+                sums[j][i].0 += weight * second.value;
+                sums[j][i].1 += weight;
             }
         }
         for (area, (sum, weight)) in area.iter_mut().flatten().zip(sums.into_iter().flatten()) {
@@ -249,12 +252,10 @@ pub fn fit_covariances(amplifiers: &[Vec<FlatCovariance>], read_noise_adu: &[Mea
             let weight = l.lags[0][0].error.powi(-2);
             mm += weight * l.mean_adu * l.mean_adu;
             my += weight * l.mean_adu * (l.lags[0][0].value - constant[n][0][0]);
-            for j in 0..LAGS {
-                for i in 0..LAGS {
-                    let lag = l.lags[j][i];
-                    chi2 += ((lag.value - model(l.mean_adu, slope[n], constant[n][j][i], &area, &power, j, i)) / lag.error).powi(2);
-                    count += 1;
-                }
+            for (j, i) in each_lag() {
+                let lag = l.lags[j][i];
+                chi2 += ((lag.value - model(l.mean_adu, slope[n], constant[n][j][i], &area, &power, j, i)) / lag.error).powi(2);
+                count += 1;
             }
         }
         straight_line += slope[n] * mm / my / amplifiers.len() as f64;

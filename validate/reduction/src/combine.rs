@@ -25,16 +25,57 @@ impl Combine {
             Self::Mean => crate::order_statistics::clipped_mean_variance(count),
         }
     }
-    /// Combines `rows` (each of `out.len()` pixels) into `out`.
+    /// Combines `rows` (each of `out.len()` pixels) into `out`. `noise` gives the standard deviation of a value from the column and
+    /// the level: values further above the others than noise reaches are left out of a mean, see [`reject_hits`].
     ///
     /// # Panics
     /// When there are no rows.
-    pub fn row(self, rows: &[&[f32]], out: &mut [f32]) {
+    pub fn row(self, rows: &[&[f32]], noise: Option<Noise<'_>>, out: &mut [f32]) {
         assert!(!rows.is_empty(), "nothing to combine");
         match self {
             Self::Median => median(rows, out),
-            Self::Mean => clipped_mean(rows, out),
+            Self::Mean => {
+                clipped_mean(rows, out);
+                if let Some(noise) = noise {
+                    reject_hits(rows, noise, out);
+                }
+            }
         }
+    }
+}
+
+/// Standard deviation of a single value, from its column and its level.
+pub type Noise<'a> = &'a dyn Fn(usize, f64) -> f64;
+
+/// How far above the median a value must lie to be called a hit, in standard deviations: one pixel in 1e9 by noise.
+const HIT: f64 = 6.0;
+
+/// Cosmic rays that struck a pixel in more than one frame: the clipped mean leaves only one value out. Where a second value lies
+/// [`HIT`] standard deviations above the median, all such values go, and the mean is that of the others (without their smallest and
+/// largest where four or more are left). With fewer than four frames nothing is rejected.
+fn reject_hits(rows: &[&[f32]], noise: Noise<'_>, out: &mut [f32]) {
+    let count = rows.len();
+    if count < 4 {
+        return;
+    }
+    let mut values = vec![0.0_f32; count];
+    for (x, out) in out.iter_mut().enumerate() {
+        // The clipped mean is at most half-way from the median to the second largest value: most pixels are done here.
+        let mean = f64::from(*out);
+        if rows.iter().all(|row| f64::from(row[x]) <= mean + 0.4 * HIT * noise(x, mean)) {
+            continue;
+        }
+        values.iter_mut().zip(rows).for_each(|(v, row)| *v = row[x]);
+        values.sort_unstable_by(f32::total_cmp);
+        let middle = 0.5 * (f64::from(values[(count - 1) / 2]) + f64::from(values[count / 2]));
+        let limit = middle + HIT * noise(x, middle);
+        // The largest is clipped anyway.
+        if f64::from(values[count - 2]) <= limit {
+            continue;
+        }
+        let good = values.partition_point(|v| f64::from(*v) <= limit);
+        let kept = if good >= 4 { &values[1..good - 1] } else { &values[..good] };
+        *out = (kept.iter().map(|v| f64::from(*v)).sum::<f64>() / kept.len() as f64) as f32;
     }
 }
 
@@ -138,8 +179,8 @@ mod tests {
             let values = rows(count, 300);
             let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
             let (mut median, mut mean) = (vec![0.0; 300], vec![0.0; 300]);
-            Combine::Median.row(&slices, &mut median);
-            Combine::Mean.row(&slices, &mut mean);
+            Combine::Median.row(&slices, None, &mut median);
+            Combine::Mean.row(&slices, None, &mut mean);
             for x in 0..300 {
                 let mut column: Vec<f32> = values.iter().map(|r| r[x]).collect();
                 column.sort_by(f32::total_cmp);
@@ -152,17 +193,38 @@ mod tests {
     }
 
     #[test]
+    fn hits_in_two_frames_are_left_out_and_noise_is_not() {
+        let level = |k: usize, x: usize| 10.0 + ((7 * k + 3 * x) % 5) as f32;
+        let mut values: Vec<Vec<f32>> = (0..6).map(|k| (0..40).map(|x| level(k, x)).collect()).collect();
+        let combined = |values: &[Vec<f32>], noise: Option<Noise<'_>>| {
+            let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
+            let mut out = vec![0.0; 40];
+            Combine::Mean.row(&slices, noise, &mut out);
+            out
+        };
+        let noise = |_: usize, _: f64| 2.0;
+        let clean = combined(&values, None);
+        assert_eq!(clean, combined(&values, Some(&noise)), "noise is kept, bit for bit");
+        (values[1][7], values[4][7]) = (500.0, 90.0);
+        let kept = [0, 2, 3, 5].map(|k| level(k, 7));
+        let (low, high) = (kept.iter().copied().fold(f32::INFINITY, f32::min), kept.iter().copied().fold(0.0, f32::max));
+        let expected = (kept.iter().sum::<f32>() - low - high) / 2.0;
+        assert_eq!(combined(&values, Some(&noise))[7], expected);
+        assert!(combined(&values, None)[7] > expected + 10.0, "the clipped mean alone keeps the second hit");
+    }
+
+    #[test]
     fn one_hit_frame_leaves_no_trace() {
         let mut values = rows(5, 64);
         let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
         let mut clean = vec![0.0; 64];
-        Combine::Median.row(&slices, &mut clean);
+        Combine::Median.row(&slices, None, &mut clean);
         let highest: f32 = values.iter().map(|r| r[7]).fold(0.0, f32::max);
         let struck = values.iter().position(|r| r[7] == highest).unwrap();
         values[struck][7] = 1e6;
         let slices: Vec<&[f32]> = values.iter().map(Vec::as_slice).collect();
         let mut hit = vec![0.0; 64];
-        Combine::Median.row(&slices, &mut hit);
+        Combine::Median.row(&slices, None, &mut hit);
         assert_eq!(clean, hit);
     }
 }

@@ -39,7 +39,8 @@ pub struct EdgeTrail {
     pub trail: Vec<Measured>,
 }
 
-fn part<'a>(raw: &'a Array2<f32>, rect: &Rect, tile: &AmplifierTile) -> ArrayView2<'a, f32> {
+/// A part of a raw frame in reading order.
+pub(crate) fn part<'a>(raw: &'a Array2<f32>, rect: &Rect, tile: &AmplifierTile) -> ArrayView2<'a, f32> {
     let mut view = raw.slice(s![rect.y0..rect.y0 + rect.ny, rect.x0..rect.x0 + rect.nx]);
     if tile.flip_x {
         view.invert_axis(Axis(1));

@@ -3,16 +3,17 @@
 //! # Formula
 //! Every frame: medians of cells of unflagged pixels, less a polynomial of degree 4 fitted with clipping, cells above 4 standard deviations left out (sources): r_k.
 //! r_k = a_k p + noise is solved in turns: a_k = sum p r_k / sum p^2, p = sum a_k r_k / s_k^2 / sum a_k^2 / s_k^2 over the frames of a cell, values
-//! beyond 4 s_k left out, s_k the scatter of frame k (1.4826 x median |r_k - a_k p|). p is smoothed by a Gaussian of 1.5 cells and scaled to a root mean square of 1, its noise taken off.
+//! beyond 4 s_k left out, s_k the scatter of frame k (1.4826 x median |r_k - a_k p|). p is smoothed by a Gaussian of 1.5, 3 or 5 cells, the narrowest with
+//! which odd and even frames agree to 0.8, and scaled to a root mean square of 1, its noise taken off.
 //! # Symbols
 //! `r` residual \[electron / s\]; `p` pattern \[1\]; `a` strength of the fringes in a frame \[electron / s\].
 //! # Source
 //! Median sky frames scaled to each exposure: Howell 2012 (PASP 124, 263), "An alternative to fringe frames from flats"; Bernstein et al. 2017 (PASP 129, 114502), fringes as one
 //! principal component of the sky.
 //! # Limits
-//! The frames must be dithered by more than their objects are wide. Fringes narrower than some 20 cells are damped (spacing L cells: exp(-2 pi^2 1.5^2 / L^2)).
+//! The frames must be dithered by more than their objects are wide. Fringes narrower than some 20 cells are damped (spacing L cells, width w: exp(-2 pi^2 w^2 / L^2)).
 //! What else is fixed on the detector and finer than the polynomial (flaws of the flat) is taken for fringes as well. No pattern is made where
-//! those of the odd and the even frames do not agree.
+//! those of the odd and the even frames do not correlate to 0.5: a noisy pattern does more harm than fringes.
 
 use instruments::effects::fringing::amplitude;
 use ndarray::Array2;
@@ -23,10 +24,14 @@ use sim_core::knowledge::FringeFrame;
 pub const CELL: usize = 8;
 /// Least number of frames.
 pub const LEAST_FRAMES: usize = 4;
-/// Width of the smoothing \[cell\].
-const SMOOTH: f64 = 1.5;
-/// Least correlation of the patterns of odd and even frames.
-const LEAST_CORRELATION: f64 = 0.2;
+/// Widths of the smoothing that are tried, narrowest first \[cell\].
+const SMOOTH: [f64; 3] = [1.5, 3.0, 5.0];
+/// Correlation of the patterns of odd and even frames with which a width is good enough.
+const GOOD_CORRELATION: f64 = 0.8;
+/// Least correlation: with less, half of the combined pattern's variance or more is noise, and subtracting it does harm.
+const LEAST_CORRELATION: f64 = 0.5;
+/// Least independent cells for a wider smoothing: their correlation scatters by 1 / sqrt(n).
+const LEAST_INDEPENDENT: f64 = 150.0;
 /// Clipping of cells and of frames in a cell \[standard deviations\].
 const CLIP: f64 = 4.0;
 /// Rounds of the solution.
@@ -60,7 +65,7 @@ pub enum FringeError {
     },
     /// The frames have no common pattern.
     #[error(
-        "the patterns of odd and even frames have a correlation of {correlation:.3}, less than {LEAST_CORRELATION}: no fringes to be seen"
+        "the patterns of odd and even frames have a correlation of {correlation:.3}, less than {LEAST_CORRELATION}: more exposures of the sky are needed, or there are no fringes"
     )]
     NoPattern {
         /// Correlation found.
@@ -102,7 +107,7 @@ fn scatter(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// One pattern for all frames, their strengths and scatters: the solution in turns. The pattern has no fixed scale.
-fn solve(frames: &[&Array2<f32>]) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
+fn solve(frames: &[&Array2<f32>], width: f64) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
     let shape = frames[0].dim();
     let mut strengths = vec![1.0; frames.len()];
     let mut scatters: Vec<f64> =
@@ -121,7 +126,7 @@ fn solve(frames: &[&Array2<f32>]) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
             }
             if bottom > 0.0 { top / bottom } else { f64::NAN }
         });
-        let pattern = smooth(&pattern);
+        let pattern = smooth(&pattern, width);
         for ((frame, a), s) in frames.iter().zip(&mut strengths).zip(&mut scatters) {
             let (mut top, mut bottom) = (0.0, 0.0);
             for (value, p) in frame.iter().zip(&pattern).filter(|(v, p)| v.is_finite() && p.is_finite()) {
@@ -136,13 +141,13 @@ fn solve(frames: &[&Array2<f32>]) -> (Array2<f64>, Vec<f64>, Vec<f64>) {
 }
 
 /// Gaussian smoothing; cells that are not finite are filled from their neighbours.
-fn smooth(mesh: &Array2<f64>) -> Array2<f64> {
-    let reach = (3.0 * SMOOTH).ceil() as i64;
-    let weight: Vec<f64> = (-reach..=reach).map(|d| (-0.5 * (d as f64 / SMOOTH).powi(2)).exp()).collect();
+fn smooth(mesh: &Array2<f64>, width: f64) -> Array2<f64> {
+    let reach = (3.0 * width).ceil() as i64;
+    let weight: Vec<f64> = (-reach..=reach).map(|d| (-0.5 * (d as f64 / width).powi(2)).exp()).collect();
     let (rows, columns) = mesh.dim();
     // Values and weights along rows, then along columns.
     let along = |values: &dyn Fn(usize, usize) -> (f64, f64), across: bool| {
-        let pairs: Vec<(f64, f64)> = (0..rows * columns)
+        (0..rows * columns)
             .map(|k| {
                 let (j, i) = (k / columns, k % columns);
                 let (mut top, mut bottom) = (0.0, 0.0);
@@ -156,8 +161,7 @@ fn smooth(mesh: &Array2<f64>) -> Array2<f64> {
                 }
                 (top, bottom)
             })
-            .collect();
-        pairs
+            .collect::<Vec<(f64, f64)>>()
     };
     let first = along(&|y, x| if mesh[[y, x]].is_finite() { (mesh[[y, x]], 1.0) } else { (0.0, 0.0) }, true);
     let second = along(&|y, x| first[y * columns + x], false);
@@ -168,7 +172,7 @@ fn smooth(mesh: &Array2<f64>) -> Array2<f64> {
 }
 
 /// Correlation of two patterns where both are finite.
-fn correlation(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+fn agreement(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
     for (a, b) in a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite()) {
         (ab, aa, bb) = (ab + a * b, aa + a * a, bb + b * b);
@@ -188,20 +192,31 @@ pub fn combine(residuals: &[Array2<f32>], window: Window, cell: usize) -> Result
     if let Some((index, other)) = residuals.iter().enumerate().find(|(_, r)| r.dim() != need) {
         return Err(FringeError::Shape { index, got: other.dim(), need });
     }
-    let half = |odd: usize| {
+    let half = |odd: usize, width: f64| {
         let frames: Vec<&Array2<f32>> = residuals.iter().skip(odd).step_by(2).collect();
-        smooth(&solve(&frames).0)
+        smooth(&solve(&frames, width).0, width)
     };
-    let correlation = correlation(&half(0), &half(1));
+    let (mut width, mut correlation) = (SMOOTH[0], f64::MIN);
+    for tried in SMOOTH {
+        // Smoothed cells that are independent: too few of them agree by chance.
+        let independent = (need.0 * need.1) as f64 / (4.0 * std::f64::consts::PI * tried * tried);
+        if tried > SMOOTH[0] && independent < LEAST_INDEPENDENT {
+            break;
+        }
+        (width, correlation) = (tried, agreement(&half(0, tried), &half(1, tried)));
+        if correlation >= GOOD_CORRELATION {
+            break;
+        }
+    }
     if correlation < LEAST_CORRELATION {
         return Err(FringeError::NoPattern { correlation });
     }
     let frames: Vec<&Array2<f32>> = residuals.iter().collect();
-    let (raw, strengths, scatters) = solve(&frames);
-    let pattern = smooth(&raw);
-    // Noise of a smoothed cell: independent cells weighted by a Gaussian of SMOOTH cells.
+    let (raw, strengths, scatters) = solve(&frames, width);
+    let pattern = smooth(&raw, width);
+    // Noise of a smoothed cell: independent cells weighted by a Gaussian of `width` cells.
     let precision: f64 = strengths.iter().zip(&scatters).map(|(a, s)| (a / s).powi(2)).sum();
-    let noise = 1.0 / precision / (4.0 * std::f64::consts::PI * SMOOTH * SMOOTH);
+    let noise = 1.0 / precision / (4.0 * std::f64::consts::PI * width * width);
     let n = pattern.len() as f64;
     let mean = pattern.iter().sum::<f64>() / n;
     let square = pattern.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / n - noise;

@@ -54,10 +54,12 @@ pub struct Group {
     pub dark: Vec<Level0Info>,
     /// Flats.
     pub flat: Vec<Level0Info>,
+    /// Exposures of the sky, for what only the sky shows (fringes).
+    pub sky: Vec<Level0Info>,
 }
 
 impl Group {
-    /// All exposures.
+    /// All exposures but those of the sky.
     pub fn all(&self) -> impl Iterator<Item = &Level0Info> {
         self.bias.iter().chain(&self.dark).chain(&self.flat)
     }
@@ -71,7 +73,7 @@ impl Group {
 /// Groups calibration files: by detector, window and layout, then by epoch.
 ///
 /// # Errors
-/// When a file is no valid level-0 file, or is a science exposure.
+/// When a file is no valid level-0 file, or is there twice.
 pub fn groups(files: &[PathBuf]) -> Result<Vec<(Key, Group)>, ReductionError> {
     let mut infos = files.iter().map(|path| read_level0_info(path)).collect::<Result<Vec<_>, _>>()?;
     infos.sort_by(|a, b| (a.observation.id, &a.path).cmp(&(b.observation.id, &b.path)));
@@ -85,7 +87,8 @@ pub fn groups(files: &[PathBuf]) -> Result<Vec<(Key, Group)>, ReductionError> {
         }
     }
     let mut starts: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
-    for info in &infos {
+    // Exposures of the sky belong to the epoch that began before them.
+    for info in infos.iter().filter(|i| i.observation.kind != ExposureKind::Science) {
         starts.entry(Key::of(info)).or_default().push(info.observation.start_mjd);
     }
     starts.values_mut().for_each(|s| s.sort_by(f64::total_cmp));
@@ -102,9 +105,7 @@ pub fn groups(files: &[PathBuf]) -> Result<Vec<(Key, Group)>, ReductionError> {
             ExposureKind::Bias => group.bias.push(info),
             ExposureKind::Dark => group.dark.push(info),
             ExposureKind::Flat { .. } => group.flat.push(info),
-            ExposureKind::Science => {
-                return Err(ReductionError::Refused { path: info.path, reason: "a science exposure is no calibration frame".into() });
-            }
+            ExposureKind::Science => group.sky.push(info),
         }
     }
     Ok(out.into_iter().map(|((key, _), group)| (key, group)).collect())

@@ -21,14 +21,16 @@ mod defects;
 mod flat;
 mod flat_levels;
 mod made;
+mod ramp;
 mod shutter;
 
 pub use defects::hot_and_warm;
 pub(crate) use defects::median;
 pub use made::{Made, MadeDark, MadeFlat};
+pub use ramp::Ramp;
 
 use crate::amplifiers::by_amplifier;
-use crate::combine::Combine;
+use crate::combine::{Combine, Noise};
 use crate::error::ReductionError;
 use crate::group::Group;
 use crate::raw_stack::{Bands, RawFrame};
@@ -45,8 +47,6 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Largest fraction of pixels at the converter's ceiling in a usable flat.
-const SATURATED_FRACTION: f64 = 1e-3;
 /// Blocks along the longer side for the shutter fit.
 const SHUTTER_BLOCKS: usize = 48;
 
@@ -82,7 +82,7 @@ impl Default for CalibrationOptions {
     /// 1152 MiB (a whole chip is calibrated in less than 1.5 GB in all), degree 6 (follows the profile of hinged leaves to 1 % of
     /// its amplitude on any chip), a year, three and two species.
     fn default() -> Self {
-        let traps = TrapChoice { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 3, iterations: 3 };
+        let traps = TrapChoice { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 6, iterations: 3 };
         Self { memory_bytes: 1152 << 20, shutter_degree: 6, validity_days: 366.0, traps }
     }
 }
@@ -111,7 +111,11 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let (bias, noise_adu, bias_factor) = maker.bias(&group.bias)?;
     // The variance of the bias goes into the products, not into frames on their way to masters.
     let bias = Arc::new(Reference { image: bias, variance: sim_core::memory::zeros((rows, columns)) });
-    let evidence = Evidence { group, options: &options, bias: &bias };
+    let ramp = maker.ramp(&group.flat, &bias.image, &noise_adu)?;
+    let saturated = |index: usize| ramp.saturated.iter().any(|s| s.0 == index);
+    let unsaturated = group.flat.iter().enumerate().filter(|(i, _)| !saturated(*i)).map(|(_, f)| f.clone()).collect();
+    let group = &Group { flat: unsaturated, ..group.clone() };
+    let evidence = Evidence { group, options: &options, ramp: &ramp, bias: &bias };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();
     let mut look = |stage: Stage, known: &mut Knowledge| -> Result<bool, ReductionError> {
@@ -148,9 +152,9 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let gain: Vec<Measured> = known.gain.clone().unwrap_or_default();
     let read_noise: Vec<Measured> = known.read_noise.clone().unwrap_or_default();
     let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
-    let dark = maker.dark(&group.dark, &bias.image, &gain)?;
+    let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
-    let flat = maker.flat(&group.flat, &levels, &bias.image, &gain, dark.as_ref(), shutter.as_ref())?;
+    let flat = maker.flat(&group.flat, &levels, &bias.image, (&gain, &read_noise), dark.as_ref(), shutter.as_ref())?;
     look(Stage::Light, &mut known)?;
     let Maker { mut notes, cleaner, .. } = maker;
     // The cleaner shares the bias.
@@ -163,6 +167,11 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let transfer_chi2 = levels.chi2;
     Ok(Made { layout: layout.clone(), read_noise, gain, transfer_chi2, bias, dark, flat, shutter, notes, bias_variance, known, outcomes })
 }
+
+/// The rows of a stack at one height.
+type Rows<'a> = &'a (dyn Fn(usize) -> Vec<Vec<f32>> + Sync);
+/// Standard deviation of a value of a level, in the unit of the stack.
+type LevelNoise<'a> = &'a (dyn Fn(f64) -> f64 + Sync);
 
 /// Pairs of successive members.
 fn pairs(members: &[usize]) -> Vec<(usize, usize)> {
@@ -184,16 +193,6 @@ impl Maker<'_> {
             return Ok(RawFrame::clean(cleaner.rows(info, rows)?, rows));
         }
         let level0 = read_level0(&info.path)?;
-        if matches!(info.observation.kind, ExposureKind::Flat { .. }) {
-            let ceiling = level0.pixels.iter().filter(|&&v| v == u16::MAX).count() as f64 / level0.pixels.len() as f64;
-            if ceiling > SATURATED_FRACTION {
-                return Err(self.failed(
-                    format!("saturated fraction of {}", info.path.display()),
-                    ceiling,
-                    "0..=0.001 (lower the lamp or the time)",
-                ));
-            }
-        }
         RawFrame::new(&level0, rows)
     }
     /// Row `y` of every frame of a band: overscan and bias subtracted \[ADU\].
@@ -208,13 +207,15 @@ impl Maker<'_> {
         };
         band.iter().map(row).collect()
     }
-    /// Combines the rows that `row(y)` gives into rows of `out`.
-    fn combine(&self, how: Combine, rows: Range<usize>, row: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), out: &mut Array2<f32>) {
+    /// Combines the rows that `row(y)` gives into rows of `out`; `noise` is that of a value of a given level, for the rejection of hits.
+    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<LevelNoise<'_>>, out: &mut Array2<f32>) {
         let Some(pixels) = out.as_slice_mut() else { unreachable!("a fresh array is one slice") };
         let band = &mut pixels[rows.start * self.columns..rows.end * self.columns];
         band.par_chunks_mut(self.columns).zip(rows).for_each(|(out, y)| {
             let stack = row(y);
-            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), out);
+            let of_level = |_: usize, level: f64| noise.map_or(f64::INFINITY, |noise| noise(level));
+            let of_level: Option<Noise<'_>> = noise.is_some().then_some(&of_level);
+            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), of_level, out);
         });
     }
 }

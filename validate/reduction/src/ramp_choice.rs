@@ -113,7 +113,8 @@ fn short_of_noise(level: &RampLevel, fainter: &[&RampLevel], read_noise_adu: f64
         0 => return None,
         1 | 2 => {
             let greatest = fainter.iter().map(|l| ratio_of(l)).fold(f64::MIN, f64::max);
-            (greatest, ROUGH_NOISE_SHARE * greatest)
+            let error = fainter.iter().map(|l| error_of(l)).fold(error_of(level), f64::hypot);
+            (greatest, ROUGH_NOISE_SHARE * greatest - SIGMAS * error)
         }
         _ => {
             let (mut w, mut wx, mut wxx, mut wy, mut wxy) = (0.0, 0.0, 0.0, 0.0, 0.0);

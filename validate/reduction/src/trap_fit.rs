@@ -1,33 +1,17 @@
 //! Species of traps from the trails of flats of several levels.
 //!
 //! # Formula
-//! Least squares of the trails that the forward model leaves behind uniform lines of the measured levels, in the logarithms of
-//! densities and release times and in the exponent of the well: Levenberg-Marquardt with differences as derivatives
-//! # Source
-//! The model: [`instruments::effects::cti`]. Marquardt 1963 (SIAM J. Appl. Math. 11, 431).
+//! The fit of [`crate::transfer_lines`] to the trails ([`crate::edge_trails`]) behind uniform lines of the measured levels
 //! # Limits
-//! Full well and notch are given: only `density full_well^-exponent` shows in a trail. Depths are 0. Errors are those of the
-//! curvature at the minimum, scaled with chi-square where the fit is worse than its errors.
+//! Those of [`crate::transfer_lines`].
 
 use crate::edge_trails::{self, Direction, EdgeTrail};
-use instruments::effects::cti::column::{Row, WIDTH};
-use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
-use instruments::effects::cti::fill::Well;
-use instruments::effects::cti::schedule::Steps;
-use instruments::effects::cti::traps::{SPECIES, Species, TrapModel};
-use nalgebra::{DMatrix, DVector};
+use crate::transfer_lines::{self, Given, TransferLine};
+use instruments::effects::cti::direction::Path;
+use instruments::effects::cti::traps::SPECIES;
 use ndarray::Array2;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge, TrapSpecies};
-
-/// Blocks of the forward model: uniform lines change slowly.
-const BLOCKS: usize = 4;
-/// Rounds of the fit at most.
-const ROUNDS: usize = 60;
-/// Difference for derivatives.
-const DIFFERENCE: f64 = 1e-4;
-/// Share of the model's value that is its own error: what a flat does not say about the last pixels.
-const MODEL_ERROR: f64 = 1e-3;
+use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge};
 
 /// Why traps could not be fitted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -70,42 +54,6 @@ pub struct TrapFit {
     pub reduced_chi2: f64,
 }
 
-struct Problem<'a> {
-    trails: &'a [EdgeTrail],
-    path: Path,
-    well: Well,
-    species: usize,
-}
-
-impl Problem<'_> {
-    fn model(&self, p: &DVector<f64>) -> TrapModel {
-        let n = self.species;
-        let species = (0..n).map(|s| Species { density: p[s].exp(), release: p[n + s].exp(), depth: 0.0 }).collect();
-        TrapModel { species, well: Well { exponent: p[2 * n].clamp(1e-3, 1.0), ..self.well } }
-    }
-    /// Residuals in units of their errors.
-    fn residuals(&self, p: &DVector<f64>) -> DVector<f64> {
-        let forward = Expected::new(&self.model(p), Steps::Blocks(BLOCKS));
-        let (path, keys) = (self.path, [LineKey::default(); WIDTH]);
-        let mut all = Vec::new();
-        let mut work = Work::default();
-        for trails in self.trails.chunks(WIDTH) {
-            let levels: Row = std::array::from_fn(|l| trails.get(l).map_or(0.0, |t| t.level_electron.max(0.0)));
-            let mut packets = vec![levels; path.packets];
-            packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
-            forward.transfer(&path, &keys, &mut packets, &mut work);
-            for (l, trail) in trails.iter().enumerate() {
-                // The measured level is that after the transfer: the last packets lost what the model took from them.
-                for (measured, packet) in trail.trail.iter().zip(&packets[path.packets..]) {
-                    let error = measured.error.hypot(MODEL_ERROR * measured.value);
-                    all.push((packet[l] - measured.value) / error);
-                }
-            }
-        }
-        DVector::from_vec(all)
-    }
-}
-
 /// Fits `species` species. `path`: pixels of a line, nearest to the output first; its `trailing` is set by the trails.
 ///
 /// # Errors
@@ -131,80 +79,13 @@ pub fn fit(
         return Err(TrapFitError::NoTrail { signal, error });
     }
     let path = Path { trailing: trails.iter().map(|t| t.trail.len()).max().unwrap_or(0), ..path };
-    let well = Well { exponent: 0.5, full_well: full_well_electron, notch: notch_electron };
-    let problem = Problem { trails, path, well, species };
-
-    // Start: release times spread over the overscan, densities that make up the trail in equal parts.
-    let transfers = path.packets as f64;
-    let reached: f64 = trails.iter().map(|t| well.fraction(t.level_electron)).sum();
-    let density = signal / (transfers * reached).max(f64::MIN_POSITIVE) / species as f64;
-    let (fast, slow) = (0.7_f64, pixels as f64 / 2.5);
-    let spread = |s: usize| fast * (slow / fast).powf((s as f64 + 0.5 * f64::from(u8::from(species == 1))) / (species.max(2) - 1) as f64);
-    let mut p = DVector::from_fn(unknowns, |k, _| match k {
-        k if k < species => density.ln(),
-        k if k < 2 * species => spread(k - species).ln(),
-        _ => 0.5,
-    });
-
-    let mut residuals = problem.residuals(&p);
-    let mut chi2 = residuals.norm_squared();
-    let mut damping = 1e-2;
-    let mut curvature = DMatrix::zeros(unknowns, unknowns);
-    for _ in 0..ROUNDS {
-        let mut jacobian = DMatrix::zeros(residuals.len(), unknowns);
-        for k in 0..unknowns {
-            let mut moved = p.clone();
-            moved[k] += DIFFERENCE;
-            jacobian.set_column(k, &((problem.residuals(&moved) - &residuals) / DIFFERENCE));
-        }
-        curvature = jacobian.transpose() * &jacobian;
-        let slope = jacobian.transpose() * &residuals;
-        let mut gained = 0.0;
-        while damping < 1e9 {
-            let mut matrix = curvature.clone();
-            for k in 0..unknowns {
-                matrix[(k, k)] += damping * curvature[(k, k)].max(1e-9);
-            }
-            let Some(step) = matrix.cholesky().map(|c| c.solve(&slope)) else {
-                damping *= 10.0;
-                continue;
-            };
-            // A factor of e in one round at most, and within what the model takes.
-            let mut trial = &p - step.map(|d| d.clamp(-1.0, 1.0));
-            for k in 0..2 * species {
-                trial[k] = trial[k].clamp(-16.0, 8.0);
-            }
-            trial[2 * species] = trial[2 * species].clamp(0.05, 1.0);
-            let found = problem.residuals(&trial);
-            let better = found.norm_squared();
-            if better < chi2 {
-                gained = (chi2 - better) / chi2.max(f64::MIN_POSITIVE);
-                (p, residuals, chi2) = (trial, found, better);
-                damping = (damping * 0.2).max(1e-9);
-                break;
-            }
-            damping *= 6.0;
-        }
-        if gained < 1e-7 {
-            break;
-        }
-    }
-    let freedom = (residuals.len() - unknowns) as f64;
-    let reduced_chi2 = chi2 / freedom;
-    let errors = curvature.try_inverse().map_or_else(
-        || vec![f64::INFINITY; unknowns],
-        |c| c.diagonal().iter().map(|v| (v.max(0.0) * reduced_chi2.max(1.0)).sqrt()).collect(),
-    );
-    let mut found: Vec<TrapSpecies> = (0..species)
-        .map(|s| {
-            // The error of a logarithm is a relative one.
-            let of = |k: usize| Measured { value: p[k].exp(), error: p[k].exp() * errors[k] };
-            TrapSpecies { density: of(s), release: of(species + s), depth: 0.0 }
-        })
-        .collect();
-    found.sort_by(|a, b| a.release.value.total_cmp(&b.release.value));
-    let traps = TransferTraps { species: found, exponent: p[2 * species].clamp(1e-3, 1.0), full_well_electron, notch_electron };
-    Ok(TrapFit { traps, reduced_chi2 })
+    let line = |t: &EdgeTrail| TransferLine {
+        // The measured level is that after the transfer: the last packets lost what the model took from them.
+        charge: vec![t.level_electron.max(0.0); path.packets],
+        measured: t.trail.iter().enumerate().map(|(k, m)| (path.packets + k, *m)).collect(),
+    };
+    let lines: Vec<TransferLine> = trails.iter().map(line).collect();
+    transfer_lines::fit(&lines, &Given { path, full_well_electron, notch_electron, species, trail: pixels })
 }
 
 /// How traps are looked for.
@@ -255,11 +136,17 @@ pub fn from_flats<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use instruments::effects::cti::column::{Row, WIDTH};
+    use instruments::effects::cti::direction::{Expected, LineKey, Transfer, Work};
+    use instruments::effects::cti::fill::Well;
+    use instruments::effects::cti::schedule::Steps;
+    use instruments::effects::cti::traps::{Species, TrapModel};
 
     const PATH: Path = Path { first: 0, prescan: 0, packets: 600, trailing: 84 };
 
     fn trails(model: &TrapModel) -> Vec<EdgeTrail> {
-        let levels: Row = [300.0, 1000.0, 3000.0, 1e4, 3e4, 6e4, 0.0, 0.0];
+        let given = [300.0, 1000.0, 3000.0, 1e4, 3e4, 6e4];
+        let levels: Row = std::array::from_fn(|l| given.get(l).copied().unwrap_or(0.0));
         let mut packets = vec![levels; PATH.packets];
         packets.resize(PATH.packets + PATH.trailing, [0.0; WIDTH]);
         Expected::new(model, Steps::Exact).transfer(&PATH, &[LineKey::default(); WIDTH], &mut packets, &mut Work::default());

@@ -223,8 +223,8 @@ fn the_crosstalk_of_darks_comes_back_within_its_errors_and_is_undone() {
     }
     println!("mean error {:.2e}, mean pull {:.3}, width^2 {:.3}, worst {worst:.2}", mean_error / n, pulls / n, pull2 / n);
     assert_eq!(n, 240.0);
-    assert!((pull2 / n - 1.0).abs() < 5.0 * (2.0 / n as f64).sqrt(), "mean square of the pulls {}", pull2 / n);
-    assert!((pulls / n).abs() < 5.0 / (n as f64).sqrt(), "mean pull {}", pulls / n);
+    assert!((pull2 / n - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "mean square of the pulls {}", pull2 / n);
+    assert!((pulls / n).abs() < 5.0 / n.sqrt(), "mean pull {}", pulls / n);
     assert!(mean_error / n < 1e-4, "{}", mean_error / n);
 
     // A field of stars: what crosstalk does to the victims, before and after.

@@ -115,6 +115,7 @@ fn skies_without_fringes_make_no_fringe_frame() {
     let pairs: Vec<(&Array2<f32>, &Array2<u32>)> = frames.iter().map(|f| (f, &none)).collect();
     let error = fringe_fit::fit(&pairs, WINDOW, 8).unwrap_err();
     assert!(matches!(error, FringeError::NoPattern { .. }), "{error}");
+    assert!(error.to_string().contains("more exposures"), "{error}");
     let error = fringe_fit::fit(&pairs[..3], WINDOW, 8).unwrap_err();
     assert_eq!(error.to_string(), "3 frames of the sky: a fringe frame needs at least 4, dithered");
     let blind = Array2::<u32>::from_elem(WINDOW.shape(), flags::BAD);

@@ -2,10 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use instruments::description::{DetectorKind, DetectorSpec};
+use instruments::effects::cti::direction::Path;
+use instruments::effects::cti::injection::{self, Pattern};
 use instruments::effects::registry;
 use ndarray::Array2;
 use reduction::edge_trails::{self, Direction};
-use reduction::trap_fit::{self, TrapFitError, TrapOptions};
+use reduction::first_pixels;
+use reduction::hot_pixel_trails::{self, HotPixelOptions};
+use reduction::injected_lines;
+use reduction::transfer_lines::{self, Given, TransferLine};
+use reduction::trap_fit::{self, TrapFit, TrapFitError, TrapOptions};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
 use sim_core::effect::Context;
@@ -105,6 +111,45 @@ impl Bench {
         }
         (frame, counts)
     }
+    fn sure(&self, value: f64) -> Vec<Measured> {
+        vec![Measured { value, error: 0.0 }; self.layout.amplifier_count]
+    }
+    /// A frame with injected lines, read out.
+    fn injected(&self, pattern: &Pattern, level: f32, id: u64) -> Array2<f32> {
+        let window = self.spec.geometry.full_window();
+        let exposure = Exposure {
+            id,
+            kind: ExposureKind::Bias,
+            pointing: Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 },
+            start_mjd: 61_000.0,
+            time_s: 0.0,
+            sky_electron_s: 0.0,
+        };
+        let (geometry, layout) = (&self.spec.geometry, &self.layout);
+        let cx = Context { exposure: &exposure, geometry, layout, window, effect: "injection", seed: 8, device_seed: 5 };
+        let mut charge = Array2::zeros(window.shape());
+        injection::inject(&mut charge, layout, pattern, level, &cx);
+        self.read_out(charge, id).1.pixels
+    }
+    /// A dark with hot pixels of the device over a pre-flash of 60 electrons, read out.
+    fn dark(&self, id: u64) -> Array2<f32> {
+        let (rows, columns) = self.spec.geometry.full_window().shape();
+        let words = StreamKey::new(77).stream(0);
+        let unit = |k: u64| f64::from(words.word(k)) / 4_294_967_296.0;
+        let mut charge = Array2::from_elem((rows, columns), 60.0_f32);
+        for k in 0..900 {
+            let at = [(unit(3 * k) * rows as f64) as usize, (unit(3 * k + 1) * columns as f64) as usize];
+            charge[at] += 1000.0 * 40.0_f64.powf(unit(3 * k + 2)) as f32;
+        }
+        for (y, mut row) in charge.rows_mut().into_iter().enumerate() {
+            noise::poisson(&StreamKey::new(6).with(id).stream(y as u64), 0, row.as_slice_mut().unwrap());
+        }
+        self.read_out(charge, id).1.pixels
+    }
+    fn given(&self, species: usize, trail: usize) -> Given {
+        let path = Path { first: 0, prescan: 0, packets: 600, trailing: 0 };
+        Given { path, full_well_electron: 84_700.0, notch_electron: 0.0, species, trail }
+    }
     fn flat(&self, level: f32, id: u64) -> Array2<f32> {
         let mut charge = Array2::from_elem(self.spec.geometry.full_window().shape(), level);
         for (y, mut row) in charge.rows_mut().into_iter().enumerate() {
@@ -168,4 +213,92 @@ fn flats_without_overscan_have_no_traps() {
     let flat = Array2::from_elem((1200, 256), 1000.0_f32);
     let error = trap_fit::from_flats([&flat].into_iter(), &layout, &sure, &sure, &options).unwrap_err();
     assert_eq!(error, TrapFitError::NoOverscan);
+}
+
+/// Electrons that all traps of a pixel can take from a packet of `n` at once, and the mean of their release times: what the methods
+/// agree on even where the species trade with each other.
+fn capture(fit: &TrapFit, n: f64) -> (f64, f64) {
+    let traps = &fit.traps;
+    let density: f64 = traps.species.iter().map(|s| s.density.value).sum();
+    let release = traps.species.iter().map(|s| s.density.value * s.release.value.ln()).sum::<f64>() / density;
+    (density * (n / traps.full_well_electron).powf(traps.exponent), release.exp())
+}
+
+#[test]
+fn flats_injected_lines_and_hot_pixels_see_the_same_traps() {
+    let bench = Bench::new();
+    let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
+    let pattern = Pattern { first: 30, lines: 20, period: 140 };
+    let injected: Vec<TransferLine> = [500.0_f32, 2000.0, 8000.0, 30_000.0]
+        .iter()
+        .enumerate()
+        .map(|(k, &level)| {
+            let raw = bench.injected(&pattern, level, 200 + k as u64);
+            let line = injected_lines::measure(&raw, &bench.layout, &pattern, &gain, &read).unwrap();
+            let found = line.charge[pattern.first];
+            // 1024 columns x 20 lines x 2 halves of a period and 3 periods: shot noise is no matter; traps of slow release are.
+            assert!((found / f64::from(level) - 1.0).abs() < 3e-3, "{found} for {level}");
+            line
+        })
+        .collect();
+    let darks: Vec<Array2<f32>> = (300..305).map(|id| bench.dark(id)).collect();
+    let options = HotPixelOptions { threshold_electron: 900.0, trail: 80 };
+    let hot = hot_pixel_trails::measure(&darks.iter().collect::<Vec<_>>(), &bench.layout, &gain, &options).unwrap();
+    assert!(hot.len() >= 8, "{} bins", hot.len());
+    let from_lines = transfer_lines::fit(&injected, &bench.given(3, 84)).unwrap();
+    let from_hot = transfer_lines::fit(&hot, &bench.given(3, 80)).unwrap();
+    for (name, fit, most) in [("injection", &from_lines, 0.03), ("hot pixels", &from_hot, 0.15)] {
+        assert!(fit.reduced_chi2 < 2.5, "{name}: {fit:?}");
+        for n in [1000.0, 10_000.0] {
+            let (got, release) = capture(fit, n);
+            // The truth: 23 traps, exponent 0.478; release 0.74, 7.7, 37 by density 4, 10, 9.
+            let (want, mean) =
+                (23.0 * (n / 84_700.0_f64).powf(0.478), (4.0 * 0.74_f64.ln() + 10.0 * 7.7_f64.ln() + 9.0 * 37.0_f64.ln()) / 23.0);
+            assert!((got / want - 1.0).abs() < most, "{name} at {n}: {got} for {want}; {fit:?}");
+            assert!((release / mean.exp() - 1.0).abs() < 2.0 * most, "{name}: {release} for {}; {fit:?}", mean.exp());
+        }
+    }
+}
+
+#[test]
+fn the_first_pixels_of_a_flat_show_the_traps_too() {
+    let bench = Bench::new();
+    let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
+    let lines: Vec<TransferLine> = [300.0_f32, 3000.0, 30_000.0]
+        .iter()
+        .enumerate()
+        .map(|(k, &level)| {
+            let raw = bench.read_out(bench.flat(level, 400 + k as u64), 400 + k as u64).1.pixels;
+            first_pixels::measure(&raw, &bench.layout, Direction::Parallel, 40, &gain, &read).unwrap()
+        })
+        .collect();
+    for line in &lines {
+        let deficit: f64 = line.measured.iter().map(|(k, m)| line.charge[*k] - m.value).sum();
+        assert!(deficit > 10.0, "{deficit}");
+    }
+    let fit = transfer_lines::fit(&lines, &bench.given(2, 40)).unwrap();
+    let want = 23.0 * (3000.0 / 84_700.0_f64).powf(0.478);
+    let (got, _) = capture(&fit, 3000.0);
+    // Two species for three, and few transfers.
+    assert!((got / want - 1.0).abs() < 0.2, "{got} for {want}; {fit:?}");
+}
+
+#[test]
+fn lines_that_tell_nothing_are_refused() {
+    let bench = Bench::new();
+    let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
+    let dark = bench.dark(300);
+    let few = HotPixelOptions { threshold_electron: 1e6, trail: 80 };
+    assert_eq!(hot_pixel_trails::measure(&[&dark], &bench.layout, &gain, &few).unwrap(), vec![]);
+    assert!(hot_pixel_trails::measure(&[], &bench.layout, &gain, &few).is_none());
+    let trimmed = ReadoutLayout::new(&bench.spec.geometry, bench.spec.geometry.full_window(), Scans::Trimmed);
+    let pattern = Pattern { first: 30, lines: 20, period: 140 };
+    let raw = Array2::zeros((1200, 256));
+    assert!(injected_lines::measure(&raw, &trimmed, &pattern, &gain, &read).is_none(), "no overscan");
+    let long = Pattern { first: 0, lines: 20, period: 500 };
+    assert!(injected_lines::measure(&dark, &bench.layout, &long, &gain, &read).is_none(), "one period");
+    assert!(matches!(transfer_lines::fit(&[], &bench.given(3, 84)), Err(TrapFitError::TooFew { .. })));
+    let flat =
+        |value: f64| TransferLine { charge: vec![100.0; 600], measured: (0..500).map(|k| (k, Measured { value, error: 1.0 })).collect() };
+    assert!(matches!(transfer_lines::fit(&[flat(100.1)], &bench.given(3, 84)), Err(TrapFitError::NoTrail { .. })));
 }

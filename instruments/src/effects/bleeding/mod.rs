@@ -51,7 +51,7 @@ static PARAMETERS: [Parameter; 1] = [Parameter {
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "bleeding",
-    after: &["cosmic_rays"],
+    after: &["cosmic_rays", "brighter_fatter"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::FlagOnly(correct::make),

@@ -128,37 +128,61 @@ pub fn pass(kernel: &Kernel, patch: Patch, pass: &Pass<'_>, area: (Range<usize>,
     }
 }
 
+/// Weighted sum; written out, so that it stays in registers.
+#[inline(always)]
+fn mix(c: [f32; REACH], d: [Lanes; REACH]) -> Lanes {
+    lanes(|i| (c[0] * d[0][i] + c[1] * d[1][i]) + (c[2] * d[2][i] + c[3] * d[3][i]))
+}
+
+#[inline(always)]
+fn plus(a: Lanes, b: Lanes) -> Lanes {
+    lanes(|i| a[i] + b[i])
+}
+
+#[inline(always)]
+fn minus(a: Lanes, b: Lanes) -> Lanes {
+    lanes(|i| a[i] - b[i])
+}
+
+/// The middle row times its coefficient, and the pairs of rows beside it.
+#[inline(always)]
+fn row_sum(c: &[f32; REACH + 1], middle: Lanes, pairs: [Lanes; REACH]) -> Lanes {
+    let beside = mix([c[1], c[2], c[3], c[4]], pairs);
+    lanes(|i| c[0] * middle[i] + beside[i])
+}
+
 /// Charge gained by pixels of row `y` across the boundaries on their right, from one column left of `xs`.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn moved_right(c: &Coefficients, patch: Patch, source: &[f32], density: &[f32], y: usize, xs: &Range<usize>, rows: &mut Rows) {
-    let around: [&[f32]; 2 * REACH + 1] = std::array::from_fn(|r| patch.row(source, y + r - REACH));
+    let w = patch.width;
+    let row = |dy: usize| &source[(y + dy - REACH) * w..][..w];
+    let (r0, r1, r2, r3, r4, r5, r6, r7, r8) = (row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7), row(8));
+    let [s0, s1, s2, s3, _] = &mut rows.across;
+    let (s0, s1, s2, s3) = (&mut s0[..w], &mut s1[..w], &mut s2[..w], &mut s3[..w]);
     let start = xs.start - 1;
     let mut x = start + 1 - REACH;
     while x < xs.end + REACH {
-        let middle = load(around[REACH], x);
-        let pairs: [Lanes; REACH] = std::array::from_fn(|l| {
-            let (above, below) = (load(around[REACH + 1 + l], x), load(around[REACH - 1 - l], x));
-            lanes(|i| above[i] + below[i])
-        });
-        for (k, sums) in rows.across.iter_mut().take(REACH).enumerate() {
-            let mut sum = lanes(|i| c[k][0] * middle[i]);
-            for (l, pair) in pairs.iter().enumerate() {
-                sum = lanes(|i| sum[i] + c[k][l + 1] * pair[i]);
-            }
-            store(sums, x, sum);
-        }
+        let middle = load(r4, x);
+        let pairs = [
+            plus(load(r5, x), load(r3, x)),
+            plus(load(r6, x), load(r2, x)),
+            plus(load(r7, x), load(r1, x)),
+            plus(load(r8, x), load(r0, x)),
+        ];
+        store(s0, x, row_sum(&c[0], middle, pairs));
+        store(s1, x, row_sum(&c[1], middle, pairs));
+        store(s2, x, row_sum(&c[2], middle, pairs));
+        store(s3, x, row_sum(&c[3], middle, pairs));
         x += LANES;
     }
     let n = patch.row(density, y);
+    let right = &mut rows.right[..w];
     let mut x = start;
     while x < xs.end {
-        let mut shift = [0.0; LANES];
-        for (k, sums) in rows.across.iter().take(REACH).enumerate() {
-            let (right, left) = (load(sums, x + 1 + k), load(sums, x - k));
-            shift = lanes(|i| shift[i] + (right[i] - left[i]));
-        }
+        let near = plus(minus(load(s0, x + 1), load(s0, x)), minus(load(s1, x + 2), load(s1, x - 1)));
+        let far = plus(minus(load(s2, x + 3), load(s2, x - 2)), minus(load(s3, x + 4), load(s3, x - 3)));
         let n = face(load(n, x - 1), load(n, x), load(n, x + 1), load(n, x + 2));
-        store(&mut rows.right, x, lanes(|i| shift[i] * n[i]));
+        store(right, x, lanes(|i| (near[i] + far[i]) * n[i]));
         x += LANES;
     }
 }
@@ -166,33 +190,42 @@ fn moved_right(c: &Coefficients, patch: Patch, source: &[f32], density: &[f32], 
 /// Charge gained by pixels of row `y` across the boundaries above them.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn moved_up(c: &Coefficients, patch: Patch, source: &[f32], density: &[f32], y: usize, xs: &Range<usize>, rows: &mut Rows) {
-    let above: [&[f32]; REACH] = std::array::from_fn(|k| patch.row(source, y + 1 + k));
-    let below: [&[f32]; REACH] = std::array::from_fn(|k| patch.row(source, y - k));
+    let w = patch.width;
+    let row = |array: &'_ [f32], up: usize| -> Range<usize> {
+        debug_assert!((y + up - REACH + 1) * w <= array.len());
+        (y + up - REACH) * w..(y + up - REACH + 1) * w
+    };
+    let of = |up: usize| &source[row(source, up)];
+    let (b3, b2, b1, b0, a0, a1, a2, a3) = (of(1), of(2), of(3), of(4), of(5), of(6), of(7), of(8));
+    let [s0, s1, s2, s3, s4] = &mut rows.across;
+    let (s0, s1, s2, s3, s4) = (&mut s0[..w], &mut s1[..w], &mut s2[..w], &mut s3[..w], &mut s4[..w]);
+    let along = |l: usize| [c[0][l], c[1][l], c[2][l], c[3][l]];
+    let (c0, c1, c2, c3, c4) = (along(0), along(1), along(2), along(3), along(4));
     let mut x = xs.start - REACH;
     while x < xs.end + REACH {
-        let across: [Lanes; REACH] = std::array::from_fn(|k| {
-            let (above, below) = (load(above[k], x), load(below[k], x));
-            lanes(|i| above[i] - below[i])
-        });
-        for (l, sums) in rows.across.iter_mut().enumerate() {
-            let mut sum = lanes(|i| c[0][l] * across[0][i]);
-            for k in 1..REACH {
-                sum = lanes(|i| sum[i] + c[k][l] * across[k][i]);
-            }
-            store(sums, x, sum);
-        }
+        let across = [
+            minus(load(a0, x), load(b0, x)),
+            minus(load(a1, x), load(b1, x)),
+            minus(load(a2, x), load(b2, x)),
+            minus(load(a3, x), load(b3, x)),
+        ];
+        store(s0, x, mix(c0, across));
+        store(s1, x, mix(c1, across));
+        store(s2, x, mix(c2, across));
+        store(s3, x, mix(c3, across));
+        store(s4, x, mix(c4, across));
         x += LANES;
     }
-    let n: [&[f32]; 4] = std::array::from_fn(|k| patch.row(density, y + k - 1));
+    let n = |up: usize| &density[row(density, up)];
+    let (n0, n1, n2, n3) = (n(3), n(4), n(5), n(6));
+    let gained = &mut rows.up[..w];
     let mut x = xs.start;
     while x < xs.end {
-        let mut shift = load(&rows.across[0], x);
-        for (l, sums) in rows.across.iter().enumerate().skip(1) {
-            let (left, right) = (load(sums, x - l), load(sums, x + l));
-            shift = lanes(|i| shift[i] + (left[i] + right[i]));
-        }
-        let n = face(load(n[0], x), load(n[1], x), load(n[2], x), load(n[3], x));
-        store(&mut rows.up, x, lanes(|i| shift[i] * n[i]));
+        let near = plus(plus(load(s1, x - 1), load(s1, x + 1)), plus(load(s2, x - 2), load(s2, x + 2)));
+        let far = plus(plus(load(s3, x - 3), load(s3, x + 3)), plus(load(s4, x - 4), load(s4, x + 4)));
+        let own = load(s0, x);
+        let n = face(load(n0, x), load(n1, x), load(n2, x), load(n3, x));
+        store(gained, x, lanes(|i| (own[i] + (near[i] + far[i])) * n[i]));
         x += LANES;
     }
 }

@@ -17,6 +17,7 @@
 use super::model::{Kernel, Pass, Patch, Rows, SPARE, pass};
 use super::shifts::REACH;
 use crate::effects::rows;
+use multiversion::multiversion;
 use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::ledger::Ledger;
@@ -95,24 +96,40 @@ impl Tile {
             let y = mirrored((self.at.0 + i) as isize - self.margin as isize, ny);
             let from = before.row(y);
             let row = i * w..i * w + broad;
-            for (to, &x) in work.density[row.clone()].iter_mut().zip(&columns) {
-                let n = from[x];
-                *to = if n.abs() < f32::MAX { n } else { 0.0 };
+            let whole = |n: f32| if n.abs() < f32::MAX { n } else { 0.0 };
+            let to = &mut work.density[row.clone()];
+            match from.as_slice() {
+                Some(from) if high - low == broad => to.iter_mut().zip(&from[low..high]).for_each(|(to, &n)| *to = whole(n)),
+                _ => to.iter_mut().zip(&columns).for_each(|(to, &x)| *to = whole(from[x])),
             }
             let density = &work.density[row.clone()];
             work.ramp[row.clone()].copy_from_slice(density);
             work.half[row.clone()].iter_mut().zip(density).for_each(|(half, n)| *half = 0.5 * n);
-            if density.iter().fold(0.0_f32, |most, &n| if n > most { n } else { most }) > flow.capacity {
+            // A fold of bits runs on wide registers, a search does not.
+            if density.iter().fold(0, |any, &n| any | u32::from(n > flow.capacity)) != 0 {
                 work.full.extend(row.clone().filter(|&at| work.density[at] > flow.capacity));
             }
             if let Some(normals) = normals {
                 normals(y, low, &mut work.draws);
-                for ((half, &n), &x) in work.half[row.clone()].iter_mut().zip(density).zip(&columns) {
-                    *half -= work.draws[x - low] * (if n > 0.0 { n } else { 0.0 } * (1.0 / 12.0)).sqrt();
+                if high - low < broad {
+                    // Across the border the draws are mirrored too.
+                    let drawn = work.draws.clone();
+                    work.draws.clear();
+                    work.draws.extend(columns.iter().map(|&x| drawn[x - low]));
                 }
+                arrive(density, &work.draws, &mut work.half[row]);
+                work.draws.resize(high - low, 0.0);
             }
         }
         fill(flow.capacity, way, work);
+    }
+}
+
+/// Takes from the mean charge what electrons that came later than on average did not yet hold.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn arrive(density: &[f32], draws: &[f32], half: &mut [f32]) {
+    for ((half, &n), &z) in half.iter_mut().zip(density).zip(draws) {
+        *half -= z * (if n > 0.0 { n } else { 0.0 } * (1.0 / 12.0)).sqrt();
     }
 }
 

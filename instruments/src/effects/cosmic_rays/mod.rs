@@ -27,9 +27,9 @@
 //! the window, so a cut-out has the hits of the whole frame, also those that come from outside. Events use the library's exp, ln,
 //! sin and powf: another C library may move an electron once in 1e13 draws. Cost: that of the events, not of the pixels.
 //! # Twin
-//! Flag only: COSMIC_RAY by a Laplacian detector on the single exposure (`laplacian`, the class of L.A.Cosmic, van Dokkum 2001), with
-//! edges at 4.9 sigma: of the pixels above 5 sigma 98 % are flagged and 98 % of the flagged are such, 0.3 and 0.5 % below what noise
-//! allows (FIGURES.md). The charge under a hit cannot be given back. `laplacian::inpaint` fills pixels for display and source
+//! Flag only: COSMIC_RAY on the single exposure, by a small trained network (`network`, the default) or by a Laplacian detector (`laplacian`,
+//! the class of L.A.Cosmic, van Dokkum 2001, edges at 4.9 sigma). Recall and precision of pixels above 5 sigma, beside what noise
+//! allows: FIGURES.md. The charge under a hit cannot be given back. `laplacian::inpaint` fills pixels for display and source
 //! detection, with a flux bias.
 
 mod apply;

@@ -3,6 +3,7 @@
 use super::direction::{Expected, Undo};
 use super::fill::Well;
 use super::frame::{self, Directions};
+use super::quiet;
 use super::schedule::Steps;
 use super::traps::{SPECIES, Species, TrapModel};
 use crate::effects::rows;
@@ -33,7 +34,7 @@ fn model(traps: &TransferTraps) -> Option<TrapModel> {
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>, CorrectionError> {
     let unknown = |what| CorrectionError::Unknown { step: "cti", what };
     let traps = knowledge.traps.as_ref().ok_or(unknown("charge traps at the date of the frame"))?;
-    let steps = if traps.blocks == 0 { Steps::Exact } else { Steps::Blocks(traps.blocks) };
+    let steps = Steps::at_most(traps.blocks);
     let possible =
         unknown("possible traps (at most 4 species, densities >= 0, release times > 0, 0 < exponent <= 1, notch below the full well)");
     let [Some(parallel), Some(serial)] = [&traps.parallel, &traps.serial].map(model) else { return Err(possible) };
@@ -45,7 +46,17 @@ impl Correction<Charge> for Restore {
     fn correct(&self, frame: &mut Frame<Charge>) -> Result<StepStatus, CorrectionError> {
         rows::need_reference("cti", self.window.shape(), frame.pixels.dim())?;
         let directions = Directions { parallel: &self.parallel, serial: &self.serial };
-        frame::backward(&mut frame.pixels, &self.layout, self.window, &directions);
+        match &mut frame.variance {
+            None => frame::backward(&mut frame.pixels, None, &self.layout, self.window, &directions),
+            Some(variance) => {
+                rows::need_reference("cti", self.window.shape(), variance.dim())?;
+                let estimate = quiet::estimate(&frame.pixels, variance);
+                frame.pixels -= &estimate;
+                let mut restored = estimate;
+                frame::backward(&mut restored, Some(variance), &self.layout, self.window, &directions);
+                frame.pixels += &restored;
+            }
+        }
         Ok(StepStatus::Done)
     }
 }

@@ -85,6 +85,15 @@ impl Work {
     pub fn remember(&mut self, line: usize) {
         self.memory = Memory::Register { line, blocks: Vec::new() };
     }
+    /// Whether a correction is to say how much it amplifies the noise of each packet.
+    pub fn want_gains(&mut self, wanted: bool) {
+        self.gains = wanted.then(|| self.gains.take().unwrap_or_default());
+    }
+    /// Change of every corrected packet of the last line for one electron more in its own data, mirror image first.
+    #[must_use]
+    pub fn gains(&self) -> Option<&[Row]> {
+        self.gains.as_deref()
+    }
 }
 
 /// What one thread keeps between lines.
@@ -95,6 +104,7 @@ pub struct Work {
     pub line: Vec<Row>,
     pools: Vec<Marks>,
     memory: Memory,
+    gains: Option<Vec<Row>>,
 }
 
 /// How many pixels of the mirror image a cut-out needs with these traps.
@@ -123,6 +133,7 @@ pub fn with_mirror(path: &Path, reach: usize, packets: &mut [Row], line: &mut Ve
 pub struct Expected {
     traps: Traps,
     steps: Steps,
+    density: f64,
     reach: usize,
 }
 
@@ -130,7 +141,7 @@ impl Expected {
     /// Prepares the tables.
     #[must_use]
     pub fn new(model: &TrapModel, steps: Steps) -> Self {
-        Self { traps: Traps::new(model), steps, reach: reach(model) }
+        Self { traps: Traps::new(model), steps, density: model.density(), reach: reach(model) }
     }
     /// The trap tables.
     #[must_use]
@@ -140,7 +151,7 @@ impl Expected {
 
     fn run(&self, path: &Path, first: usize, packets: &mut [Row], marks: &mut Marks, memory: &mut Memory) -> Row {
         let mut left = [0.0; WIDTH];
-        let blocks = schedule::blocks(path.first + path.packets, self.steps);
+        let blocks = schedule::blocks(path.first + path.packets, self.steps, self.density);
         let mut pasts = memory.take(blocks.len());
         for (block, past) in blocks.into_iter().zip(&mut pasts) {
             let crossing = Crossing { traps: &self.traps, block, first, past: past.as_ref() };
@@ -180,18 +191,19 @@ pub const MOST_BLOCKS: usize = 64;
 
 impl Transfer for Undo {
     fn transfer(&self, path: &Path, _: &[LineKey; WIDTH], packets: &mut [Row], work: &mut Work) -> Row {
-        let Work { line, pools, memory, .. } = work;
-        let Expected { traps, steps, reach } = &self.forward;
+        let Work { line, pools, memory, gains, .. } = work;
+        let Expected { traps, steps, reach, density } = &self.forward;
         let steps = match *steps {
             Steps::Exact => Steps::Blocks(MOST_BLOCKS),
             Steps::Blocks(count) => Steps::Blocks(count.min(MOST_BLOCKS)),
+            Steps::AtMost(count) => Steps::AtMost(count.min(MOST_BLOCKS)),
         };
-        let blocks = schedule::blocks(path.first + path.packets, steps);
+        let blocks = schedule::blocks(path.first + path.packets, steps, *density);
         with_mirror(path, *reach, packets, line, |first, packets| {
             let pasts = memory.take(blocks.len());
             let crossings: Vec<Crossing<'_>> =
                 blocks.iter().zip(&pasts).map(|(&block, past)| Crossing { traps, block, first, past: past.as_ref() }).collect();
-            let left = restore(&crossings, packets, path.trailing, self.iterations, pools, memory.line());
+            let left = restore(&crossings, packets, path.trailing, self.iterations, pools, gains.as_mut(), memory.line());
             drop(crossings);
             for (past, marks) in pasts.into_iter().zip(pools.iter_mut()) {
                 if let Some(past) = past {

@@ -71,7 +71,13 @@ pub const fn table() -> [Parameter; COUNT] {
             high: 100.0,
             meaning: "growth of the densities per year, of that at the reference date",
         },
-        Parameter { key: "blocks", unit: "1", low: 0.0, high: 1e4, meaning: "pieces of the path of a packet; 0 follows every transfer" },
+        Parameter {
+            key: "blocks",
+            unit: "1",
+            low: 0.0,
+            high: 1e4,
+            meaning: "pieces of the path of a packet at most; 0 follows every transfer",
+        },
         Parameter {
             key: "draw_traps",
             unit: "1",
@@ -123,7 +129,7 @@ impl Settings {
             serial: model(KEYS)?,
             reference_mjd: rest[0],
             growth_per_year: rest[1],
-            steps: if rest[2] < 1.0 { Steps::Exact } else { Steps::Blocks(rest[2] as usize) },
+            steps: Steps::at_most(rest[2] as usize),
             draw_traps: rest[3] >= 0.5,
         })
     }
@@ -162,7 +168,7 @@ impl Settings {
         });
         let blocks = match self.steps {
             Steps::Exact => 0,
-            Steps::Blocks(count) => count,
+            Steps::Blocks(count) | Steps::AtMost(count) => count,
         };
         TrapKnowledge { parallel, serial, blocks, iterations }
     }

@@ -199,8 +199,8 @@ fn blocks_converge_to_the_exact_transfer_with_the_square_of_their_number() {
     let errors = [2, 4, 8, 16].map(error);
     assert!(errors[0] < 0.01, "{errors:?}");
     for pair in errors.windows(2) {
-        // 4 for a smooth law; marks that come and go make it a little less.
-        assert!(pair[0] / pair[1] > 3.0, "{errors:?}");
+        // 4 for a smooth law and equal blocks; marks that come and go and blocks that grow make it less.
+        assert!(pair[0] / pair[1] > 2.5, "{errors:?}");
     }
     // One block per pixel is the exact transfer, bit for bit.
     assert_eq!(run(&model, Steps::Blocks(1500), path(1500, 84), &line).0, exact);
@@ -247,12 +247,53 @@ fn iterating_the_forward_model_takes_the_trail_back() {
     let trail = |packets: &[Row]| packets[4003..4200].iter().map(|row| (row[0] - background).abs()).sum::<f64>();
     let before = trail(&packets);
     assert!(before > 50.0, "a trail of {before} electrons");
-    for (iterations, most) in [(1, 0.5), (2, 0.2), (3, 0.05), (4, 0.01)] {
+    for (iterations, most) in [(1, 0.5), (2, 0.15), (3, 0.05), (4, 0.02)] {
         let mut restored = packets.clone();
         Undo { forward: forward.clone(), iterations }.transfer(&path(4616, 0), &KEYS, &mut restored, &mut work);
         let left = trail(&restored);
         assert!(left < most * before, "{iterations} iterations leave {left} of {before}");
     }
+}
+
+#[test]
+fn the_correction_of_a_faint_sky_stays_within_bounds() {
+    // Nearly nothing of a packet's own excess comes through 4616 pixels: what iterations look for must not grow without end.
+    let model = published();
+    let line = field(4616, 3.6);
+    let (out, _) = run(&model, Steps::Blocks(20), path(4616, 0), &line);
+    let damage = distance(&out, &line);
+    let left = |iterations| {
+        let mut packets: Vec<Row> = out.iter().map(|&n| [n; WIDTH]).collect();
+        let undo = Undo { forward: Expected::new(&model, Steps::at_most(6)), iterations };
+        undo.transfer(&path(4616, 0), &KEYS, &mut packets, &mut Work::default());
+        packets.iter().zip(&line).map(|(a, b)| (a[0] - b).abs()).sum::<f64>() / damage
+    };
+    let rest = [1, 2, 4, 8].map(left);
+    assert!(rest[0] < 1.0 && rest.windows(2).all(|pair| pair[1] <= pair[0]), "{rest:?}");
+}
+
+#[test]
+fn the_gain_of_the_correction_is_its_derivative() {
+    let model = published();
+    let undo = Undo { forward: Expected::new(&model, Steps::Blocks(4)), iterations: 4 };
+    let (out, _) = run(&model, Steps::Blocks(4), path(2000, 0), &field(2000, 200.0));
+    let restored = |line: &[f64]| {
+        let mut packets: Vec<Row> = line.iter().map(|&n| [n; WIDTH]).collect();
+        let mut work = Work::default();
+        work.want_gains(true);
+        undo.transfer(&path(2000, 0), &KEYS, &mut packets, &mut work);
+        (packets, work.gains().unwrap().to_vec())
+    };
+    let (base, gains) = restored(&out);
+    for at in [50, 700, 1990] {
+        let mut moved = out.clone();
+        moved[at] += 0.5;
+        let rise = (restored(&moved).0[at][0] - base[at][0]) / 0.5;
+        assert!(gains[at][0] > 1.0, "{at}: {}", gains[at][0]);
+        // The well bends: its slope changes by half a percent over half an electron in 200.
+        assert!((gains[at][0] - rise).abs() < 0.03 * (rise - 1.0) + 1e-3, "{at}: {} for {rise}", gains[at][0]);
+    }
+    assert!(gains[1990][0] > gains[700][0] && gains[700][0] > gains[50][0], "more with the way");
 }
 
 #[test]

@@ -193,8 +193,8 @@ mod tests {
     fn one_wave_swings_by_the_airy_formula_about_a_mean_of_one() {
         // R1 = 0.04, R2 = 0.25, nearly transparent: rho = 0.1 exp(-alpha d); extremes (1 + rho) / (1 - rho) and its inverse.
         let film = film(0.04, 0.25);
-        let (wavelength, d) = (1100.0, 10.0);
-        let rho = 0.1 * (-3.5e-4 * d as f64).exp();
+        let (wavelength, d) = (1100.0, 10.0_f64);
+        let rho = 0.1 * (-3.5e-4 * d).exp();
         let spacing = film.spacing_um(wavelength);
         assert!((spacing - 1.1 / (2.0 * 3.542)).abs() < 1e-9, "lambda / 2 n: {spacing}");
         let values: Vec<f64> = (0..2000).map(|i| film.relative(wavelength, d + spacing * f64::from(i) / 2000.0)).collect();

@@ -31,14 +31,18 @@ pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Light>>, 
 
 /// A group of touching saturated pixels: its centre in the array, and how many.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Group {
-    x: f64,
-    y: f64,
-    pixels: usize,
+pub struct Group {
+    /// Column of its centre.
+    pub x: f64,
+    /// Row of its centre.
+    pub y: f64,
+    /// How many.
+    pub pixels: usize,
 }
 
 /// Groups of pixels with the flag SATURATED that touch along rows or columns, largest first.
-fn groups(bits: &Array2<u32>) -> Vec<Group> {
+#[must_use]
+pub fn saturated_groups(bits: &Array2<u32>) -> Vec<Group> {
     // Runs of a row, joined to runs of the row before; `parent` is a union-find over runs.
     let mut parent: Vec<usize> = Vec::new();
     let mut sums: Vec<(f64, f64, usize)> = Vec::new();
@@ -77,9 +81,8 @@ fn groups(bits: &Array2<u32>) -> Vec<Group> {
         before = now;
     }
     let mut whole: Vec<(f64, f64, usize)> = vec![(0.0, 0.0, 0); parent.len()];
-    for i in 0..parent.len() {
+    for (i, &(x, y, n)) in sums.iter().enumerate() {
         let r = root(&mut parent, i);
-        let (x, y, n) = sums[i];
         whole[r] = (whole[r].0 + x, whole[r].1 + y, whole[r].2 + n);
     }
     let mut out: Vec<Group> =
@@ -142,7 +145,7 @@ impl Correction<Light> for FlagGhosts {
         };
         let (x0, y0) = (self.window.x0 as f64, self.window.y0 as f64);
         let mut lit: Vec<Place> = Vec::new();
-        for star in groups(bits) {
+        for star in saturated_groups(bits) {
             for path in &self.ghosts.paths {
                 let (x, y) = path.centre(self.ghosts.axis, star.x + x0, star.y + y0);
                 let disc = Place { x: x - x0, y: y - y0, radius: path.radius.value };
@@ -193,7 +196,7 @@ mod tests {
         // A single hot pixel, and a flag of another kind.
         bits[[10, 10]] = flags::SATURATED;
         bits[[15, 15]] = flags::BAD;
-        let found = groups(&bits);
+        let found = saturated_groups(&bits);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].pixels, 7);
         assert!((found[0].x - 29.0 / 7.0).abs() < 1e-12 && (found[0].y - 27.0 / 7.0).abs() < 1e-12, "{found:?}");

@@ -27,6 +27,7 @@ mod correct;
 pub mod model;
 
 pub use apply::reach_pixel;
+pub use correct::{Group, saturated_groups};
 
 use super::parameters::Parameter;
 use super::registry::{Entry, Twin};

@@ -45,7 +45,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "non_linearity",
-    after: &[],
+    after: &["crosstalk"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::Approximate { make: correct::make, residual: 2e-3 },

@@ -9,7 +9,7 @@ use sim_core::knowledge::Knowledge;
 use sim_core::plane::Light;
 
 /// Cell of the mesh \[pixel\].
-const CELL: usize = 256;
+const CELL: usize = 512;
 /// Standard deviations of a pixel by which the level must exceed the darkest tenth.
 const SIGMAS: f32 = 0.5;
 /// Part of the darkest tenth's level by which it must, too: the sky itself is not even.
@@ -23,7 +23,7 @@ pub(super) fn make(_: &Knowledge) -> Result<Box<dyn Correction<Light>>, Correcti
 
 impl Correction<Light> for FlagScattered {
     fn correct(&self, frame: &mut Frame<Light>) -> Result<StepStatus, CorrectionError> {
-        if frame.pixels.len() < CELL {
+        if frame.pixels.len() < 256 {
             return Ok(StepStatus::Skipped("too few pixels for a background".into()));
         }
         let mesh = Mesh::estimate(&frame.pixels, frame.flags.as_ref(), CELL);

@@ -4,14 +4,14 @@
 //! Pixels less a mesh background, in units of its scatter, cut at +-4, are averaged in blocks; blocks less their own mesh, cut at +-3,
 //! less their mean, are summed along all lines ([`super::radon`]): S = sum / (sigma sqrt N), N good blocks of the line. The scatter of S
 //! over all lines (1.4826 x median |S|) takes clustered objects into account. The best line, one or two blocks wide, with S > 7 is measured again on pixels,
-//! in pieces along its way: light on it against light beside it; it is kept when seven in ten pieces are brighter and their
-//! median is a standard error or more. Its place comes from the pieces' profiles, its width from the profile of all.
+//! in pieces along its way: light on it against light beside it; it is kept when three in four pieces are brighter, their
+//! median contrast is 1.5 standard errors or more, and not less than 0.4 of their mean (stars in a row are uneven). Its place comes from the pieces' profiles, its width from the profile of all.
 //! # Source
 //! Nir, Zackay & Ofek 2018 (AJ 156, 229: fast Radon transform for streaks); Stark et al. 2022 (ACS ISR 2022-08: Radon transform of masked,
 //! binned HST frames, and the test for a signal that goes on along the line).
 //! # Limits
-//! Straight lines that cross at least a third of the window; lines within a block of a column or a row are left to the
-//! detector (bad columns, bleeding). A trail of few sigma per pixel hides no better than a bright one: see FIGURES.md.
+//! Straight lines that cross at least a third of the window; lines within two blocks of a column or a row over the
+//! window are left to the detector (bad columns, bleeding, noise of whole rows). A trail of few sigma per pixel hides no better than a bright one: see FIGURES.md.
 
 use super::radon::Lines;
 use crate::effects::sky::mesh::Mesh;
@@ -28,10 +28,13 @@ const MOST: usize = 12;
 /// Side of the largest image that is transformed.
 const SIDE: usize = 1024;
 /// Cell of the pixels' background \[pixel\] and of the blocks' \[block\].
-const PIXEL_CELL: usize = 256;
+const PIXEL_CELL: usize = 512;
 const BLOCK_CELL: usize = 24;
 /// Pieces along a line.
 const PIECES: usize = 24;
+/// Least median of the pieces' contrasts \[standard errors\], and over their mean \[1\].
+const LEAST_MEDIAN: f64 = 1.5;
+const LEAST_EVENNESS: f64 = 0.4;
 /// Half of the band that is measured \[block\].
 const BAND: f64 = 5.0;
 
@@ -211,7 +214,7 @@ fn best_line(blocks: &Array2<f32>) -> Option<Candidate> {
             if count < least {
                 return f32::NAN;
             }
-            let next = if (k + 1) % (2 * n) == 0 { k } else { k + 1 };
+            let next = if (k + 1).is_multiple_of(2 * n) { k } else { k + 1 };
             let both = (values.sums[k] + values.sums[next]) / (count + counts.sums[next]).sqrt();
             (values.sums[k] / count.sqrt()).max(both)
         };
@@ -374,12 +377,19 @@ fn measured(field: &Field<'_>, candidate: &Candidate) -> Option<FoundTrail> {
         line.from = (enter.0 + a * s, enter.1 - a * c);
         line.to = (leave.0 + b * s, leave.1 - b * c);
     }
+    // Along a column or a row: the detector's.
+    let (enter, leave) = inside(&line, field.pixels.dim())?;
+    if (leave.0 - enter.0).abs().min((leave.1 - enter.1).abs()) < 2.0 * field.block as f64 {
+        return None;
+    }
     let profiles = Profiles::measure(field, &line)?;
     let contrasts = profiles.contrasts((0.0, 0.0), width);
     let mut sorted = contrasts.clone();
     sorted.sort_unstable_by(f64::total_cmp);
     let bright = sorted.iter().filter(|c| **c > 0.0).count();
-    if sorted.len() < PIECES / 2 || 10 * bright < 7 * sorted.len() || sorted[sorted.len() / 2] < 1.0 {
+    // A trail is as bright everywhere; of stars that happen to lie on a line the mean is high and the median is not.
+    let (median, mean) = (sorted.get(sorted.len() / 2).copied().unwrap_or(0.0), sorted.iter().sum::<f64>() / sorted.len().max(1) as f64);
+    if sorted.len() < PIECES / 2 || 4 * bright < 3 * sorted.len() || median < LEAST_MEDIAN || median < LEAST_EVENNESS * mean {
         return None;
     }
     let stack = profiles.stacked((0.0, 0.0));
@@ -420,7 +430,7 @@ fn inside(line: &FoundTrail, (ny, nx): (usize, usize)) -> Option<((f64, f64), (f
         let (a, b) = ((edges.0 - start) / step, (edges.1 - start) / step);
         (low, high) = (low.max(a.min(b)), high.min(a.max(b)));
     }
-    (low < high).then(|| ((line.from.0 + low * dx, line.from.1 + low * dy), (line.from.0 + high * dx, line.from.1 + high * dy)))
+    (low < high).then_some(((line.from.0 + low * dx, line.from.1 + low * dy), (line.from.0 + high * dx, line.from.1 + high * dy)))
 }
 
 /// The trails of a frame, strongest first. Flagged pixels are not used.

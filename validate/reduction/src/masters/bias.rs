@@ -26,7 +26,7 @@ impl Maker<'_> {
         self.bands(frames.len(), 1).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| self.rows_of(band, y, None);
             add_pairs(self.layout, rows.clone(), &row, &pairs, &mut sums);
-            self.combine(Combine::Median, rows, &row, &mut image);
+            self.combine(Combine::Median, rows, &row, None, &mut image);
             Ok(())
         })?;
         let mut noise = Vec::new();

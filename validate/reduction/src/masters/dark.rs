@@ -15,12 +15,17 @@ impl Maker<'_> {
         frames: &[Level0Info],
         bias: &Array2<f32>,
         gain: &[Measured],
+        read_noise: &[Measured],
     ) -> Result<Option<MadeDark>, ReductionError> {
         if frames.is_empty() {
             self.notes.push("dark: SKIPPED, no dark frames".into());
             return Ok(None);
         }
         let gain: Vec<f64> = gain.iter().map(|m| m.value).collect();
+        // Of the noisiest amplifier and the shortest exposure.
+        let read = read_noise.iter().map(|m| m.value).fold(0.0, f64::max);
+        let time_s = frames.iter().map(|i| i.observation.time_s).fold(f64::INFINITY, f64::min);
+        let noise = |rate: f64| (read * read + (rate * time_s).max(0.0)).sqrt() / time_s;
         let mut rate = Array2::zeros((self.rows, self.columns));
         self.bands(frames.len(), 2).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| {
@@ -31,7 +36,7 @@ impl Maker<'_> {
                 }
                 stack
             };
-            self.combine(Combine::Mean, rows, &row, &mut rate);
+            self.combine(Combine::Mean, rows, &row, Some(&noise), &mut rate);
             Ok(())
         })?;
         let mean = |f: &dyn Fn(f64) -> f64| frames.iter().map(|i| f(i.observation.time_s)).sum::<f64>() / frames.len() as f64;

@@ -18,7 +18,7 @@ impl Maker<'_> {
         frames: &[Level0Info],
         levels: &FlatLevels,
         bias: &Array2<f32>,
-        gain: &[Measured],
+        (gain, read_noise): (&[Measured], &[Measured]),
         dark: Option<&MadeDark>,
         shutter: Option<&ShutterMap>,
     ) -> Result<MadeFlat, ReductionError> {
@@ -33,6 +33,9 @@ impl Maker<'_> {
         let mean_gain = levels.gain.iter().map(|m| m.value).sum::<f64>() / levels.gain.len() as f64;
         // Electrons of the mean pixel of every frame: scales each to about 1.
         let scales: Vec<f64> = members.iter().map(|&k| levels.level(k) * mean_gain).collect();
+        let read = read_noise.iter().map(|m| m.value).fold(0.0, f64::max);
+        let faintest = scales.iter().copied().fold(f64::INFINITY, f64::min);
+        let noise = |level: f64| (read * read + (level * faintest).max(0.0)).sqrt() / faintest;
         let across = shutter.map(|map| map.across(self.columns));
         let mut response = Array2::zeros((self.rows, self.columns));
         self.bands(members.len(), 2 + usize::from(dark.is_some())).visit(
@@ -53,7 +56,7 @@ impl Maker<'_> {
                     }
                     stack
                 };
-                self.combine(Combine::Mean, rows, &row, &mut response);
+                self.combine(Combine::Mean, rows, &row, Some(&noise), &mut response);
                 Ok(())
             },
         )?;

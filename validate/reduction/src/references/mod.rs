@@ -4,14 +4,19 @@
 //! [`Knowledge`], and says which steps of the reduction use it. [`REFERENCES`] lists the kinds; nothing else names them. Bias, dark, flat and
 //! shutter, which hang together through their errors, are made by [`crate::masters`].
 
+mod boundaries;
 mod crosstalk;
 mod defects;
+mod fringes;
+mod full_well;
+mod ghosts;
+mod linearity;
 mod overscan;
 mod traps;
 
 use crate::error::ReductionError;
 use crate::group::Group;
-use crate::masters::{CalibrationOptions, clean};
+use crate::masters::{CalibrationOptions, Ramp, clean};
 use crate::set::Units;
 use instruments::product::level0::{Level0, Level0Info, read_level0};
 use ndarray::Array2;
@@ -67,7 +72,17 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 4] = [overscan::KIND, crosstalk::KIND, traps::KIND, defects::KIND];
+pub static REFERENCES: [ReferenceKind; 9] = [
+    overscan::KIND,
+    crosstalk::KIND,
+    linearity::KIND,
+    full_well::KIND,
+    traps::KIND,
+    boundaries::KIND,
+    defects::KIND,
+    fringes::KIND,
+    ghosts::KIND,
+];
 
 /// The kind of this type.
 #[must_use]
@@ -77,10 +92,12 @@ pub fn by_code(code: &str) -> Option<&'static ReferenceKind> {
 
 /// What a measurement may look at: the calibration exposures of one detector, window and epoch.
 pub struct Evidence<'a> {
-    /// The exposures.
+    /// The exposures, saturated flats left out.
     pub group: &'a Group,
     /// How masters are made.
     pub options: &'a CalibrationOptions,
+    /// What all flats show of the amplifiers' responses, saturated ones among them.
+    pub ramp: &'a Ramp,
     /// Master bias \[ADU\], variance left out.
     pub bias: &'a Arc<Reference>,
 }

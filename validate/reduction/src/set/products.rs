@@ -57,7 +57,8 @@ impl Products<'_> {
         for (code, outcome) in &made.outcomes {
             let (Outcome::Measured { quality, note }, Some(kind)) = (outcome, references::by_code(code)) else { continue };
             let Some(units) = (kind.write)(&made.known) else { continue };
-            let frames: Vec<&Level0Info> = group.all().collect();
+            let of_sky = kind.stage == references::Stage::Light && !group.sky.is_empty();
+            let frames: Vec<&Level0Info> = if of_sky { group.sky.iter().collect() } else { group.all().collect() };
             written.extend(self.file(code, &frames, units, quality, std::slice::from_ref(note))?);
         }
         Ok(written)
@@ -101,9 +102,14 @@ impl Products<'_> {
         let (file, path) = (name.file_name(), self.out.join(name.file_name()));
         fits::write(&path, &hdus)?;
         let sha256 = sha256_file(&path).map_err(|source| ReductionError::Io { path: path.clone(), source })?;
-        let quality: Vec<String> = quality.iter().map(|(key, value, _)| format!("{key}={value:.5}")).collect();
+        let quality: Vec<String> = quality.iter().map(|(key, value, _)| format!("{key}={}", significant(*value))).collect();
         Ok(Some(Written { kind, file, sha256, quality: quality.join(" ") }))
     }
+}
+
+/// Five digits that count.
+fn significant(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) { format!("{value:.5}") } else { format!("{value:.4e}") }
 }
 
 /// Figures of quality of a master.

@@ -3,15 +3,15 @@
 //! # Effect
 //! Marks the pixels that hold charge of a hit above 5 sigma of the local noise, the primary definition of truth.
 //! # Formula
-//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,409 weights; flagged where the logit exceeds the threshold. `tiles`: only
-//! blocks near a trigger are looked at.
+//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,681 weights; flagged where the logit exceeds the threshold. `tiles`: only
+//! blocks near a trigger are looked at, and those beside flagged pixels.
 //! # Symbols
 //! logit \[1\]: logarithm of the odds, as trained, that the pixel is true
 //! # Source
 //! Weights trained on Skyloop's own frames, `instruments/training/cosmic_rays` (command, seeds, provenance in `weights/cosmic_rays.json`).
 //! Architecture: Ronneberger et al. 2015; Zhang & Bloom 2020 (ApJ 889, 24).
 //! # Limits
-//! Trained on 1.55 to 2.9 pixel wide stars, silicon of 11 to 24 um, sky below 0.5 electron/s; scores outside that range are in FIGURES.md.
+//! Trained on stars 1.55 to 2.85 pixels wide, silicon of 9 to 60 um, sky below 0.5 electron/s; scores on other hits are in FIGURES.md.
 //! Pixels left out (saturated, hot) are never flagged. The threshold is that of one definition of truth.
 //! # Twin
 //! A part of the twin of `cosmic_rays`: flags only.
@@ -43,17 +43,17 @@ const BAND: usize = 8;
 pub enum Look {
     /// Near pixels that could be the core of a hit.
     Triggered,
-    /// Everywhere: fifteen times the work.
+    /// Everywhere: some ten times the work.
     Everywhere,
 }
 
 /// Thresholds of the trigger: far below those at which the classical detector decides.
 #[must_use]
 pub fn trigger() -> laplacian::Options {
-    laplacian::Options { core_sigma: 3.8, contrast: 2.0, steep_sigma: 2.0, ..laplacian::Options::default() }
+    laplacian::Options { core_sigma: 3.8, contrast: 1.0, steep_sigma: 2.0, ..laplacian::Options::default() }
 }
 
-/// Blocks that are looked at.
+/// Blocks that are looked at first.
 fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
     match look {
         Look::Triggered => tiles::marked(&edges::cores(field, &trigger()), field.shape()),
@@ -64,10 +64,15 @@ fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
     }
 }
 
-/// Calls `each` with the tiles' logits, band by band; tiles may reach beyond the frame.
-fn logits<T: Send>(field: &Field<'_>, weights: &Weights, look: Look, each: impl Fn(&mut Vec<T>, Tile, &[f32]) + Sync) -> Vec<T> {
-    let blocks = blocks(field, look);
-    let background = Background::of(field);
+/// Calls `each` with place `y * nx + x` and logit of every pixel of the frame that lies in a block, and keeps what it gives.
+fn looked<T: Send>(
+    field: &Field<'_>,
+    background: &Background,
+    weights: &Weights,
+    blocks: &Array2<bool>,
+    each: impl Fn(usize, f32) -> Option<T> + Sync,
+) -> Vec<T> {
+    let (ny, nx) = field.shape();
     let bands = blocks.nrows().div_ceil(BAND);
     // Room beyond the frame: the halo, and the last block's columns.
     let pad = HALO + BLOCK;
@@ -75,22 +80,23 @@ fn logits<T: Send>(field: &Field<'_>, weights: &Weights, look: Look, each: impl 
         .into_par_iter()
         .map_init(unet::Scratch::default, |scratch, band| {
             let (from, to) = (band * BAND, ((band + 1) * BAND).min(blocks.nrows()));
-            let tiles = tiles::tiles(&blocks, from, to);
+            let tiles = tiles::tiles(blocks, from, to);
             let mut out = Vec::new();
             if tiles.is_empty() {
                 return out;
             }
             let first = (from * BLOCK) as isize - HALO as isize;
-            let strip = inputs::Strip::new(field, &background, first, (to - from) * BLOCK + 2 * HALO, pad);
+            let strip = inputs::Strip::new(field, background, first, (to - from) * BLOCK + 2 * HALO, pad);
             let mut logits = Vec::new();
-            for tile in tiles {
-                scratch.prepare(tile.rows, tile.columns);
-                for k in 0..tile.rows + 2 * HALO {
-                    let row = tile.y0 - from * BLOCK + k;
-                    strip.fill(row, tile.x0 as isize - HALO as isize, scratch.input.row_mut(k));
+            for Tile { y0, x0, rows, columns } in tiles {
+                scratch.prepare(rows, columns);
+                for k in 0..rows + 2 * HALO {
+                    strip.fill(y0 - from * BLOCK + k, x0 as isize - HALO as isize, scratch.input.row_mut(k));
                 }
                 scratch.run(weights, &mut logits);
-                each(&mut out, tile, &logits);
+                for (row, y) in logits.chunks_exact(columns).zip(y0..ny) {
+                    out.extend(row.iter().zip(x0..nx).filter_map(|(logit, x)| each(y * nx + x, *logit)));
+                }
             }
             out
         })
@@ -98,25 +104,40 @@ fn logits<T: Send>(field: &Field<'_>, weights: &Weights, look: Look, each: impl 
     found.into_iter().flatten().collect()
 }
 
+/// Looks where `look` says and, as long as pixels are flagged beside blocks not looked at, there too.
+fn survey<T: Send>(
+    field: &Field<'_>,
+    weights: &Weights,
+    threshold_logit: f32,
+    look: Look,
+    each: impl Fn(usize, f32) -> Option<T> + Sync,
+    mut take: impl FnMut(T),
+) {
+    let background = Background::of(field);
+    let mut now = blocks(field, look);
+    let mut done = Array2::from_elem(now.dim(), false);
+    while now.iter().any(|b| *b) {
+        let found = looked(field, &background, weights, &now, |at, logit| {
+            let flagged = (logit > threshold_logit).then_some(at);
+            let kept = each(at, logit);
+            (flagged.is_some() || kept.is_some()).then_some((flagged, kept))
+        });
+        ndarray::Zip::from(&mut done).and(&now).for_each(|done, now| *done |= *now);
+        let flagged: Vec<usize> = found.iter().filter_map(|f| f.0).collect();
+        found.into_iter().filter_map(|f| f.1).for_each(&mut take);
+        now = tiles::marked(&flagged, field.shape());
+        ndarray::Zip::from(&mut now).and(&done).for_each(|now, done| *now &= !done);
+    }
+}
+
 /// The pixels of cosmic rays, `true` at `y * nx + x`.
 #[must_use]
 pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: Look) -> Vec<bool> {
     let (ny, nx) = field.shape();
     let mut mask = vec![false; ny * nx];
-    if mask.is_empty() {
-        return mask;
-    }
-    let found = logits(field, weights, look, |out: &mut Vec<usize>, tile, logits| {
-        for (row, y) in logits.chunks_exact(tile.columns).zip(tile.y0..ny) {
-            for (logit, x) in row.iter().zip(tile.x0..nx) {
-                if *logit > threshold_logit && !field.is_out(y, x) {
-                    out.push(y * nx + x);
-                }
-            }
-        }
-    });
-    for at in found {
-        mask[at] = true;
+    if !mask.is_empty() {
+        let each = |at: usize, logit: f32| (logit > threshold_logit && !field.is_out(at / nx, at % nx)).then_some(at);
+        survey(field, weights, threshold_logit, look, each, |at| mask[at] = true);
     }
     mask
 }
@@ -126,16 +147,9 @@ pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: 
 pub fn logit_image(field: &Field<'_>, weights: &Weights, look: Look) -> Array2<f32> {
     let (ny, nx) = field.shape();
     let mut image = Array2::from_elem((ny, nx), f32::NEG_INFINITY);
-    if image.is_empty() {
-        return image;
-    }
-    let found = logits(field, weights, look, |out: &mut Vec<(usize, usize, f32)>, tile, logits| {
-        for (row, y) in logits.chunks_exact(tile.columns).zip(tile.y0..ny) {
-            out.extend(row.iter().zip(tile.x0..nx).map(|(logit, x)| (y, x, *logit)));
-        }
-    });
-    for (y, x, logit) in found {
-        image[(y, x)] = logit;
+    if !image.is_empty() {
+        let each = |at: usize, logit: f32| Some((at, logit));
+        survey(field, weights, weights.threshold_logit, look, each, |(at, logit)| image[(at / nx, at % nx)] = logit);
     }
     image
 }

@@ -1,8 +1,8 @@
 //! Where the network looks: rectangles of blocks around what might be a hit.
 //!
 //! Hits are one pixel in a thousand; the network costs a thousand times what a median does. A trigger, the core test of the classical
-//! detector with its thresholds lowered, marks blocks of pixels near candidates; the network sees those alone. What it says of
-//! a pixel does not depend on which other blocks are marked.
+//! detector with its thresholds lowered, marks blocks of pixels near candidates; the network sees those, then blocks beside what it
+//! flagged, until it flags nothing at their edge. What it says of a pixel does not depend on which other blocks are marked.
 
 use ndarray::Array2;
 

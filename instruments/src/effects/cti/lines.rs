@@ -1,0 +1,70 @@
+//! A group of lines of a frame through the traps: pixels in, pixels and account out.
+
+use super::column::{Row, WIDTH};
+use super::direction::{LineKey, Path, Transfer, Work};
+use ndarray::ArrayViewMut2;
+use sim_core::ledger::Ledger;
+
+/// Lines side by side, all views `[packet, line]` in reading order.
+pub(super) struct Lines<'a, 'b> {
+    /// Pixels of the window.
+    pub pixels: &'b mut ArrayViewMut2<'a, f32>,
+    /// Empty packets clocked out after them.
+    pub trailing: &'b mut ArrayViewMut2<'a, f32>,
+    /// Variance of the noise in the pixels, where a correction is to pass it on.
+    pub variance: Option<ArrayViewMut2<'b, f32>>,
+    /// Where they lie on the device.
+    pub path: &'b Path,
+    /// What they are called.
+    pub keys: [LineKey; WIDTH],
+}
+
+impl Lines<'_, '_> {
+    /// Transfers the lines; books the change of every pixel.
+    pub fn transfer(self, transfer: &dyn Transfer, packets: &mut Vec<Row>, work: &mut Work) -> Ledger {
+        let Self { pixels, trailing, variance, path, keys } = self;
+        let count = pixels.ncols();
+        packets.clear();
+        packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
+        for (packet, row) in packets.iter_mut().zip(pixels.rows()) {
+            for (to, from) in packet.iter_mut().zip(row) {
+                *to = f64::from(*from);
+            }
+        }
+        work.want_gains(variance.is_some());
+        transfer.transfer(path, &keys, packets, work);
+        if let (Some(mut variance), Some(gains)) = (variance, work.gains()) {
+            let gains = &gains[gains.len().saturating_sub(path.packets)..];
+            for ((gains, pixels), mut row) in gains.iter().zip(pixels.rows()).zip(variance.rows_mut()) {
+                for ((gain, &pixel), variance) in gains.iter().zip(pixels).zip(&mut row) {
+                    *variance = passed_on(*gain as f32, pixel, *variance);
+                }
+            }
+        }
+        let (mut net, mut size) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for (packet, mut row) in packets.iter().zip(pixels.rows_mut().into_iter().chain(trailing.rows_mut())) {
+            for (l, pixel) in row.iter_mut().enumerate() {
+                let after = packet[l] as f32;
+                let change = f64::from(after) - f64::from(*pixel);
+                net[l] += change;
+                size[l] += change.abs();
+                *pixel = after;
+            }
+        }
+        let (net, size) = (net[..count].iter().sum::<f64>(), size[..count].iter().sum::<f64>());
+        Ledger { added: 0.5 * (size + net), lost: 0.5 * (size - net) }
+    }
+}
+
+/// Variance after the correction of a pixel whose estimate of its charge, with a part k of its noise, is amplified by `gain`:
+/// `(1 + (gain - 1) k)^2`; see [`super::quiet`].
+fn passed_on(gain: f32, pixel: f32, variance: f32) -> f32 {
+    let signal = if pixel > 0.0 { pixel } else { 0.0 };
+    let k = if variance > 0.0 { signal / (signal + variance) } else { 1.0 };
+    let factor = 1.0 + (gain - 1.0) * k;
+    variance * factor * factor
+}
+
+pub(super) fn sum(ledgers: Vec<Ledger>) -> Ledger {
+    ledgers.into_iter().fold(Ledger::default(), Ledger::plus)
+}

@@ -1,0 +1,243 @@
+//! A packet at a block: what it finds at a height, what it becomes, what it leaves.
+//!
+//! # Second order
+//! Over L pixels a packet changes while it moves. The height is that of the packet half-way (its mean over the m
+//! transfers, `n + theta dn` with `theta = (m - 1) / (2 m)`), found by one Newton step; since later packets never
+//! change earlier ones the implicit midpoint rule is solved in one pass. With blocks of one pixel theta is 0 and the
+//! pass is the exact transfer. Most packets stay between the same two marks on their way half-way: what was read of the marks
+//! then serves again.
+//! # Slope
+//! With q the electrons that the pool takes for one more in the packet, the packet after the block has
+//! `1 - q / (1 + theta q)` for one more before it.
+
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
+
+use super::marks::{Mark, Marks, Row, WIDTH};
+use super::pool::{Past, Pool};
+use super::traps::{SPECIES, Traps};
+
+/// What a height finds: electrons the pool holds afterwards, by species, and the steepness of that in the height.
+pub(super) struct Outcome<const S: usize> {
+    pub held: [Row; S],
+    pub total: Row,
+    pub steepness: Row,
+}
+
+/// A packet at a block: the traps, the time, the pixels that have joined the pool.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    /// Traps.
+    pub traps: &'a Traps,
+    /// Number of the packet.
+    pub now: usize,
+    /// Pixels of the pool.
+    pub pixels: f64,
+    /// What an earlier line left in pixels that join.
+    pub past: Option<&'a Past>,
+}
+
+/// What a packet would become, and the pool with it.
+pub(super) struct Found<const S: usize> {
+    /// The packet after the block.
+    pub after: Row,
+    /// Its change for one electron more before the block.
+    pub slope: Row,
+    pub height: Row,
+    pub at: [usize; WIDTH],
+    pub outcome: Outcome<S>,
+}
+
+/// The marks above the heights: what the pool held then, what is left of it, the pixels of then.
+struct Seen<const S: usize> {
+    held: [Row; S],
+    left: [Row; S],
+    pixels: Row,
+}
+
+impl<const S: usize> Seen<S> {
+    const NONE: Self = Self { held: [[0.0; WIDTH]; S], left: [[0.0; WIDTH]; S], pixels: [0.0; WIDTH] };
+
+    /// Reads the mark of one lane.
+    #[inline(always)]
+    fn read(&mut self, pass: &Pass<'_>, marks: &Marks, lane: usize, at: usize) {
+        let mark = &marks.marks[lane * marks.room + at];
+        let decay = &pass.traps.decay[(pass.now - mark.time).min(pass.traps.decay.len() - 1)];
+        self.pixels[lane] = mark.pixels;
+        for s in 0..S {
+            self.held[s][lane] = mark.held[s];
+            self.left[s][lane] = decay[s];
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Heights of packets, and the slope of the height in the packet.
+    #[inline(always)]
+    pub(super) fn heights(&self, packet: &Row) -> (Row, Row) {
+        let (mut height, mut slope) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for l in 0..WIDTH {
+            let free = self.traps.fill.free(packet[l]);
+            let piece = self.traps.fill.piece(free);
+            let reached = piece.constant + piece.slope * free;
+            height[l] = if reached < 1.0 { reached } else { 1.0 };
+            slope[l] = piece.slope;
+        }
+        (height, slope)
+    }
+
+    /// The pool after a packet that reaches these heights.
+    #[inline(always)]
+    fn outcome<const S: usize>(&self, seen: &Seen<S>, height: &Row) -> Outcome<S> {
+        let mut held = [[0.0; WIDTH]; S];
+        let mut joined = [[0.0; WIDTH]; S];
+        // Beyond the table of decays an earlier line has faded.
+        if let Some(past) = self.past.filter(|past| past.line + self.now - past.end < self.traps.decay.len() - 1) {
+            self.remembered(past, &seen.pixels, height, &mut joined);
+        }
+        let (mut total, mut steepness) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for s in 0..S {
+            let (rate, depth) = (self.traps.rate[s], self.traps.depth[s]);
+            for l in 0..WIDTH {
+                let reached = height[l] - depth;
+                let below = if reached > 0.0 { rate * reached } else { 0.0 };
+                held[s][l] = self.pixels * below + (seen.held[s][l] - seen.pixels[l] * below) * seen.left[s][l] + joined[s][l];
+                total[l] += held[s][l];
+                let more = rate * (self.pixels - seen.pixels[l] * seen.left[s][l]);
+                steepness[l] += if reached > 0.0 { more } else { 0.0 };
+            }
+        }
+        Outcome { held, total, steepness }
+    }
+
+    /// The pool after packets that reach these heights, with the marks `at` above them.
+    #[inline(always)]
+    pub(super) fn outcome_at<const S: usize>(&self, marks: &Marks, at: &[usize; WIDTH], height: &Row) -> Outcome<S> {
+        let mut seen = Seen::<S>::NONE;
+        for l in 0..WIDTH {
+            seen.read(self, marks, l, at[l]);
+        }
+        self.outcome(&seen, height)
+    }
+
+    /// Electrons above each height in pixels that joined after the mark: what the earlier line left there.
+    #[inline(never)]
+    fn remembered<const S: usize>(&self, past: &Past, marked: &Row, height: &Row, above: &mut [Row; S]) {
+        if marked.iter().all(|&pixels| pixels == self.pixels) {
+            return;
+        }
+        let at = past.marks.search(&past.top, height);
+        let last = self.traps.decay.len() - 1;
+        for l in 0..WIDTH {
+            let mark = &past.marks.marks[l * past.marks.room + at[l]];
+            let decay = &self.traps.decay[(past.line + self.now - mark.time).min(last)];
+            let share = (self.pixels - marked[l]) / past.pixels;
+            for s in 0..S {
+                let reached = height[l] - self.traps.depth[s];
+                let below = if reached > 0.0 { self.traps.rate[s] * reached } else { 0.0 };
+                above[s][l] = share * (mark.held[s] - mark.pixels * below) * decay[s];
+            }
+        }
+    }
+
+    /// Electrons that pixels bring when they join, and those of them that have been released by now.
+    #[inline(always)]
+    fn joining<const S: usize>(&self, pool: &Pool<S>) -> (Row, Row) {
+        let (mut brought, mut loose) = ([0.0; WIDTH], [0.0; WIDTH]);
+        let fresh = self.pixels - pool.pixels;
+        if let Some(past) = self.past.filter(|_| fresh > 0.0) {
+            let decay = &self.traps.decay[(past.line + self.now - past.end).min(self.traps.decay.len() - 1)];
+            let share = fresh / past.pixels;
+            for l in 0..WIDTH {
+                brought[l] = share * past.total[l];
+                loose[l] = brought[l];
+                for s in 0..S {
+                    loose[l] -= share * past.held[s][l] * decay[s];
+                }
+            }
+        }
+        (brought, loose)
+    }
+
+    /// What becomes of a packet and of the pool.
+    #[inline(always)]
+    pub fn probe<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, row: &Row) -> Found<S> {
+        let share = 1.0 / self.pixels;
+        let theta = 0.5 - 0.5 * share;
+        // Release over one period: each pixel gives the packet its share.
+        let mut kept = [0.0; WIDTH];
+        for s in 0..S {
+            for l in 0..WIDTH {
+                kept[l] += pool.held[s][l] * self.traps.keep[s];
+            }
+        }
+        let (brought, loose) = self.joining(pool);
+        let (mut before, mut released, mut packet) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
+        for l in 0..WIDTH {
+            before[l] = pool.total[l] + brought[l];
+            released[l] = (pool.total[l] - kept[l]) * share + loose[l];
+            packet[l] = row[l] + released[l];
+        }
+        // Capture.
+        let (mut height, mut slope) = self.heights(&packet);
+        let mut at = marks.search(&pool.top, &height);
+        let mut seen = Seen::<S>::NONE;
+        for l in 0..WIDTH {
+            seen.read(self, marks, l, at[l]);
+        }
+        let mut outcome = self.outcome(&seen, &height);
+        if theta > 0.0 {
+            let mut half_way = [0.0; WIDTH];
+            for l in 0..WIDTH {
+                let change = theta * (before[l] - outcome.total[l]);
+                half_way[l] = packet[l] + change / (1.0 + theta * outcome.steepness[l] * slope[l]);
+            }
+            (height, slope) = self.heights(&half_way);
+            for l in 0..WIDTH {
+                if !marks.holds(l, at[l], pool.top[l], height[l]) {
+                    at[l] = marks.above(l, pool.top[l], height[l]);
+                    seen.read(self, marks, l, at[l]);
+                }
+            }
+            outcome = self.outcome(&seen, &height);
+        }
+        let (mut after, mut gain) = ([0.0; WIDTH], [0.0; WIDTH]);
+        let mut below = false;
+        for l in 0..WIDTH {
+            after[l] = row[l] + (before[l] - outcome.total[l]);
+            below |= after[l] < 0.0 && outcome.total[l] > before[l];
+            let taken = if height[l] < 1.0 { outcome.steepness[l] * slope[l] } else { 0.0 };
+            gain[l] = 1.0 - taken / (1.0 + theta * taken);
+        }
+        let mut found = Found { after, slope: gain, height, at, outcome };
+        if below {
+            let electrons = Electrons { packet: row, before: &before, released: &released };
+            self.limit(pool, marks, &electrons, &mut found);
+        }
+        found
+    }
+
+    /// The pool takes what it has found.
+    #[inline(always)]
+    pub fn commit<const S: usize>(&self, pool: &mut Pool<S>, marks: &mut Marks, found: &Found<S>) {
+        for l in 0..WIDTH {
+            let place = l * marks.room + found.at[l] + 1;
+            let mut mark = Mark { time: self.now, pixels: self.pixels, held: [0.0; SPECIES] };
+            for s in 0..S {
+                mark.held[s] = found.outcome.held[s][l];
+            }
+            marks.heights[place] = found.height[l];
+            marks.marks[place] = mark;
+            pool.top[l] = found.at[l] + 1;
+        }
+        pool.held = found.outcome.held;
+        pool.total = found.outcome.total;
+        pool.pixels = self.pixels;
+    }
+}
+
+/// A packet, the electrons in the traps before it, and those released to it.
+pub(super) struct Electrons<'a> {
+    pub packet: &'a Row,
+    pub before: &'a Row,
+    pub released: &'a Row,
+}
