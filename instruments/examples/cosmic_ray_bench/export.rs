@@ -31,7 +31,7 @@ fn npy(path: &Path, kind: &str, shape: &[usize], bytes: &[u8]) -> std::io::Resul
     file.write_all(bytes)
 }
 
-/// `out=FOLDER frames=N seed=N size=N`: scenes `seed..seed + frames` of [`Scene::drawn`].
+/// `out=FOLDER frames=N seed=N size=N`: those of the scenes `seed..seed + frames` of [`Scene::drawn`] that can be.
 pub fn export(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let folder = Path::new(arguments.text("out").ok_or("out=FOLDER is missing")?);
     std::fs::create_dir_all(folder)?;
@@ -39,6 +39,9 @@ pub fn export(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let seed = arguments.number("seed", 100_000.0)? as u64;
     for id in seed..seed + frames {
         let scene = Scene::drawn(id);
+        if !scene.is_consistent() {
+            continue;
+        }
         let bench = Bench::new(scene, None)?;
         // Anywhere on the chip: the PSF varies.
         let place = |k: u64, room: usize| (id.wrapping_mul(k) % (room - size) as u64) as usize;

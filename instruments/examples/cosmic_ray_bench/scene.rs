@@ -95,10 +95,27 @@ impl Scene {
             Self { optics: Optics::Camera(3.0), ..plain("out of focus", 20.0, 0.207, 150.0) },
             Self { flaws: true, ..plain("flaws", 20.0, 0.207, 150.0) },
             Self { slitless: true, galaxies_per_arcmin2: 20.0, ..plain("slitless", 10.0, 0.214, 150.0) },
-            Self { rays: effect(&[("thickness", 40.0), ("diffusion", 6.0)]), ..plain("thick chip", 10.0, 0.123, 150.0) },
+            // Its stars are as wide as a cloud of 6 um makes them.
+            Self {
+                rays: effect(&[("thickness", 40.0), ("diffusion", 6.0)]),
+                optics: Optics::Gaussian(2.1),
+                ..plain("thick chip", 10.0, 0.123, 150.0)
+            },
             Self { rays: effect(&[("rate", 5.0)]), ..plain("rate 5", 10.0, 0.207, 150.0) },
             Self { rays: Rays::Simple(SimpleRays::default()), ..plain("other hits", 10.0, 0.207, 150.0) },
         ]
+    }
+    /// Whether stars are at least as wide as a hit that enters from the light side: light passes the same silicon, so sharper ones do
+    /// not exist, and a detector cannot tell them from hits. The camera's PSF has 3.5 um of diffusion in it.
+    pub fn is_consistent(&self) -> bool {
+        let Rays::Effect(keys) = &self.rays else { return true };
+        let Some((_, diffusion_um)) = keys.iter().find(|(key, _)| key == "diffusion") else { return true };
+        let cloud_px = 0.1 * diffusion_um * (8.0 * std::f64::consts::LN_2).sqrt();
+        match self.optics {
+            Optics::Camera(_) => *diffusion_um < 4.6,
+            // The pixel and a little light: 1.3 pixel^2.
+            Optics::Gaussian(fwhm) | Optics::Moffat(fwhm, _) => fwhm >= (1.3 + cloud_px.powi(2)).sqrt(),
+        }
     }
     /// A scene of the training set: all parameters drawn, exposure times and hits other than those of the figures.
     pub fn drawn(number: u64) -> Self {

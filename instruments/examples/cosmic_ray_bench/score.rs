@@ -182,7 +182,11 @@ pub fn thresholds(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut sums: Vec<Option<Score>> = vec![None; steps.len()];
     let mut pixels: Vec<(f32, bool)> = Vec::new();
     for id in seed..seed + frames {
-        let made = make(&Bench::new(Scene::drawn(id), arguments.maybe("rate")?)?, id, window)?;
+        let scene = Scene::drawn(id);
+        if !scene.is_consistent() {
+            continue;
+        }
+        let made = make(&Bench::new(scene, arguments.maybe("rate")?)?, id, window)?;
         let image = network::logit_image(&made.field(), &weights, Look::Triggered);
         // All frames' pixels with charge under one threshold: their common ceiling.
         for (at, &charge) in made.electrons.indexed_iter().filter(|(at, charge)| **charge > 0.0 && !made.out[*at]) {
@@ -202,7 +206,7 @@ pub fn thresholds(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let (r, p) = (right / total, right / (k + 1) as f64);
         best = if f1(r, p) > best[2] { [r, p, f1(r, p)] } else { best };
     }
-    println!("{} frames, {total} true pixels; ceiling R {:.4} P {:.4} F1 {:.4}", frames, best[0], best[1], best[2]);
+    println!("{frames} scenes, {total} true pixels; ceiling R {:.4} P {:.4} F1 {:.4}", best[0], best[1], best[2]);
     for (s, step) in sums.iter().flatten().zip(&steps) {
         let [r, p, e, d] = [s.recall, s.precision, s.events, s.source_damage].map(|r| r.value());
         println!("logit {step:5.2}  R {r:.4}  P {p:.4}  F1 {:.4}  events {e:.4}  damage {d:.1e}", s.f1());
