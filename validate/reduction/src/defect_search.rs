@@ -193,14 +193,14 @@ fn light_beside(flats: &FlatPair<'_>, layout: &ReadoutLayout) -> Array2<f32> {
             let mut line = vec![0.0; width];
             for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
                 let (low, high) = (tile.science.x0, tile.science.x0 + tile.science.nx);
-                for x in low..high {
+                for (x, out) in line.iter_mut().enumerate().take(high).skip(low) {
                     // As many on either side, so that a slope does not show.
                     let reach = NEIGHBOURS.min(x - low).min(high - 1 - x);
                     let reach = if reach < 2 { NEIGHBOURS } else { reach };
                     let near = x.saturating_sub(reach).max(low)..(x + reach + 1).min(high);
                     let mut values: Vec<f32> =
                         near.filter(|&k| k != x && flats.bright[(y, k)] > 0.0).map(ratio).filter(|v| v.is_finite()).collect();
-                    line[x] = median(&mut values);
+                    *out = median(&mut values);
                 }
             }
             line
