@@ -112,9 +112,10 @@ fn the_network_is_close_to_what_noise_allows_and_closer_than_the_classical_finde
         );
     }
     assert!(learned.recall.whole > 2000 && learned.events.whole > 300 && learned.source_damage.whole > 1000);
-    // The frame is fixed: the limits lie one binomial error of its pixels (0.25 %) below what the weights reach.
-    assert!(learned.recall.value() > 0.972, "recall");
-    assert!(learned.precision.value() > 0.980, "precision");
+    // Recall and precision of 3,000 pixels have a binomial error of 0.25 % each. On larger frames the network is 0.0015 below the ceiling in
+    // F1 (FIGURES.md), the classical finder 0.003: 0.006 is that and three errors of F1's difference.
+    assert!(learned.recall.value() > limit.recall - 0.0125, "recall");
+    assert!(learned.precision.value() > limit.precision - 0.0125, "precision");
     assert!(limit.f1() - learned.f1() < 0.006, "below the ceiling by {}", limit.f1() - learned.f1());
     assert!(learned.events.value() >= 0.990, "hits");
     assert!(learned.source_damage.value() <= 1e-3, "source damage");
