@@ -112,7 +112,12 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
         }
     };
     let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
-    let options = Options { cosmic_rays: finder.or(by_scenario), ..Options::default() };
+    let options = Options {
+        cosmic_rays: finder.or(by_scenario),
+        trails: manifests.scenario_has("trails"),
+        scattered_light: manifests.scenario_has("scattered_light"),
+        ..Options::default()
+    };
     manifests.use_finder(finder);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);

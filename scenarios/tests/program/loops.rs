@@ -69,7 +69,7 @@ fn masters_and_level_1_are_made_again_from_their_manifests_bit_for_bit() {
     // The inputs are the raw frames and masters as they are.
     let level1: serde_json::Value = serde_json::from_slice(&made[manifest("L1/CSST_TESTBENCH_MS_SCIE")]).unwrap();
     let inputs = level1["inputs"].as_object().unwrap();
-    assert_eq!(inputs.len(), 5, "one raw frame, four masters");
+    assert_eq!(inputs.len(), 6, "one raw frame, four masters, how to read the overscan");
     for (name, hash) in inputs {
         assert_eq!(hash.as_str().unwrap(), sim_core::manifest::sha256(&made[name]), "{name}");
     }
@@ -127,7 +127,7 @@ fn bad_scenarios_are_refused_with_key_value_and_range() {
         ("faint = 22.0", "faint = 99.0", &["catalog.bright", "-2..35"]),
         ("start = \"2027-06-26T20:35:58\"", "start = \"yesterday\"", &["exposure[0].start", "yesterday"]),
         ("seed = 7", "", &["seed"]),
-        ("seed = 7", "seed = 7\nwith = [\"cosmic_ray\"]", &["with", "cosmic_ray", "off are: cosmic_rays, cti"]),
+        ("seed = 7", "seed = 7\nwith = [\"cosmic_ray\"]", &["with", "cosmic_ray", "off are: trails, ghosts"]),
     ];
     for (from, to, words) in cases {
         let (code, message) = refused(from, to);

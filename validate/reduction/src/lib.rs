@@ -19,7 +19,6 @@ pub mod edge_trails;
 pub mod error;
 pub mod error_model;
 pub mod explain;
-pub mod first_pixels;
 pub mod flat_covariance;
 pub mod flat_ramp;
 pub mod fringe_fit;

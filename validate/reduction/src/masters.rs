@@ -103,7 +103,9 @@ struct Maker<'a> {
 /// When a frame cannot be read, there are fewer than three bias frames or no two equal flats, or a measurement fails.
 pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Result<Made, ReductionError> {
     let Some(first) = group.all().next() else {
-        return Err(ReductionError::TooFew { detector: 0, what: "calibration", need: "any exposures", found: 0 });
+        // Exposures of the sky alone.
+        let detector = group.sky.first().map_or(0, |i| i.geometry.number);
+        return Err(ReductionError::TooFew { detector, what: "calibration", need: "bias frames and flats", found: 0 });
     };
     let (rows, columns) = first.window.shape();
     let layout = &first.layout;

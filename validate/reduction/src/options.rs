@@ -10,4 +10,8 @@ pub struct Options {
     pub shot_noise: ShotNoise,
     /// How cosmic rays are looked for in science exposures; `None`: they are not.
     pub cosmic_rays: Option<Finder>,
+    /// Whether trails of satellites are looked for in science exposures: a row of bright objects can pass for one.
+    pub trails: bool,
+    /// Whether scattered light is flagged in science exposures: a steep sky can pass for it.
+    pub scattered_light: bool,
 }

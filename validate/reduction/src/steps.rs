@@ -135,6 +135,8 @@ impl<'a> Walk<'a> {
         };
         self.record(detect.name, status);
         let leave = |name: &str| match (name, kind) {
+            ("trails", ExposureKind::Science) if !options.trails => Some("not asked for"),
+            ("scattered_light", ExposureKind::Science) if !options.scattered_light => Some("not asked for"),
             ("sky", _) => Some("level 1 estimates the sky and leaves it in"),
             ("trails" | "ghosts" | "scattered_light" | "fringing", kind) if kind != ExposureKind::Science => {
                 Some("no sky in a calibration exposure")

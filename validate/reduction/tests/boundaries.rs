@@ -141,5 +141,5 @@ fn a_ramp_of_flats_gives_gain_and_shifts_and_stars_come_back() {
         (pixels.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / wanted.rate.pixels.len() as f64).sqrt()
     };
     println!("rms of what the effect changes: {:.3} electron/s, corrected {:.3}", rms(&before), rms(&after));
-    assert!(rms(&before) > 1.0 && rms(&after) < 0.25 * rms(&before), "{} {}", rms(&before), rms(&after));
+    assert!(rms(&before) > 0.1 && rms(&after) < 0.1 * rms(&before), "{} {}", rms(&before), rms(&after));
 }

@@ -261,7 +261,7 @@ fn too_few_frames_and_foreign_frames_are_named() {
     assert!(error.to_string().contains("there twice"), "{error}");
     let frame = science(&bench, 990);
     let error = calibrate(std::slice::from_ref(&frame), &bench.masters(), CalibrationOptions::default()).unwrap_err();
-    assert!(matches!(error, ReductionError::Refused { .. }), "{error}");
+    assert!(matches!(error, ReductionError::TooFew { detector: 7, .. }), "{error}");
     // Nothing was finished, so there is no index.
     let error = CalibrationSet::open(&bench.masters()).unwrap_err();
     assert!(error.to_string().contains("index.csv"), "{error}");

@@ -116,7 +116,8 @@ fn ramps_give_responses_and_full_wells_and_the_flats_above_are_left_out() {
     let mut worst = 0.0_f64;
     for (amplifier, bends) in bends.iter().enumerate() {
         let fit = linearity.amplifiers[amplifier].as_ref().unwrap();
-        assert!(fit.residual < 5e-4 && (1..=6).contains(&fit.coefficients.len()), "{fit:?}");
+        // The faintest flat has 500 electrons in 12,000 pixels of an amplifier: its mean is good to 4e-4.
+        assert!(fit.residual < 5.0 * 4e-4 && (1..=6).contains(&fit.coefficients.len()), "{fit:?}");
         // 88 s are calibrated, 44,000 of 50,000 electrons; flats of 115 s are full.
         let full_adu = CAPACITY / digitise::amplifier_gains(spec).unwrap()[amplifier];
         assert!((0.84..0.96).contains(&(fit.ceiling_adu / full_adu)), "{} of {full_adu}", fit.ceiling_adu);

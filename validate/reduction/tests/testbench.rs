@@ -88,6 +88,8 @@ fn frames_outside_the_masters_close_within_their_errors() {
         let count = pulls.len() as f64;
         let mean = pulls.iter().sum::<f64>() / count;
         let width = (pulls.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let of_bit = |k: u32| (k, bits.iter().filter(|b| **b >> k & 1 == 1).count());
+        println!("flags: {:?}", (0..32).map(of_bit).filter(|(_, n)| *n > 0).collect::<Vec<_>>());
         println!("{kind:?} {time_s} s: mean {mean:.4}, width {width:.4}, {count} pixels");
         // 24,576 pixels: 0.0064 and 0.0045. Levels come from 16 overscan pixels per bin of two rows, a quarter of the read noise,
         // common to 192 pixels in 128 bins: 0.022 in the mean. Masters from 10 frames add a tenth of that in variance.

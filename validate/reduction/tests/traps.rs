@@ -7,7 +7,6 @@ use instruments::effects::cti::injection::{self, Pattern};
 use instruments::effects::registry;
 use ndarray::Array2;
 use reduction::edge_trails::{self, Direction};
-use reduction::first_pixels;
 use reduction::hot_pixel_trails::{self, HotPixelOptions};
 use reduction::injected_lines;
 use reduction::transfer_lines::{self, Given, TransferLine};
@@ -258,29 +257,6 @@ fn flats_injected_lines_and_hot_pixels_see_the_same_traps() {
             assert!((release / mean.exp() - 1.0).abs() < 2.0 * most, "{name}: {release} for {}; {fit:?}", mean.exp());
         }
     }
-}
-
-#[test]
-fn the_first_pixels_of_a_flat_show_the_traps_too() {
-    let bench = Bench::new();
-    let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
-    let lines: Vec<TransferLine> = [300.0_f32, 3000.0, 30_000.0]
-        .iter()
-        .enumerate()
-        .map(|(k, &level)| {
-            let raw = bench.read_out(bench.flat(level, 400 + k as u64), 400 + k as u64).1.pixels;
-            first_pixels::measure(&raw, &bench.layout, Direction::Parallel, 40, &gain, &read).unwrap()
-        })
-        .collect();
-    for line in &lines {
-        let deficit: f64 = line.measured.iter().map(|(k, m)| line.charge[*k] - m.value).sum();
-        assert!(deficit > 10.0, "{deficit}");
-    }
-    let fit = transfer_lines::fit(&lines, &bench.given(2, 40)).unwrap();
-    let want = 23.0 * (3000.0 / 84_700.0_f64).powf(0.478);
-    let (got, _) = capture(&fit, 3000.0);
-    // Two species for three, and few transfers.
-    assert!((got / want - 1.0).abs() < 0.2, "{got} for {want}; {fit:?}");
 }
 
 #[test]

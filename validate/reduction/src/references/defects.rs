@@ -31,6 +31,8 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 const DIM_ELECTRON: f64 = 3000.0;
 /// Bytes of a pixel at the peak of the search: six images, and a frame under reduction with variance, flags and raw counts.
 const BYTES_PER_PIXEL: usize = 6 * 4 + 3 * 4 + 2;
+/// A search of so little is always done.
+const SMALL_BYTES: usize = 64 << 20;
 const PIXELS: &str = "PIXELS";
 const COLUMNS: &str = "COLUMNS";
 
@@ -118,7 +120,7 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
         return Ok(Outcome::Skipped("gain and read noise are not known".into()));
     };
     let (rows, columns) = knowledge.window.shape();
-    let (need, allowed) = (rows * columns * BYTES_PER_PIXEL, evidence.options.memory_bytes);
+    let (need, allowed) = (rows * columns * BYTES_PER_PIXEL, evidence.options.memory_bytes.max(SMALL_BYTES));
     if need > allowed {
         let (need, allowed) = (need >> 20, allowed >> 20);
         return Ok(Outcome::Skipped(format!("a search of {columns} x {rows} pixels takes {need} MiB, memory_bytes allows {allowed}")));
