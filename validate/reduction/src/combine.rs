@@ -26,7 +26,7 @@ impl Combine {
         }
     }
     /// Combines `rows` (each of `out.len()` pixels) into `out`. `noise` gives the standard deviation of a value from the column and
-    /// the level: values further above the others than noise reaches are left out of a mean, see [`reject_hits`].
+    /// the level: values further above the others than noise reaches are left out of a mean, see `reject_hits`.
     ///
     /// # Panics
     /// When there are no rows.

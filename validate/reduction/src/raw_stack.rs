@@ -2,7 +2,7 @@
 //!
 //! A frame is kept as its science pixels, still unsigned 16-bit, and one overscan level per amplifier and row. The level is
 //! what [`SubtractOverscan`], the correction that reduces every frame, takes from the same row: bit for bit. A frame that was
-//! cleaned before ([`crate::masters::clean`]) is kept as float32 counts, overscan and bias subtracted.
+//! cleaned before (`masters::clean`) is kept as float32 counts, overscan and bias subtracted.
 
 use crate::amplifiers::{columns, tiles_of_row};
 use crate::error::ReductionError;

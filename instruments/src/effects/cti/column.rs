@@ -14,7 +14,7 @@
 //! pixel to the pool empty: m grows by one and nothing else changes. The mean occupancy is then exact, and so is the
 //! account: what a packet gives is what the pool gains.
 //!
-//! The pass itself is in [`super::pass`], the pool in [`super::pool`], the marks in [`super::marks`].
+//! The pass itself is in `pass.rs`, the pool in `pool.rs`, the marks in `marks.rs`.
 
 pub use super::marks::{Marks, Row, WIDTH};
 use super::pass::Pass;

@@ -2,7 +2,7 @@
 //!
 //! # Formula
 //! `n += s (d - f(n)) / (s^2 + lambda)`, repeated for each packet: d its data, f the forward model of the packet behind all earlier
-//! ones, s the slope of f, the product of those of the blocks ([`super::pass`]).
+//! ones, s the slope of f, the product of those of the blocks (`pass.rs`).
 //! # Source
 //! The iteration: damped Gauss-Newton (Levenberg 1944, Q. Appl. Math. 2, 164), one packet at a time.
 //!

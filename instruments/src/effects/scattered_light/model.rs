@@ -45,7 +45,7 @@ impl Halo {
     }
 }
 
-/// Light on nodes around a window; see [`Nodes::row`].
+/// Light on nodes around a window; see `Nodes::row`.
 #[derive(Debug, Clone)]
 pub struct Nodes {
     step: usize,
