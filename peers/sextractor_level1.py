@@ -105,7 +105,8 @@ def main():
         use = (match >= 0) & (peer["FLAGS"][match] == 0)
         zp_peer = zero_point(peer["FLUX_APER"][match[use]], truth["MAG"][bright][use], peer["FLUXERR_APER"][match[use]])
         own_match = nearest(x[bright], y[bright], own["X_IMAGE"], own["Y_IMAGE"], 1.5)
-        use_own = own_match >= 0
+        # A saturated star has lost light on either side: SExtractor leaves it out by its flags, so do we.
+        use_own = (own_match >= 0) & (own["FLAGS"][own_match] & 4 == 0)
         column = "FLUX_APER3"  # radius 5 px, third of the official radii 3, 4, 5, ...
         zp_own = zero_point(own[column][own_match[use_own]], truth["MAG"][bright][use_own], own["FLUXERR_APER3"][own_match[use_own]])
         same_completeness = abs(c_peer - c_own) <= margin
