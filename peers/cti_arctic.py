@@ -82,7 +82,7 @@ def compare(skyloop, work, direction, image, origin, offset):
     peer_fast = {f"{direction}_express": 20}
     by_arctic = remove_cti(exact.copy(), REMOVAL, **peer, **peer_fast, verbosity=0)
     own_arctic = remove_cti(theirs.copy(), REMOVAL, **peer, **peer_fast, verbosity=0)
-    by_us = ours(skyloop, work, "correct", direction, theirs, origin, blocks=8, iterations=REMOVAL)
+    by_us = ours(skyloop, work, "correct", direction, theirs, origin, blocks=0, iterations=REMOVAL)
     rests = [size((removed - image)[rows]) / trails for removed in (by_arctic, by_us, own_arctic)]
     print(f"{direction}: left of our trails by arCTIc {rests[0]:.3f}, of arCTIc's by us {rests[1]:.3f} (arCTIc of its own {rests[2]:.3f})")
     return forward < 0.01 and fast < 0.02 and rests[1] < 0.05 and rests[0] < max(0.05, 1.2 * rests[2])
