@@ -27,7 +27,7 @@
 //! Flag only, SATELLITE: lines through the whole window are found by a fast Radon transform of the binned, source-clipped frame
 //! (see `detect`) and flagged over their width. Their light is not subtracted: its noise would stay, and brightness along real
 //! trails varies. Asteroids are not flagged on a single exposure: a dash of 1 to 2 arcsec is a source like others,
-//! told apart by its move from exposure to exposure. Cost: 2 s of a core per chip (FIGURES.md).
+//! told apart by its move from exposure to exposure. Cost: FIGURES.md.
 
 mod apply;
 mod correct;
