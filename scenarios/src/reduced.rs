@@ -9,7 +9,8 @@ use crate::scenario::{CalibrationPlan, Scenario};
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
-use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths, TrapChoice};
+use reduction::trap_fit::TrapOptions;
+use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
 use sim_core::files::write_atomically;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ impl<'a> Manifests<'a> {
     pub fn calibration_options(&self) -> CalibrationOptions {
         let default = CalibrationOptions::default();
         let Some(plan) = &self.calibration else { return default };
-        let traps = TrapChoice { species: plan.trap_species, ..default.traps };
+        let traps = TrapOptions { species: plan.trap_species, ..default.traps };
         CalibrationOptions { validity_days: plan.validity_days, traps, ..default }
     }
 

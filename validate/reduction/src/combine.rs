@@ -25,8 +25,7 @@ impl Combine {
             Self::Mean => crate::order_statistics::clipped_mean_variance(count),
         }
     }
-    /// Combines `rows` (each of `out.len()` pixels) into `out`. `noise` gives the standard deviation of a value from the column and
-    /// the level: values further above the others than noise reaches are left out of a mean, see `reject_hits`.
+    /// Combines `rows` (each of `out.len()` pixels) into `out`. `noise` gives the standard deviation of a value from its level: values further above the others than noise reaches are left out of a mean, see `reject_hits`.
     ///
     /// # Panics
     /// When there are no rows.
@@ -44,8 +43,8 @@ impl Combine {
     }
 }
 
-/// Standard deviation of a single value, from its column and its level.
-pub type Noise<'a> = &'a dyn Fn(usize, f64) -> f64;
+/// Standard deviation of a single value from its level, in the unit of the stack.
+pub type Noise<'a> = &'a (dyn Fn(f64) -> f64 + Sync);
 
 /// How far above the median a value must lie to be called a hit, in standard deviations: one pixel in 1e9 by noise.
 const HIT: f64 = 6.0;
@@ -62,13 +61,13 @@ fn reject_hits(rows: &[&[f32]], noise: Noise<'_>, out: &mut [f32]) {
     for (x, out) in out.iter_mut().enumerate() {
         // The clipped mean is at most half-way from the median to the second largest value: most pixels are done here.
         let mean = f64::from(*out);
-        if rows.iter().all(|row| f64::from(row[x]) <= mean + 0.4 * HIT * noise(x, mean)) {
+        if rows.iter().all(|row| f64::from(row[x]) <= mean + 0.4 * HIT * noise(mean)) {
             continue;
         }
         values.iter_mut().zip(rows).for_each(|(v, row)| *v = row[x]);
         values.sort_unstable_by(f32::total_cmp);
         let middle = 0.5 * (f64::from(values[(count - 1) / 2]) + f64::from(values[count / 2]));
-        let limit = middle + HIT * noise(x, middle);
+        let limit = middle + HIT * noise(middle);
         // The largest is clipped anyway.
         if f64::from(values[count - 2]) <= limit {
             continue;
@@ -202,7 +201,7 @@ mod tests {
             Combine::Mean.row(&slices, noise, &mut out);
             out
         };
-        let noise = |_: usize, _: f64| 2.0;
+        let noise = |_: f64| 2.0;
         let clean = combined(&values, None);
         assert_eq!(clean, combined(&values, Some(&noise)), "noise is kept, bit for bit");
         (values[1][7], values[4][7]) = (500.0, 90.0);

@@ -139,6 +139,11 @@ impl Index {
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
     /// Path of a reference.
     #[must_use]
     pub fn path(&self, entry: &Entry) -> PathBuf {

@@ -15,7 +15,7 @@ use instruments::product::time::Civil;
 use sim_core::fits::Header;
 
 /// Fill value of numbers.
-const FILL: f64 = -9999.0;
+pub(crate) const FILL: f64 = -9999.0;
 /// Fill value of integers.
 const FILL_INT: i64 = -1;
 /// Fill value of texts.

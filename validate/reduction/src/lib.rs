@@ -50,7 +50,7 @@ pub use error::ReductionError;
 pub use error_model::ShotNoise;
 pub use index::Index;
 pub use level1::{Level1, reduce_frame};
-pub use masters::{CalibrationOptions, TrapChoice};
+pub use masters::CalibrationOptions;
 pub use options::{Finder, Options};
 pub use products::{Level1Paths, reduce, write_level1};
 pub use set::{CalibrationSet, DetectorCalibration, Master, calibrate};

@@ -35,6 +35,7 @@ use crate::error::ReductionError;
 use crate::group::Group;
 use crate::raw_stack::{Bands, RawFrame};
 use crate::references::{Evidence, Outcome, REFERENCES, Stage};
+use crate::trap_fit::TrapOptions;
 use clean::Cleaner;
 use flat_levels::FlatLevels;
 use instruments::product::level0::{Level0Info, read_level0};
@@ -50,21 +51,6 @@ use std::sync::Arc;
 /// Blocks along the longer side for the shutter fit.
 const SHUTTER_BLOCKS: usize = 48;
 
-/// How the traps of a detector are fitted, and undone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TrapChoice {
-    /// Species along columns and along rows.
-    pub species: [usize; 2],
-    /// Charge that fills the volume of a pixel \[electron\], where the header does not say.
-    pub full_well_electron: f64,
-    /// Charge in the notch \[electron\].
-    pub notch_electron: f64,
-    /// Blocks of the path of a packet in the correction.
-    pub blocks: usize,
-    /// Iterations of the correction.
-    pub iterations: usize,
-}
-
 /// How masters are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CalibrationOptions {
@@ -74,15 +60,15 @@ pub struct CalibrationOptions {
     pub shutter_degree: usize,
     /// How long references hold after the first of their exposures \[d\].
     pub validity_days: f64,
-    /// Traps.
-    pub traps: TrapChoice,
+    /// Traps; the full well is that of the header where there is one.
+    pub traps: TrapOptions,
 }
 
 impl Default for CalibrationOptions {
     /// 1152 MiB (a whole chip is calibrated in less than 1.5 GB in all), degree 6 (follows the profile of hinged leaves to 1 % of
     /// its amplitude on any chip), a year, three and two species.
     fn default() -> Self {
-        let traps = TrapChoice { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 6, iterations: 3 };
+        let traps = TrapOptions { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 6, iterations: 3 };
         Self { memory_bytes: 1152 << 20, shutter_degree: 6, validity_days: 366.0, traps }
     }
 }
@@ -172,8 +158,6 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
 
 /// The rows of a stack at one height.
 type Rows<'a> = &'a (dyn Fn(usize) -> Vec<Vec<f32>> + Sync);
-/// Standard deviation of a value of a level, in the unit of the stack.
-type LevelNoise<'a> = &'a (dyn Fn(f64) -> f64 + Sync);
 
 /// Pairs of successive members.
 fn pairs(members: &[usize]) -> Vec<(usize, usize)> {
@@ -210,14 +194,12 @@ impl Maker<'_> {
         band.iter().map(row).collect()
     }
     /// Combines the rows that `row(y)` gives into rows of `out`; `noise` is that of a value of a given level, for the rejection of hits.
-    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<LevelNoise<'_>>, out: &mut Array2<f32>) {
+    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<Noise<'_>>, out: &mut Array2<f32>) {
         let Some(pixels) = out.as_slice_mut() else { unreachable!("a fresh array is one slice") };
         let band = &mut pixels[rows.start * self.columns..rows.end * self.columns];
         band.par_chunks_mut(self.columns).zip(rows).for_each(|(out, y)| {
             let stack = row(y);
-            let of_level = |_: usize, level: f64| noise.map_or(f64::INFINITY, |noise| noise(level));
-            let of_level: Option<Noise<'_>> = noise.is_some().then_some(&of_level);
-            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), of_level, out);
+            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), noise, out);
         });
     }
 }

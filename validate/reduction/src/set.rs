@@ -5,6 +5,7 @@ mod products;
 mod read;
 
 pub use detector::DetectorCalibration;
+pub(crate) use products::{finite, known_error};
 pub use read::Units;
 
 use crate::error::ReductionError;
@@ -143,7 +144,7 @@ impl CalibrationSet {
             return Ok(Arc::clone(calibration));
         }
         *last = None;
-        let calibration = Arc::new(read::read(key, &self.index, chosen, out_of_date, info)?);
+        let calibration = Arc::new(read::read(key, self.index.folder(), chosen, out_of_date, info)?);
         *last = Some(Arc::clone(&calibration));
         Ok(calibration)
     }

@@ -88,7 +88,7 @@ pub fn fit(
     transfer_lines::fit(&lines, &Given { path, full_well_electron, notch_electron, species, trail: pixels })
 }
 
-/// How traps are looked for.
+/// How traps are looked for, and undone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrapOptions {
     /// Species along columns and along rows.
@@ -97,10 +97,51 @@ pub struct TrapOptions {
     pub full_well_electron: f64,
     /// Charge in the notch \[electron\].
     pub notch_electron: f64,
-    /// Blocks and iterations of the correction.
+    /// Blocks of the path of a packet in the correction.
     pub blocks: usize,
-    /// See `blocks`.
+    /// Iterations of the correction.
     pub iterations: usize,
+}
+
+/// The trails of raw flats along both directions, frame by frame: a stack need not be in memory.
+#[derive(Debug, Default)]
+pub struct FlatTrails {
+    parallel: Vec<EdgeTrail>,
+    serial: Vec<EdgeTrail>,
+}
+
+impl FlatTrails {
+    /// Adds a raw flat.
+    ///
+    /// # Errors
+    /// When it has no overscan to read trails from.
+    pub fn add(
+        &mut self,
+        raw: &Array2<f32>,
+        layout: &ReadoutLayout,
+        gain: &[Measured],
+        read_noise: &[Measured],
+    ) -> Result<(), TrapFitError> {
+        for (direction, trails) in [(Direction::Parallel, &mut self.parallel), (Direction::Serial, &mut self.serial)] {
+            trails.push(edge_trails::measure(raw, layout, direction, gain, read_noise).ok_or(TrapFitError::NoOverscan)?);
+        }
+        Ok(())
+    }
+    /// Traps of the detector at the date of the flats, with chi-square per degree of freedom along columns and rows.
+    ///
+    /// # Errors
+    /// When the layout has no amplifier, or the trails do not determine the traps.
+    pub fn fit(&self, layout: &ReadoutLayout, options: &TrapOptions) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
+        let tile = layout.tiles.first().ok_or(TrapFitError::NoOverscan)?;
+        let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
+        let section = tile.serial_overscan.saturating_sub(tile.serial_start);
+        let rows = Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 };
+        let TrapOptions { species, full_well_electron, notch_electron, blocks, iterations } = *options;
+        let of = |trails: &[EdgeTrail], path, species| fit(trails, path, full_well_electron, notch_electron, species);
+        let (columns, rows) = (of(&self.parallel, columns, species[0])?, of(&self.serial, rows, species[1])?);
+        let traps = TrapKnowledge { parallel: columns.traps, serial: rows.traps, blocks, iterations };
+        Ok((traps, [columns.reduced_chi2, rows.reduced_chi2]))
+    }
 }
 
 /// Traps of a detector from raw flats of several levels, at the date of the flats.
@@ -108,29 +149,17 @@ pub struct TrapOptions {
 /// # Errors
 /// When a flat has no overscan to read trails from, or the trails do not determine the traps.
 pub fn from_flats<'a>(
-    flats: impl Iterator<Item = &'a Array2<f32>> + Clone,
+    flats: impl Iterator<Item = &'a Array2<f32>>,
     layout: &ReadoutLayout,
     gain: &[Measured],
     read_noise: &[Measured],
     options: &TrapOptions,
 ) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
-    let Some(tile) = layout.tiles.first() else { return Err(TrapFitError::NoOverscan) };
-    let section = tile.serial_overscan - tile.serial_start;
-    let of = |direction: Direction| {
-        let (path, species) = match direction {
-            Direction::Parallel => (Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 }, options.species[0]),
-            Direction::Serial => {
-                (Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 }, options.species[1])
-            }
-        };
-        let measured = |raw| edge_trails::measure(raw, layout, direction, gain, read_noise).ok_or(TrapFitError::NoOverscan);
-        let trails = flats.clone().map(measured).collect::<Result<Vec<EdgeTrail>, _>>()?;
-        fit(&trails, path, options.full_well_electron, options.notch_electron, species)
-    };
-    let (columns, rows) = (of(Direction::Parallel)?, of(Direction::Serial)?);
-    let TrapOptions { blocks, iterations, .. } = *options;
-    let traps = TrapKnowledge { parallel: columns.traps, serial: rows.traps, blocks, iterations };
-    Ok((traps, [columns.reduced_chi2, rows.reduced_chi2]))
+    let mut trails = FlatTrails::default();
+    for raw in flats {
+        trails.add(raw, layout, gain, read_noise)?;
+    }
+    trails.fit(layout, options)
 }
 
 #[cfg(test)]

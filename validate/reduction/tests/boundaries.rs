@@ -1,22 +1,18 @@
 //! The reference of brighter-fatter through the whole calibration: a ramp of flats of the testbench, the gain, a field with stars.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-use instruments::chain::Chain;
+mod testbench_frames;
+
 use instruments::description::{self, Instrument};
 use instruments::effects::brighter_fatter::Settings;
 use instruments::effects::digitise::amplifier_gains;
-use instruments::product::level0::{Level0Meta, read_level0, write_level0};
-use instruments::product::names::NameStyle;
+use instruments::product::level0::read_level0;
 use ndarray::Array2;
 use reduction::{CalibrationOptions, CalibrationSet, Options, calibrate, reduce_frame};
 use sim_core::correction::StepStatus;
-use sim_core::detector::{ReadoutLayout, Scans};
-use sim_core::effect::Context;
-use sim_core::exposure::{Exposure, ExposureKind, Pointing};
-use sim_core::frame::Frame;
-use sim_core::plane::Light;
-use sim_core::wcs::detector_wcs;
+use sim_core::exposure::ExposureKind;
 use std::path::{Path, PathBuf};
+use testbench_frames::Exposing;
 
 const LAMP: ExposureKind = ExposureKind::Flat { rate_electron_s: 500.0 };
 
@@ -28,39 +24,10 @@ fn instrument() -> Instrument {
 
 /// Writes an exposure; `without` leaves brighter-fatter out of the same draws.
 fn expose(folder: &Path, id: u64, kind: ExposureKind, time_s: f64, light: Option<&Array2<f32>>, without: bool) -> PathBuf {
-    let instrument = instrument();
-    let spec = &instrument.detectors[&1];
-    let pointing = Pointing { ra_deg: 10.0, dec_deg: 20.0, rotation_deg: 30.0 };
-    let sky_electron_s = if kind == ExposureKind::Science { 0.5 } else { 0.0 };
-    let exposure = Exposure { id, kind, pointing, start_mjd: 61_771.0 + id as f64 / 100.0, time_s, sky_electron_s };
-    let window = spec.geometry.full_window();
-    let layout = ReadoutLayout::new(&spec.geometry, window, Scans::Full);
-    let (geometry, device_seed) = (&spec.geometry, spec.device_seed);
-    let cx = Context { exposure: &exposure, geometry, layout: &layout, window, effect: "chain", seed: 4, device_seed };
-    let mut chain = Chain::new(&instrument, spec).unwrap();
-    if without {
-        chain = chain.without("brighter_fatter").unwrap();
-    }
-    let light = light.map_or_else(|| Frame::<Light>::zeros(window), |l| Frame::from_pixels(l.clone(), window));
-    let (counts, _) = chain.run(light, &cx, &mut |_| {}).unwrap();
-    let wcs = detector_wcs(&spec.geometry, &pointing, instrument.parity, None);
-    let amplifiers = layout.amplifier_count;
-    let meta = Level0Meta {
-        instrument: &instrument.name,
-        geometry,
-        exposure: &exposure,
-        layout: &layout,
-        wcs: &wcs,
-        object: "closure",
-        nominal_gain: &vec![1.5; amplifiers],
-        nominal_read_noise_electron: &vec![4.0; amplifiers],
-        nominal_full_well_electron: Some(50_000.0),
-        software: "test",
-        style: &NameStyle::default(),
-    };
-    let path = folder.join(meta.name().file_name());
-    write_level0(&path, &counts, &meta).unwrap();
-    path
+    let without = without.then_some("brighter_fatter");
+    let instrument = &instrument();
+    let exposing = Exposing { instrument, folder, seed: 4, ids_per_day: 100.0, nominal_full_well_electron: 50_000.0, without };
+    exposing.expose(id, kind, time_s, light.cloned())
 }
 
 fn stars(ny: usize, nx: usize) -> Array2<f32> {

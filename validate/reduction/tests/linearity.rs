@@ -2,21 +2,17 @@
 //! among them; references measured, written and read back; a held-out flat reduced with and without them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use instruments::chain::Chain;
+mod testbench_frames;
+
 use instruments::description::{self, Instrument};
 use instruments::effects::non_linearity::{Linearise, responses};
 use instruments::effects::{digitise, non_linearity};
-use instruments::product::level0::{Level0Meta, read_level0, write_level0};
-use instruments::product::names::NameStyle;
+use instruments::product::level0::read_level0;
 use reduction::{CalibrationOptions, CalibrationSet, Options, calibrate, reduce_frame};
-use sim_core::detector::{ReadoutLayout, Scans};
-use sim_core::effect::Context;
-use sim_core::exposure::{Exposure, ExposureKind, Pointing};
+use sim_core::exposure::ExposureKind;
 use sim_core::flags::{BLEED, NONLINEAR, SATURATED};
-use sim_core::frame::Frame;
-use sim_core::plane::Light;
-use sim_core::wcs::detector_wcs;
 use std::path::{Path, PathBuf};
+use testbench_frames::Exposing;
 
 const LAMP: ExposureKind = ExposureKind::Flat { rate_electron_s: 500.0 };
 const CAPACITY: f64 = 50_000.0;
@@ -34,43 +30,17 @@ impl Bench {
         Self { instrument, folder: tempfile::tempdir().unwrap() }
     }
     fn expose(&self, id: u64, kind: ExposureKind, time_s: f64, light: &dyn Fn(usize, usize) -> f32) -> PathBuf {
-        let spec = &self.instrument.detectors[&1];
-        let pointing = Pointing { ra_deg: 10.0, dec_deg: 20.0, rotation_deg: 30.0 };
-        let sky_electron_s = if kind == ExposureKind::Science { 0.5 } else { 0.0 };
-        let exposure = Exposure { id, kind, pointing, start_mjd: 61_771.0 + id as f64 / 500.0, time_s, sky_electron_s };
-        let window = spec.geometry.full_window();
-        let layout = ReadoutLayout::new(&spec.geometry, window, Scans::Full);
-        let cx = Context {
-            exposure: &exposure,
-            geometry: &spec.geometry,
-            layout: &layout,
-            window,
-            effect: "chain",
+        let exposing = Exposing {
+            instrument: &self.instrument,
+            folder: self.folder.path(),
             seed: 11,
-            device_seed: spec.device_seed,
-        };
-        let pixels = ndarray::Array2::from_shape_fn(window.shape(), |(y, x)| light(y, x));
-        let chain = Chain::new(&self.instrument, spec).unwrap();
-        let (counts, _) = chain.run(Frame::<Light>::from_pixels(pixels, window), &cx, &mut |_| {}).unwrap();
-        let wcs = detector_wcs(&spec.geometry, &pointing, self.instrument.parity, None);
-        let amplifiers = layout.amplifier_count;
-        let meta = Level0Meta {
-            instrument: &self.instrument.name,
-            geometry: &spec.geometry,
-            exposure: &exposure,
-            layout: &layout,
-            wcs: &wcs,
-            object: "ramp",
-            nominal_gain: &vec![1.5; amplifiers],
-            nominal_read_noise_electron: &vec![4.0; amplifiers],
+            ids_per_day: 500.0,
             // Deliberately wrong: the reduction must measure its own.
-            nominal_full_well_electron: Some(1.3 * CAPACITY),
-            software: "test",
-            style: &NameStyle::default(),
+            nominal_full_well_electron: 1.3 * CAPACITY,
+            without: None,
         };
-        let path = self.folder.path().join(meta.name().file_name());
-        write_level0(&path, &counts, &meta).unwrap();
-        path
+        let shape = self.instrument.detectors[&1].geometry.full_window().shape();
+        exposing.expose(id, kind, time_s, Some(ndarray::Array2::from_shape_fn(shape, |(y, x)| light(y, x))))
     }
     fn dark(&self, id: u64, kind: ExposureKind, time_s: f64) -> PathBuf {
         self.expose(id, kind, time_s, &|_, _| 0.0)

@@ -3,55 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-use instruments::chain::Chain;
+mod testbench_frames;
+
 use instruments::description;
-use instruments::product::level0::{Level0Meta, read_level0, write_level0};
-use instruments::product::names::NameStyle;
+use instruments::product::level0::read_level0;
 use reduction::{CalibrationOptions, Master, Options, calibrate, reduce_frame};
-use sim_core::detector::{ReadoutLayout, Scans};
-use sim_core::effect::Context;
-use sim_core::exposure::{Exposure, ExposureKind, Pointing};
-use sim_core::frame::Frame;
-use sim_core::plane::Light;
-use sim_core::wcs::detector_wcs;
+use sim_core::exposure::ExposureKind;
 use std::path::{Path, PathBuf};
+use testbench_frames::Exposing;
 
 fn expose(folder: &Path, id: u64, kind: ExposureKind, time_s: f64) -> PathBuf {
-    let instrument = description::load("testbench").unwrap();
-    let spec = &instrument.detectors[&1];
-    let pointing = Pointing { ra_deg: 10.0, dec_deg: 20.0, rotation_deg: 30.0 };
-    let sky_electron_s = if kind == ExposureKind::Science { 0.5 } else { 0.0 };
-    let exposure = Exposure { id, kind, pointing, start_mjd: 61_771.0 + id as f64 / 100.0, time_s, sky_electron_s };
-    let window = spec.geometry.full_window();
-    let layout = ReadoutLayout::new(&spec.geometry, window, Scans::Full);
-    let cx = Context {
-        exposure: &exposure,
-        geometry: &spec.geometry,
-        layout: &layout,
-        window,
-        effect: "chain",
-        seed: 4,
-        device_seed: spec.device_seed,
-    };
-    let (counts, _) = Chain::new(&instrument, spec).unwrap().run(Frame::<Light>::zeros(window), &cx, &mut |_| {}).unwrap();
-    let wcs = detector_wcs(&spec.geometry, &pointing, instrument.parity, None);
-    let amplifiers = layout.amplifier_count;
-    let meta = Level0Meta {
-        instrument: &instrument.name,
-        geometry: &spec.geometry,
-        exposure: &exposure,
-        layout: &layout,
-        wcs: &wcs,
-        object: "closure",
-        nominal_gain: &vec![1.5; amplifiers],
-        nominal_read_noise_electron: &vec![4.0; amplifiers],
-        nominal_full_well_electron: Some(50_000.0),
-        software: "test",
-        style: &NameStyle::default(),
-    };
-    let path = folder.join(meta.name().file_name());
-    write_level0(&path, &counts, &meta).unwrap();
-    path
+    let instrument = &description::load("testbench").unwrap();
+    let exposing = Exposing { instrument, folder, seed: 4, ids_per_day: 100.0, nominal_full_well_electron: 50_000.0, without: None };
+    exposing.expose(id, kind, time_s, None)
 }
 
 #[test]

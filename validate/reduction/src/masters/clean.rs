@@ -79,10 +79,8 @@ impl Cleaner {
         file.seek(SeekFrom::Start((rows.start * columns * size_of::<f32>()) as u64)).map_err(failed)?;
         let mut bytes = vec![0; rows.len() * columns * size_of::<f32>()];
         file.read_exact(&mut bytes).map_err(failed)?;
-        let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        Ok(Array2::from_shape_fn((rows.len(), columns), {
-            let values: Vec<f32> = values.collect();
-            move |(y, x)| values[y * columns + x]
-        }))
+        let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let Ok(band) = Array2::from_shape_vec((rows.len(), columns), values) else { unreachable!("as many bytes as pixels were read") };
+        Ok(band)
     }
 }

@@ -3,6 +3,7 @@
 use super::{Evidence, Outcome, ReferenceKind, Stage};
 use crate::defect_search::{self, DefectSearchError, FlatPair, LEAST_DARKS};
 use crate::error::ReductionError;
+use crate::keywords::FILL;
 use crate::set::Units;
 use instruments::product::level0::Level0Info;
 use ndarray::{Array2, s};
@@ -187,8 +188,8 @@ fn write(knowledge: &Knowledge) -> Option<Vec<Hdu>> {
         of_column("X", "1", "column of the detector, from 0", &|c| c.x as f64),
         of_column("REGISTER", "1", "0 bottom, 1 top", &|c| c.register as f64),
         of_column("ROW", "1", "row of the fault from the register, from 0", &|c| c.row as f64),
-        of_column("CAPACITY", "electron", "of a pocket; -9999: blocked", &|c| capacity(c).map_or(-9999.0, |m| m.value)),
-        of_column("CAPACITY_ERR", "electron", "standard error; -9999: blocked", &|c| capacity(c).map_or(-9999.0, |m| m.error)),
+        of_column("CAPACITY", "electron", "of a pocket; -9999: blocked", &|c| capacity(c).map_or(FILL, |m| m.value)),
+        of_column("CAPACITY_ERR", "electron", "standard error; -9999: blocked", &|c| capacity(c).map_or(FILL, |m| m.error)),
     ];
     let unit = |name: &str, columns| Hdu::new(name, Header::default(), Data::Table(Table { name: name.into(), columns }));
     Some(vec![unit(PIXELS, pixel_columns), unit(COLUMNS, column_columns)])

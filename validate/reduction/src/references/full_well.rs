@@ -2,6 +2,7 @@
 
 use super::{Evidence, Outcome, ReferenceKind, Stage};
 use crate::error::ReductionError;
+use crate::keywords::FILL;
 use crate::linearity_fit;
 use crate::set::Units;
 use sim_core::fits::{Data, Hdu, Header};
@@ -24,8 +25,6 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 
 /// Unit.
 const WELLS: &str = "FULL_WELLS";
-/// What stands where an amplifier was not measured.
-const FILL: f64 = -9999.0;
 
 fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome, ReductionError> {
     let Some(gain) = &knowledge.gain else { return Ok(Outcome::Skipped("the gain is not known".into())) };

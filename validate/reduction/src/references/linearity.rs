@@ -2,6 +2,7 @@
 
 use super::{Evidence, Outcome, ReferenceKind, Stage};
 use crate::error::ReductionError;
+use crate::keywords::FILL;
 use crate::linearity_fit;
 use crate::set::Units;
 use instruments::effects::non_linearity::model::TERMS;
@@ -26,8 +27,6 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 /// Units.
 const RESPONSE: &str = "RESPONSE";
 const COVARIANCE: &str = "COVARIANCE";
-/// What stands where an amplifier was not measured.
-const FILL: f64 = -9999.0;
 
 fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome, ReductionError> {
     let fits = match evidence.ramp.fits() {

@@ -1,11 +1,9 @@
 //! Charge traps (`MTRAP`): species per direction of transfer, at the date of the flats whose trails they were fitted to.
 
 use super::{Evidence, Outcome, ReferenceKind, Stage};
-use crate::edge_trails::{self, Direction, EdgeTrail};
 use crate::error::ReductionError;
-use crate::set::Units;
-use crate::trap_fit::{self, TrapFitError};
-use instruments::effects::cti::direction::Path;
+use crate::set::{Units, finite, known_error};
+use crate::trap_fit::FlatTrails;
 use sim_core::fits::{Data, Hdu, Header};
 use sim_core::knowledge::{Knowledge, Measured, TransferTraps, TrapKnowledge, TrapSpecies};
 use sim_core::table::{Column, ColumnData, Table};
@@ -32,30 +30,18 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     let (Some(gain), Some(read_noise)) = (&knowledge.gain, &knowledge.read_noise) else {
         return Ok(Outcome::Skipped("gain and read noise are not known".into()));
     };
-    let Some(tile) = knowledge.layout.tiles.first() else { return Ok(Outcome::Skipped("the window has no amplifier".into())) };
-    let mut trails: [Vec<EdgeTrail>; 2] = [Vec::new(), Vec::new()];
+    let mut trails = FlatTrails::default();
     for info in &evidence.group.flat {
         let raw = evidence.raw(info)?.frame().pixels;
-        for (direction, trails) in [Direction::Parallel, Direction::Serial].into_iter().zip(&mut trails) {
-            match edge_trails::measure(&raw, &knowledge.layout, direction, gain, read_noise) {
-                Some(trail) => trails.push(trail),
-                None => return Ok(Outcome::Skipped(TrapFitError::NoOverscan.to_string())),
-            }
+        if let Err(reason) = trails.add(&raw, &knowledge.layout, gain, read_noise) {
+            return Ok(Outcome::Skipped(reason.to_string()));
         }
     }
-    let options = &evidence.options.traps;
-    let full_well_electron = evidence.group.flat.first().and_then(|f| f.header.f64("FULLWELL")).unwrap_or(options.full_well_electron);
-    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
-    let rows = Path {
-        first: tile.serial_start,
-        prescan: tile.serial_start,
-        packets: tile.serial_overscan.saturating_sub(tile.serial_start),
-        trailing: 0,
-    };
-    let [parallel, serial] = trails;
-    let fit = |trails: &[EdgeTrail], path, species| trap_fit::fit(trails, path, full_well_electron, options.notch_electron, species);
-    let found = fit(&parallel, columns, options.species[0]).and_then(|c| Ok((c, fit(&serial, rows, options.species[1])?)));
-    let (parallel, serial) = match found {
+    let mut options = evidence.options.traps;
+    if let Some(full_well_electron) = evidence.group.flat.first().and_then(|f| f.header.f64("FULLWELL")) {
+        options.full_well_electron = full_well_electron;
+    }
+    let (traps, [parallel_chi2, serial_chi2]) = match trails.fit(&knowledge.layout, &options) {
         Ok(found) => found,
         Err(reason) => return Ok(Outcome::Skipped(reason.to_string())),
     };
@@ -66,11 +52,10 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
         evidence.group.flat.len()
     );
     let quality = vec![
-        ("CHI2PAR", parallel.reduced_chi2, "chi2/dof of the trails along columns"),
-        ("CHI2SER", serial.reduced_chi2, "chi2/dof of the trails along rows"),
+        ("CHI2PAR", parallel_chi2, "chi2/dof of the trails along columns"),
+        ("CHI2SER", serial_chi2, "chi2/dof of the trails along rows"),
     ];
-    let (blocks, iterations) = (options.blocks, options.iterations);
-    knowledge.traps = Some(Arc::new(TrapKnowledge { parallel: parallel.traps, serial: serial.traps, blocks, iterations }));
+    knowledge.traps = Some(Arc::new(traps));
     Ok(Outcome::Measured { quality, note })
 }
 
@@ -90,19 +75,15 @@ fn write(knowledge: &Knowledge) -> Option<Vec<Hdu>> {
             name: name.into(),
             columns: vec![
                 column("DENSITY", "1/pixel", "traps in a pixel", &|s| s.density.value),
-                column("DENSITY_ERR", "1/pixel", "standard error; -9999: not known", &|s| fill(s.density.error)),
+                column("DENSITY_ERR", "1/pixel", "standard error; -9999: not known", &|s| finite(s.density.error)),
                 column("RELEASE", "pixel", "release time in transfers", &|s| s.release.value),
-                column("RELEASE_ERR", "pixel", "standard error; -9999: not known", &|s| fill(s.release.error)),
+                column("RELEASE_ERR", "pixel", "standard error; -9999: not known", &|s| finite(s.release.error)),
                 column("DEPTH", "1", "fraction of the volume below the traps", &|s| s.depth),
             ],
         };
         Hdu::new(name, header, Data::Table(table))
     };
     Some(vec![unit(PARALLEL, &traps.parallel), unit(SERIAL, &traps.serial)])
-}
-
-fn fill(error: f64) -> f64 {
-    if error.is_finite() { error } else { -9999.0 }
 }
 
 fn read(units: &mut Units, knowledge: &mut Knowledge) -> Result<(), ReductionError> {
@@ -116,7 +97,7 @@ fn read(units: &mut Units, knowledge: &mut Knowledge) -> Result<(), ReductionErr
             let found = header.f64(key).filter(|v| v.is_finite() && *v >= low);
             found.ok_or_else(|| units.missing(&format!("{name}.{key}"), "a number not below 0"))
         };
-        let measured = |value: f64, error: f64| Measured { value, error: if error < 0.0 { f64::INFINITY } else { error } };
+        let measured = |value: f64, error: f64| Measured { value, error: known_error(error) };
         let (density, density_error) = (column("DENSITY")?, column("DENSITY_ERR")?);
         let (release, release_error) = (column("RELEASE")?, column("RELEASE_ERR")?);
         let depth = column("DEPTH")?;

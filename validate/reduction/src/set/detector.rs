@@ -4,7 +4,7 @@ use super::Master;
 use super::read::{Units, read_map};
 use crate::error::ReductionError;
 use crate::group::Key;
-use crate::index::{Entry, Index};
+use crate::index::Entry;
 use crate::masters::hot_and_warm;
 use crate::references::{REFERENCES, ReferenceKind};
 use crate::shutter_fit::ShutterMap;
@@ -42,8 +42,8 @@ pub struct DetectorCalibration {
     pub chosen: BTreeMap<String, Entry>,
     /// References of this detector that do not hold at the frame's date, by type.
     pub out_of_date: BTreeMap<String, Vec<Entry>>,
-    /// The folder's index.
-    pub(super) index: Index,
+    /// Folder of the references.
+    pub(super) folder: PathBuf,
     pub(super) kept: BTreeMap<Master, Arc<Reference>>,
 }
 
@@ -60,7 +60,7 @@ impl DetectorCalibration {
     }
     /// Path of a reference.
     fn path(&self, code: &str) -> Option<PathBuf> {
-        self.chosen.get(code).map(|e| self.index.path(e))
+        self.chosen.get(code).map(|e| self.folder.join(&e.file))
     }
     /// Types that a step uses.
     fn codes_of(step: &str) -> Vec<&'static str> {

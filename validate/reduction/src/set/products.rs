@@ -3,6 +3,7 @@
 use super::Master;
 use crate::error::ReductionError;
 use crate::group::Group;
+use crate::keywords::FILL;
 use crate::masters::{Made, median};
 use crate::references::{self, Outcome};
 use crate::shutter_fit::ShutterMap;
@@ -187,8 +188,14 @@ fn amplifier_table(masters: &Made) -> Table {
     }
 }
 
-fn finite(error: f64) -> f64 {
-    if error.is_finite() { error } else { -9999.0 }
+/// A standard error as a table holds it; [`known_error`] reads it back.
+pub(crate) fn finite(error: f64) -> f64 {
+    if error.is_finite() { error } else { FILL }
+}
+
+/// A standard error from a table: infinite where it holds the fill value.
+pub(crate) fn known_error(error: f64) -> f64 {
+    if error < 0.0 { f64::INFINITY } else { error }
 }
 
 fn polynomial_table(map: &ShutterMap) -> Table {

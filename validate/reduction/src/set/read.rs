@@ -1,9 +1,11 @@
 //! Masters read back from their files.
 
+use super::products::known_error;
 use super::{DetectorCalibration, Master};
 use crate::error::ReductionError;
 use crate::group::Key;
-use crate::index::{Entry, Index};
+use crate::index::Entry;
+use crate::keywords::FILL;
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use nalgebra::DMatrix;
@@ -77,7 +79,7 @@ impl Units {
 /// The calibration of a detector and window from its files.
 pub(super) fn read(
     key: Key,
-    index: &Index,
+    folder: &Path,
     chosen: BTreeMap<String, Entry>,
     out_of_date: BTreeMap<String, Vec<Entry>>,
     info: &Level0Info,
@@ -85,7 +87,7 @@ pub(super) fn read(
     let need = |kind: Master| {
         let missing =
             || ReductionError::Master { path: PathBuf::from(key.describe()), what: kind.code().into(), expected: "a master of this type" };
-        chosen.get(kind.code()).map(|entry| index.path(entry)).ok_or_else(missing)
+        chosen.get(kind.code()).map(|entry| folder.join(&entry.file)).ok_or_else(missing)
     };
     need(Master::Flat)?;
     let mut bias = Units::open(&need(Master::Bias)?)?;
@@ -95,17 +97,16 @@ pub(super) fn read(
         values.ok_or_else(|| bias.missing(name, "a column with one number per amplifier"))
     };
     let measured = |value: &str, error: &str| -> Result<Vec<Measured>, ReductionError> {
-        let known = |e: f64| if e < 0.0 { f64::INFINITY } else { e };
-        Ok(column(value)?.into_iter().zip(column(error)?).map(|(value, error)| Measured { value, error: known(error) }).collect())
+        Ok(column(value)?.into_iter().zip(column(error)?).map(|(value, error)| Measured { value, error: known_error(error) }).collect())
     };
     let (gain, read_noise, bias_variance) = (measured("GAIN", "GAIN_ERR")?, measured("RDNOISE", "RDNOISE_ERR")?, column("BIAS_VAR")?);
     let values = gain.iter().chain(&read_noise).map(|m| m.value).chain(bias_variance.iter().copied());
     if values.into_iter().any(|v| !(v > 0.0 && v.is_finite())) {
         return Err(bias.missing("GAIN, RDNOISE or BIAS_VAR", "numbers above 0"));
     }
-    let transfer_chi2 = header.f64("PTCCHI2").unwrap_or(-9999.0);
+    let transfer_chi2 = header.f64("PTCCHI2").unwrap_or(FILL);
     drop(bias);
-    let dark_inverse_time_s = match chosen.get(Master::Dark.code()).map(|entry| index.path(entry)) {
+    let dark_inverse_time_s = match chosen.get(Master::Dark.code()).map(|entry| folder.join(&entry.file)) {
         None => None,
         Some(path) => {
             let headers = fits::read_headers(&path)?;
@@ -114,7 +115,7 @@ pub(super) fn read(
             Some(found.ok_or_else(wrong)?)
         }
     };
-    let (layout, index) = (info.layout.clone(), index.clone());
+    let (layout, folder) = (info.layout.clone(), folder.to_path_buf());
     let mut calibration = DetectorCalibration {
         key,
         layout,
@@ -125,7 +126,7 @@ pub(super) fn read(
         dark_inverse_time_s,
         chosen,
         out_of_date,
-        index,
+        folder,
         kept: BTreeMap::new(),
     };
     if info.window.nx * info.window.ny <= KEPT_PIXELS {
