@@ -1,5 +1,6 @@
 //! Judging a reduced folder: level 2, measures against truth, verdict, report.
 
+use crate::before_after;
 use crate::folder::Folder;
 use crate::progress::Progress;
 use crate::reduce::calibration_frames;
@@ -45,11 +46,14 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
     let closure = calibration_frames(&folder)?.held_out;
     let progress = Progress::new("validate", raw.len() + closure.len(), quiet);
     std::fs::create_dir_all(folder.level2()).with_context(|| folder.level2().display().to_string())?;
-    let mut frames = Vec::new();
+    let (mut frames, mut effects) = (Vec::new(), Vec::new());
     for level0 in &raw {
         let name = level0.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&name);
         frames.push(judge_frame(&folder, level0, &scenario, set.as_ref()).with_context(|| format!("measuring {name}"))?);
+        if let (Some(set), Some(frame)) = (&set, frames.last()) {
+            effects.extend(before_after::measure(&folder, level0, &frame.label, &scenario, set)?);
+        }
         progress.done(&name);
     }
     let mut calibration = Vec::new();
@@ -61,7 +65,7 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
         }
         progress.done(&format!("closure {}", info.observation.kind.code()));
     }
-    let verdict = validate::judge(&frames, &calibration, &criteria);
+    let verdict = validate::judge(&frames, &calibration, &effects, &criteria);
     let provenance = provenance(&folder, &scenario)?;
     let report = validate::write_report(
         &folder.report(),
@@ -69,6 +73,7 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
             title: &format!("{}: {}", scenario.name, scenario.description),
             frames: &frames,
             calibration: &calibration,
+            effects: &effects,
             verdict: &verdict,
             provenance: &provenance,
         },

@@ -4,6 +4,7 @@
 //! and truth) -> [`reduce`] (masters, level 1) -> [`judge`] (measures, verdict, report). [`folder`] is the one place
 //! that knows where things lie on disk.
 
+pub mod before_after;
 pub mod bench;
 pub mod folder;
 pub mod judge;

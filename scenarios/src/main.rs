@@ -56,6 +56,9 @@ enum Command {
         /// Look for cosmic rays with this finder, also when the scenario has none.
         #[arg(long, value_name = "network|classical", value_parser = finder)]
         cosmic_rays: Option<reduction::Finder>,
+        /// Do not undo this effect (recorded as skipped): what a step is worth shows without it. May be given several times.
+        #[arg(long, value_name = "EFFECT")]
+        without: Vec<String>,
         /// Say of every frame what each step did, or why not, and with which references.
         #[arg(long)]
         explain: bool,
@@ -150,8 +153,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
-        Command::Reduce { folder, masters, cosmic_rays, explain } => {
-            commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, explain, quiet)
+        Command::Reduce { folder, masters, cosmic_rays, without, explain } => {
+            commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, &without, explain, quiet)
         }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Explain { scenario } => commands::explain::explain(&scenario),

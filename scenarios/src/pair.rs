@@ -28,6 +28,7 @@ impl Pair {
         let names: Vec<&str> = if effect == NOISE { vec!["detect", "read_noise"] } else { vec![effect] };
         let mut other = scenario.clone();
         other.calibration = None;
+        other.before_and_after.clear();
         for name in &names {
             anyhow::ensure!(
                 !scenario.without.iter().any(|w| w == name),
@@ -48,7 +49,13 @@ impl Pair {
     /// Where this side lies beside the whole scenario's products in `out`.
     #[must_use]
     pub fn folder(&self, out: &Path) -> PathBuf {
-        out.join(format!("without_{}", self.effect))
+        Self::folder_of(&self.effect, out)
+    }
+
+    /// Where the side without an effect lies.
+    #[must_use]
+    pub fn folder_of(effect: &str, out: &Path) -> PathBuf {
+        out.join(format!("without_{effect}"))
     }
 
     /// Makes this side.

@@ -88,12 +88,31 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
     Ok(set)
 }
 
+/// What is looked for in science frames: what the folder's scenario has, cosmic rays also when a finder is given.
+#[must_use]
+pub fn level1_options(manifests: &Manifests<'_>, finder: Option<Finder>) -> Options {
+    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
+    Options {
+        cosmic_rays: finder.or(by_scenario),
+        trails: manifests.scenario_has("trails"),
+        scattered_light: manifests.scenario_has("scattered_light"),
+        ..Options::default()
+    }
+}
+
 /// Reduces every raw frame of a folder. With `masters`, takes the masters of that folder (a folder of masters, or an
-/// output folder that has them). Cosmic rays are looked for when the folder's scenario switches them on, or a finder is given.
+/// output folder that has them). Cosmic rays are looked for when the folder's scenario switches them on, or a finder is given. The steps
+/// named by `without` are left out.
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(
+    path: &Path,
+    masters: Option<&Path>,
+    finder: Option<Finder>,
+    without: &[String],
+    quiet: bool,
+) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
@@ -111,14 +130,9 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
             make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
         }
     };
-    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
-    let options = Options {
-        cosmic_rays: finder.or(by_scenario),
-        trails: manifests.scenario_has("trails"),
-        scattered_light: manifests.scenario_has("scattered_light"),
-        ..Options::default()
-    };
-    manifests.use_finder(finder);
+    let options = Options { without: without.to_vec(), ..level1_options(&manifests, finder) };
+    options.check()?;
+    manifests.use_choices(finder, without);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.

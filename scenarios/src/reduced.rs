@@ -58,10 +58,14 @@ pub struct Manifests<'a> {
     masters: BTreeMap<u16, BTreeMap<String, String>>,
     /// The finder of cosmic rays that was asked for.
     finder: Option<Finder>,
+    /// Steps left out.
+    without: Vec<String>,
 }
 
 /// Key of a level-1 manifest's inputs under which an option of the command line stands.
 pub const FINDER: &str = "--cosmic-rays";
+/// The same for the steps left out, separated by commas.
+pub const WITHOUT: &str = "--without";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -78,7 +82,7 @@ impl<'a> Manifests<'a> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None })
+        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None, without: Vec::new() })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -87,9 +91,10 @@ impl<'a> Manifests<'a> {
         self.with.iter().any(|name| name == effect)
     }
 
-    /// Notes the finder of cosmic rays that was asked for.
-    pub fn use_finder(&mut self, finder: Option<Finder>) {
+    /// Notes the finder of cosmic rays that was asked for, and the steps to be left out.
+    pub fn use_choices(&mut self, finder: Option<Finder>, without: &[String]) {
         self.finder = finder;
+        self.without = without.to_vec();
     }
 
     /// How masters are made: what the scenario says, and defaults.
@@ -138,6 +143,9 @@ impl<'a> Manifests<'a> {
         inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
         if let Some(finder) = self.finder {
             inputs.insert(FINDER.into(), finder.name().into());
+        }
+        if !self.without.is_empty() {
+            inputs.insert(WITHOUT.into(), self.without.join(","));
         }
         let mut products = BTreeMap::new();
         for path in [&paths.image, &paths.weight, &paths.flags] {

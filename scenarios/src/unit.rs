@@ -86,6 +86,7 @@ impl Plan {
         shared.detector.clear();
         shared.calibration = None;
         shared.criteria.clear();
+        shared.before_and_after.clear();
         shared.description.clear();
         let mut text = format!("physics {PHYSICS}\n{}", shared.to_toml());
         for (name, hash) in &instrument.hashes {

@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         variance: out.join("dark_variance.fits"),
         flags: None,
     })?];
-    let verdict = validate::judge(&frames, &calibration, &Criteria::built_in());
+    let verdict = validate::judge(&frames, &calibration, &[], &Criteria::built_in());
     let provenance = [
         ("Skyloop".to_string(), env!("CARGO_PKG_VERSION").to_string()),
         ("Seed".to_string(), "11, 12".to_string()),
@@ -62,7 +62,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     let page = validate::write_report(
         &out,
-        &Report { title: "A synthetic field", frames: &frames, calibration: &calibration, verdict: &verdict, provenance: &provenance },
+        &Report {
+            title: "A synthetic field",
+            frames: &frames,
+            calibration: &calibration,
+            effects: &[],
+            verdict: &verdict,
+            provenance: &provenance,
+        },
     )?;
     for frame in &frames {
         println!("\n{}", frame.label);

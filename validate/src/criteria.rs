@@ -2,6 +2,7 @@
 
 use crate::error::ValidateError;
 use crate::measures::calibration::CalibrationMeasures;
+use crate::measures::effect::EffectMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -16,6 +17,8 @@ pub enum Scope {
     Pooled,
     /// Each reduced calibration frame.
     Calibration,
+    /// Each effect of each frame whose before and after were measured.
+    Effect,
 }
 
 /// One criterion.
@@ -32,6 +35,9 @@ pub struct Criterion {
     /// Only calibration frames of this kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// Only this effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
     /// Smallest value allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
@@ -178,9 +184,9 @@ fn pool(frames: &[FrameMeasures], name: &str) -> Option<Measure> {
     (weights > 0.0).then(|| Measure { value: sum / weights, error: Some(weights.powf(-0.5)), count: Some(count) })
 }
 
-/// Judges frames and calibrations.
+/// Judges frames, calibrations and effects.
 #[must_use]
-pub fn judge(measures: &[FrameMeasures], calibration: &[CalibrationMeasures], criteria: &Criteria) -> Verdict {
+pub fn judge(measures: &[FrameMeasures], calibration: &[CalibrationMeasures], effects: &[EffectMeasures], criteria: &Criteria) -> Verdict {
     let mut lines = Vec::new();
     for c in &criteria.criteria {
         match c.scope {
@@ -198,6 +204,15 @@ pub fn judge(measures: &[FrameMeasures], calibration: &[CalibrationMeasures], cr
                 lines.extend(calibration.iter().filter(of_kind).map(|m| line(c, &m.label, m.values.get(&c.measure).cloned())));
                 if lines.len() == before {
                     lines.push(line(c, "no calibration frames", None));
+                }
+            }
+            Scope::Effect => {
+                let this = |m: &&EffectMeasures| c.effect.as_ref().is_none_or(|effect| *effect == m.effect);
+                let before = lines.len();
+                let of = |m: &EffectMeasures| line(c, &format!("{}, {}", m.effect, m.frame), m.values.get(&c.measure).cloned());
+                lines.extend(effects.iter().filter(this).map(of));
+                if lines.len() == before {
+                    lines.push(line(c, c.effect.as_deref().unwrap_or("no effects"), None));
                 }
             }
         }
@@ -225,6 +240,7 @@ mod tests {
             scope: Scope::Frame,
             filter: None,
             kind: None,
+            effect: None,
             min: Some(0.9),
             max: Some(1.1),
             allow_sigma,
@@ -263,8 +279,8 @@ mod tests {
     fn a_required_criterion_without_a_measure_fails_the_whole() {
         let mut c = criterion(0.0);
         c.scope = Scope::Pooled;
-        assert_eq!(judge(&[], &[], &Criteria { criteria: vec![c.clone()] }).outcome, Outcome::NotMeasured);
+        assert_eq!(judge(&[], &[], &[], &Criteria { criteria: vec![c.clone()] }).outcome, Outcome::NotMeasured);
         c.required = true;
-        assert_eq!(judge(&[], &[], &Criteria { criteria: vec![c] }).outcome, Outcome::Fail);
+        assert_eq!(judge(&[], &[], &[], &Criteria { criteria: vec![c] }).outcome, Outcome::Fail);
     }
 }

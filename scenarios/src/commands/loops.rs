@@ -10,7 +10,10 @@ use std::process::ExitCode;
 
 pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(Scenario::read(scenario)?)?;
-    let pairs = pair.iter().map(|effect| Pair::new(&plan.scenario, effect)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut pairs = scenarios::before_after::pairs(&plan.scenario)?;
+    for effect in pair.iter().filter(|effect| !plan.scenario.before_and_after.contains(effect)) {
+        pairs.push(Pair::new(&plan.scenario, effect)?);
+    }
     let summary = scenarios::simulate::simulate(&plan, out, quiet)?;
     println!("{} units made, {} kept, in {}", summary.made, summary.kept, out.display());
     for pair in pairs {
@@ -20,8 +23,15 @@ pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn reduce(folder: &Path, masters: Option<&Path>, finder: Option<Finder>, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
-    let summary = scenarios::reduce::reduce(folder, masters, finder, quiet)?;
+pub fn reduce(
+    folder: &Path,
+    masters: Option<&Path>,
+    finder: Option<Finder>,
+    without: &[String],
+    explain: bool,
+    quiet: bool,
+) -> anyhow::Result<ExitCode> {
+    let summary = scenarios::reduce::reduce(folder, masters, finder, without, quiet)?;
     for (file, steps) in summary.explained.iter().filter(|_| explain) {
         println!("{file}\n{}", reduction::explain::text(steps));
     }
@@ -44,8 +54,12 @@ pub fn demo(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode>
         plan.scenario.calibration.is_some(),
         "--scenario {scenario} has no calibration exposures; use `skyloop simulate {scenario}`"
     );
+    let pairs = scenarios::before_after::pairs(&plan.scenario)?;
     scenarios::simulate::simulate(&plan, out, quiet)?;
-    scenarios::reduce::reduce(out, None, None, quiet)?;
+    for pair in pairs {
+        pair.simulate(out, quiet)?;
+    }
+    scenarios::reduce::reduce(out, None, None, &[], quiet)?;
     validate(out, None, quiet)
 }
 

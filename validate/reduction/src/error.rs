@@ -9,6 +9,14 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReductionError {
+    /// A step to be left out has no such name.
+    #[error("without: there is no effect `{name}` to leave as it is; the effects are {known}")]
+    UnknownStep {
+        /// The name.
+        name: String,
+        /// Known names.
+        known: String,
+    },
     /// A level-0 file is not fit for use.
     #[error(transparent)]
     Product(#[from] ProductError),

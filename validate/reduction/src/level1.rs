@@ -68,7 +68,7 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let info = &info;
     let knowledge = |step: &str| calibration.knowledge_for(step, info);
     let kind = info.observation.kind;
-    let mut walk = Walk::new(&knowledge, &info.path);
+    let mut walk = Walk::new(&knowledge, &info.path).without(&options.without);
     let mut charge = walk.charge(raw)?;
     if let Some(bits) = charge.flags.as_mut() {
         qc0.flag(info, bits);

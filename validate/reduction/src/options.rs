@@ -1,10 +1,12 @@
 //! What a reduction is asked to do besides the steps that are always done.
 
+use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 pub use instruments::effects::cosmic_rays::Finder;
+use instruments::effects::registry;
 
 /// Choices of a reduction to level 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// How the shot noise of a pixel is estimated.
     pub shot_noise: ShotNoise,
@@ -14,4 +16,23 @@ pub struct Options {
     pub trails: bool,
     /// Whether scattered light is flagged in science exposures: a steep sky can pass for it.
     pub scattered_light: bool,
+    /// Effects that are not to be undone, by name, although calibration could: what a step is worth shows without it.
+    pub without: Vec<String>,
+}
+
+impl Options {
+    /// Refuses a name under [`Options::without`] that is no effect.
+    ///
+    /// # Errors
+    /// When a name is unknown, or that of a crossing: electrons and rates are made by those.
+    pub fn check(&self) -> Result<(), ReductionError> {
+        for name in &self.without {
+            let known = registry::find(name).filter(|effect| !effect.is_crossing);
+            if known.is_none() {
+                let names: Vec<&str> = registry::all().iter().filter(|e| !e.is_crossing).map(|e| e.name).collect();
+                return Err(ReductionError::UnknownStep { name: name.clone(), known: names.join(", ") });
+            }
+        }
+        Ok(())
+    }
 }

@@ -36,6 +36,7 @@ type Otherwise<'a, P> = &'a dyn Fn(&str, &Knowledge) -> Option<Result<Box<dyn Co
 pub struct Walk<'a> {
     knowledge: KnowledgeOf<'a>,
     path: &'a Path,
+    without: &'a [String],
     /// Steps so far.
     pub steps: Vec<Step>,
 }
@@ -44,7 +45,12 @@ impl<'a> Walk<'a> {
     /// A walk with what is known; `path` names the frame in errors.
     #[must_use]
     pub fn new(knowledge: KnowledgeOf<'a>, path: &'a Path) -> Self {
-        Self { knowledge, path, steps: Vec::new() }
+        Self { knowledge, path, without: &[], steps: Vec::new() }
+    }
+    /// A walk that leaves these effects as they are.
+    #[must_use]
+    pub fn without(self, without: &'a [String]) -> Self {
+        Self { without, ..self }
     }
     fn failed(&self, source: CorrectionError) -> ReductionError {
         ReductionError::Correction { path: self.path.into(), source }
@@ -63,6 +69,10 @@ impl<'a> Walk<'a> {
         otherwise: Otherwise<'_, P>,
     ) -> Result<(), ReductionError> {
         for entry in entries.iter().rev() {
+            if self.without.iter().any(|name| name == entry.name) {
+                self.record(entry.name, StepStatus::Skipped("left out on request".into()));
+                continue;
+            }
             if let Some(reason) = leave(entry.name) {
                 self.record(entry.name, StepStatus::Skipped(reason.into()));
                 continue;

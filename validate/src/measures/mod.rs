@@ -8,6 +8,7 @@ pub mod calibration;
 pub mod completeness;
 pub mod cosmic_rays;
 pub mod depth;
+pub mod effect;
 pub mod matching;
 pub mod noise;
 pub mod photometric;
@@ -76,6 +77,19 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("closure_pull_std", "", "calibration: standard deviation of residual / sigma"),
     ("closure_chi2", "", "calibration: mean of (residual / sigma)^2, outliers included"),
     ("closure_row_pull_std", "", "calibration: standard deviation of row means in units of their error (1 when there is no row structure)"),
+    ("effect_rms_before", "sigma", "effect left in: rms change of the pixels in units of their errors"),
+    ("effect_rms_after", "sigma", "effect undone: rms change of the pixels that keep weight, in units of their errors"),
+    ("effect_pixels_before", "", "effect left in: pixels changed by more than their error"),
+    ("effect_pixels_after", "", "effect undone: pixels that keep weight and are changed by more than their error"),
+    ("effect_left", "", "effect undone over effect left in: root of the ratio of the sums of squared changes"),
+    ("effect_flux_before", "", "effect left in: mean relative change of a star's flux in 5 pixels"),
+    ("effect_flux_after", "", "effect undone: mean relative change of a star's flux in 5 pixels"),
+    ("effect_size_before", "", "effect left in: mean relative change of a star's size"),
+    ("effect_size_after", "", "effect undone: mean relative change of a star's size"),
+    ("effect_shift_before", "pixel", "effect left in: rms shift of stars"),
+    ("effect_shift_after", "pixel", "effect undone: rms shift of stars"),
+    ("effect_ellipticity_before", "", "effect left in: rms change of a star's ellipticity"),
+    ("effect_ellipticity_after", "", "effect undone: rms change of a star's ellipticity"),
     ("closure_column_pull_std", "", "calibration: standard deviation of column means in units of their error"),
 ];
 

@@ -8,6 +8,7 @@ use crate::criteria::Verdict;
 use crate::error::ValidateError;
 use crate::measures::FrameMeasures;
 use crate::measures::calibration::CalibrationMeasures;
+use crate::measures::effect::EffectMeasures;
 use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub struct Report<'a> {
     pub frames: &'a [FrameMeasures],
     /// Measured calibrations.
     pub calibration: &'a [CalibrationMeasures],
+    /// Effects before and after they were undone.
+    pub effects: &'a [EffectMeasures],
     /// The verdict.
     pub verdict: &'a Verdict,
     /// Provenance in the order shown: seed, versions, scenario, hashes ... (name, value; long values fold).
@@ -77,6 +80,7 @@ fn page(report: &Report<'_>) -> Result<String, ValidateError> {
             overview => tables::overview(report.frames),
             frames => frames,
             calibration => calibration,
+            effects => tables::effects(report.effects),
             provenance => report.provenance,
         })
         .map_err(ValidateError::report)

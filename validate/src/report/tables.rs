@@ -1,6 +1,7 @@
 //! Numbers of the report as rows of text: rounding to their errors happens here and nowhere else.
 
 use crate::criteria::{Outcome, Verdict, VerdictLine};
+use crate::measures::effect::EffectMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure, Measures};
 use minijinja::{Value, context};
 
@@ -102,6 +103,34 @@ pub fn measures(values: &Measures) -> Vec<Value> {
             values.get(name).map(|m| context! { name, unit, meaning, value => with_error(m), count => m.count })
         })
         .collect()
+}
+
+/// Effects before and after they were undone, a row each: pixels, then stars.
+pub fn effects(effects: &[EffectMeasures]) -> Vec<Value> {
+    let row = |e: &EffectMeasures| {
+        let value = |name: String, scale: f64| e.values.get(&name).map(|m| (scale * m.value, m.error.map(|error| scale * error)));
+        let change = |quantity: &str, scale: f64, digits: usize, with_error: bool| {
+            let plain = |v: f64| {
+                let text = format!("{v:.digits$}");
+                if text.chars().all(|c| "-0.".contains(c)) { text.replace('-', "") } else { text.replace('-', "\u{2212}") }
+            };
+            let (was, is) = (value(format!("effect_{quantity}_before"), scale), value(format!("effect_{quantity}_after"), scale));
+            match (was, is) {
+                (Some((was, _)), Some((is, error))) => {
+                    let error = error.filter(|_| with_error).map_or_else(String::new, |e| format!(" \u{b1} {}", plain(e)));
+                    format!("{} \u{2192} {}{error}", plain(was), plain(is))
+                }
+                _ => "\u{2013}".into(),
+            }
+        };
+        let left = value("effect_left".into(), 100.0).map_or_else(|| "\u{2013}".into(), |(v, _)| format!("{v:.1}"));
+        let pixels = [change("pixels", 1.0, 0, false), change("rms", 1.0, 3, false), left].to_vec();
+        let stars = [change("flux", 100.0, 2, true), change("size", 100.0, 2, true), change("shift", 1.0, 4, false)];
+        let stars = [stars.to_vec(), vec![change("ellipticity", 1.0, 4, false)]].concat();
+        let measured = e.values.get("effect_flux_after").and_then(|m| m.count);
+        context! { effect => e.effect, frame => e.frame, pixels, stars, measured }
+    };
+    effects.iter().map(row).collect()
 }
 
 /// The measures of a frame.
