@@ -67,6 +67,12 @@ impl Folder {
     pub fn masters(&self) -> PathBuf {
         self.0.join("calibration/masters")
     }
+    /// The masters that a path means: a folder of masters, or an output folder that has them.
+    #[must_use]
+    pub fn masters_in(given: &Path) -> PathBuf {
+        let inner = Self::at(given).masters();
+        if inner.is_dir() { inner } else { given.to_path_buf() }
+    }
     /// Reduced calibration frames, for the closure tests.
     #[must_use]
     pub fn calibration_level1(&self) -> PathBuf {

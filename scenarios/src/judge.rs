@@ -4,6 +4,7 @@ use crate::before_after;
 use crate::folder::Folder;
 use crate::progress::Progress;
 use crate::reduce::calibration_frames;
+use crate::references;
 use crate::scenario::Scenario;
 use anyhow::{Context as _, ensure};
 use instruments::product::level0::{Level0Info, read_level0_info};
@@ -13,6 +14,7 @@ use reduction::{CalibrationSet, Level1Paths};
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
 use std::path::{Path, PathBuf};
+use validate::criteria::{Scope, Subjects};
 use validate::measures::calibration::measure_closure;
 use validate::product::read_image;
 use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
@@ -65,18 +67,16 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
         }
         progress.done(&format!("closure {}", info.observation.kind.code()));
     }
-    let verdict = validate::judge(&frames, &calibration, &effects, &criteria);
+    let references = match &set {
+        Some(set) if criteria.asks(Scope::Reference) => references::figures(&folder, set)?,
+        _ => Vec::new(),
+    };
+    let subjects = Subjects { frames: &frames, calibration: &calibration, effects: &effects, references: &references };
+    let verdict = validate::judge(&subjects, &criteria);
     let provenance = provenance(&folder, &scenario)?;
     let report = validate::write_report(
         &folder.report(),
-        &Report {
-            title: &format!("{}: {}", scenario.name, scenario.description),
-            frames: &frames,
-            calibration: &calibration,
-            effects: &effects,
-            verdict: &verdict,
-            provenance: &provenance,
-        },
+        &Report { title: &format!("{}: {}", scenario.name, scenario.description), subjects, verdict: &verdict, provenance: &provenance },
     )?;
     let summary = format!(
         "{:?}: {} criteria hold, {} do not, {} not measured",
@@ -94,6 +94,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
+            "references" => references::criteria()?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };

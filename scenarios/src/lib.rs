@@ -12,6 +12,7 @@ pub mod pair;
 pub mod progress;
 pub mod reduce;
 pub mod reduced;
+pub mod references;
 pub mod remake;
 pub mod scenario;
 pub mod simulate;

@@ -71,6 +71,14 @@ enum Command {
         #[arg(long)]
         criteria: Option<PathBuf>,
     },
+    /// Judge references on calibration exposures they were not made of: exit 0 they hold, 1 one does not, 2 failure.
+    Verify {
+        /// Folder with calibration exposures.
+        folder: PathBuf,
+        /// Take the references from this folder instead of the folder's own.
+        #[arg(long)]
+        masters: Option<PathBuf>,
+    },
     /// Print what a scenario resolves to: units, chain, every number with its source, every assumed one marked.
     Explain {
         /// Scenario file, or the name of a built-in one.
@@ -157,6 +165,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, &without, explain, quiet)
         }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
+        Command::Verify { folder, masters } => commands::loops::verify(&folder, masters.as_deref()),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),
         Command::Apply(one) => one.apply(quiet),

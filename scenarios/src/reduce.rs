@@ -120,8 +120,7 @@ pub fn reduce(
     let mut manifests = Manifests::new(&folder)?;
     let set = match masters {
         Some(given) => {
-            let inner = Folder::at(given).masters();
-            let set = CalibrationSet::open(if inner.is_dir() { &inner } else { given })?;
+            let set = CalibrationSet::open(&Folder::masters_in(given))?;
             manifests.use_masters(&set);
             set
         }

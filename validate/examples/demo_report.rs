@@ -54,7 +54,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         variance: out.join("dark_variance.fits"),
         flags: None,
     })?];
-    let verdict = validate::judge(&frames, &calibration, &[], &Criteria::built_in());
+    let verdict =
+        validate::judge(&validate::Subjects { frames: &frames, calibration: &calibration, ..Default::default() }, &Criteria::built_in());
     let provenance = [
         ("Skyloop".to_string(), env!("CARGO_PKG_VERSION").to_string()),
         ("Seed".to_string(), "11, 12".to_string()),
@@ -64,9 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &out,
         &Report {
             title: "A synthetic field",
-            frames: &frames,
-            calibration: &calibration,
-            effects: &[],
+            subjects: validate::Subjects { frames: &frames, calibration: &calibration, ..Default::default() },
             verdict: &verdict,
             provenance: &provenance,
         },

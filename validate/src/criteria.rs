@@ -3,6 +3,7 @@
 use crate::error::ValidateError;
 use crate::measures::calibration::CalibrationMeasures;
 use crate::measures::effect::EffectMeasures;
+use crate::measures::reference::ReferenceMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -19,6 +20,8 @@ pub enum Scope {
     Calibration,
     /// Each effect of each frame whose before and after were measured.
     Effect,
+    /// Each figure of each reference.
+    Reference,
 }
 
 /// One criterion.
@@ -38,6 +41,9 @@ pub struct Criterion {
     /// Only this effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
+    /// Only this figure of references.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<String>,
     /// Smallest value allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
@@ -74,6 +80,11 @@ impl Criteria {
             Ok(criteria) => criteria,
             Err(error) => unreachable!("the embedded criteria are tested: {error}"),
         }
+    }
+    /// Whether any criterion is of this scope.
+    #[must_use]
+    pub fn asks(&self, scope: Scope) -> bool {
+        self.criteria.iter().any(|c| c.scope == scope)
     }
     /// Reads a TOML file.
     ///
@@ -184,9 +195,23 @@ fn pool(frames: &[FrameMeasures], name: &str) -> Option<Measure> {
     (weights > 0.0).then(|| Measure { value: sum / weights, error: Some(weights.powf(-0.5)), count: Some(count) })
 }
 
-/// Judges frames, calibrations and effects.
+/// All that criteria can be applied to.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Subjects<'a> {
+    /// Measured frames.
+    pub frames: &'a [FrameMeasures],
+    /// Measured calibrations.
+    pub calibration: &'a [CalibrationMeasures],
+    /// Effects before and after they were undone.
+    pub effects: &'a [EffectMeasures],
+    /// Figures of references.
+    pub references: &'a [ReferenceMeasures],
+}
+
+/// Judges what was measured.
 #[must_use]
-pub fn judge(measures: &[FrameMeasures], calibration: &[CalibrationMeasures], effects: &[EffectMeasures], criteria: &Criteria) -> Verdict {
+pub fn judge(subjects: &Subjects<'_>, criteria: &Criteria) -> Verdict {
+    let Subjects { frames: measures, calibration, effects, references } = *subjects;
     let mut lines = Vec::new();
     for c in &criteria.criteria {
         match c.scope {
@@ -204,6 +229,14 @@ pub fn judge(measures: &[FrameMeasures], calibration: &[CalibrationMeasures], ef
                 lines.extend(calibration.iter().filter(of_kind).map(|m| line(c, &m.label, m.values.get(&c.measure).cloned())));
                 if lines.len() == before {
                     lines.push(line(c, "no calibration frames", None));
+                }
+            }
+            Scope::Reference => {
+                let this = |m: &&ReferenceMeasures| c.figure.as_ref().is_none_or(|figure| *figure == m.figure);
+                let before = lines.len();
+                lines.extend(references.iter().filter(this).map(|m| line(c, &m.subject, m.values.get(&c.measure).cloned())));
+                if lines.len() == before {
+                    lines.push(line(c, "no exposure to tell", None));
                 }
             }
             Scope::Effect => {
@@ -241,6 +274,7 @@ mod tests {
             filter: None,
             kind: None,
             effect: None,
+            figure: None,
             min: Some(0.9),
             max: Some(1.1),
             allow_sigma,
@@ -279,8 +313,8 @@ mod tests {
     fn a_required_criterion_without_a_measure_fails_the_whole() {
         let mut c = criterion(0.0);
         c.scope = Scope::Pooled;
-        assert_eq!(judge(&[], &[], &[], &Criteria { criteria: vec![c.clone()] }).outcome, Outcome::NotMeasured);
+        assert_eq!(judge(&Subjects::default(), &Criteria { criteria: vec![c.clone()] }).outcome, Outcome::NotMeasured);
         c.required = true;
-        assert_eq!(judge(&[], &[], &[], &Criteria { criteria: vec![c] }).outcome, Outcome::Fail);
+        assert_eq!(judge(&Subjects::default(), &Criteria { criteria: vec![c] }).outcome, Outcome::Fail);
     }
 }

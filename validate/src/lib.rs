@@ -8,10 +8,11 @@
 //! # fn main() -> Result<(), validate::ValidateError> {
 //! # let inputs: Vec<validate::FrameInputs> = vec![];
 //! let frames = inputs.iter().map(validate::measure).collect::<Result<Vec<_>, _>>()?;
-//! let verdict = validate::judge(&frames, &[], &[], &validate::Criteria::built_in());
+//! let subjects = validate::Subjects { frames: &frames, ..Default::default() };
+//! let verdict = validate::judge(&subjects, &validate::Criteria::built_in());
 //! let report = validate::write_report(
 //!     std::path::Path::new("out"),
-//!     &validate::Report { title: "A survey field", frames: &frames, calibration: &[], effects: &[], verdict: &verdict, provenance: &[] },
+//!     &validate::Report { title: "A survey field", subjects, verdict: &verdict, provenance: &[] },
 //! )?;
 //! # let _ = report; Ok(()) }
 //! ```
@@ -24,10 +25,11 @@ pub mod product;
 pub mod report;
 pub mod statistics;
 
-pub use criteria::{Criteria, Outcome, Verdict, judge};
+pub use criteria::{Criteria, Outcome, Subjects, Verdict, judge};
 pub use error::ValidateError;
 pub use measures::calibration::{CalibrationInputs, CalibrationMeasures, measure_calibration};
 pub use measures::effect::{EffectInputs, EffectMeasures, measure_effect};
+pub use measures::reference::ReferenceMeasures;
 pub use measures::{FrameInputs, FrameMeasures, Measure, NoiselessInput, measure, measure_frame};
 pub use product::NoiseKnowledge;
 pub use report::{Report, write_report};

@@ -46,11 +46,15 @@ fn a_frame_without_stars_makes_a_page_that_says_so_and_needs_nothing_from_outsid
     let folder = tempfile::tempdir().unwrap();
     let frames = [validate::measure(&inputs(folder.path(), |_| {})).unwrap()];
     assert!(frames[0].notes.iter().any(|n| n.contains("no PSF was measured")));
-    let verdict = validate::judge(&frames, &[], &[], &Criteria::built_in());
+    let verdict = validate::judge(&validate::Subjects { frames: &frames, ..Default::default() }, &Criteria::built_in());
     assert_eq!(verdict.outcome, Outcome::Fail, "required measures are missing");
     let provenance = [("Seed".to_string(), "1".to_string())];
-    let report =
-        Report { title: "Nothing but sky", frames: &frames, calibration: &[], effects: &[], verdict: &verdict, provenance: &provenance };
+    let report = Report {
+        title: "Nothing but sky",
+        subjects: validate::Subjects { frames: &frames, ..Default::default() },
+        verdict: &verdict,
+        provenance: &provenance,
+    };
     let path = validate::write_report(&folder.path().join("out"), &report).unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
     for outside in ["src=\"http", "href=\"http", "url(", "<script", "<link"] {

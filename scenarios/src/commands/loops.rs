@@ -46,6 +46,13 @@ pub fn validate(folder: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::
     Ok(if judged.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+pub fn verify(folder: &Path, masters: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let (_, verdict) = scenarios::references::judge(folder, masters)?;
+    println!("{}", scenarios::references::text(&verdict));
+    println!("{} figures hold, {} do not, {} not measured", verdict.passed, verdict.failed, verdict.not_measured);
+    Ok(ExitCode::from(u8::from(verdict.failed > 0)))
+}
+
 pub fn demo(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode> {
     let names: Vec<&str> = scenarios::scenario::BUILT_IN.iter().map(|(n, _)| *n).collect();
     anyhow::ensure!(names.contains(&scenario), "--scenario {scenario}: the built-in scenarios are {}", names.join(", "));

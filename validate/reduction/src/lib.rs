@@ -45,6 +45,7 @@ pub mod shutter_fit;
 pub mod steps;
 pub mod transfer_lines;
 pub mod trap_fit;
+pub mod verify;
 
 pub use error::ReductionError;
 pub use error_model::ShotNoise;

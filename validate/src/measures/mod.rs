@@ -15,6 +15,7 @@ pub mod photometric;
 pub mod picture;
 pub mod population;
 mod pull_sums;
+pub mod reference;
 pub mod residual;
 
 use crate::error::ValidateError;
@@ -77,6 +78,7 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("closure_pull_std", "", "calibration: standard deviation of residual / sigma"),
     ("closure_chi2", "", "calibration: mean of (residual / sigma)^2, outliers included"),
     ("closure_row_pull_std", "", "calibration: standard deviation of row means in units of their error (1 when there is no row structure)"),
+    ("reference_offset", "", "a reference's figure on a calibration exposure it was not made of, minus what a right reference gives"),
     ("effect_rms_before", "sigma", "effect left in: rms change of the pixels in units of their errors"),
     ("effect_rms_after", "sigma", "effect undone: rms change of the pixels that keep weight, in units of their errors"),
     ("effect_pixels_before", "", "effect left in: pixels changed by more than their error"),

@@ -4,11 +4,10 @@ mod charts;
 mod figures;
 mod tables;
 
-use crate::criteria::Verdict;
+use crate::criteria::{Subjects, Verdict};
 use crate::error::ValidateError;
 use crate::measures::FrameMeasures;
 use crate::measures::calibration::CalibrationMeasures;
-use crate::measures::effect::EffectMeasures;
 use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -18,12 +17,9 @@ use std::path::{Path, PathBuf};
 pub struct Report<'a> {
     /// Heading.
     pub title: &'a str,
-    /// Measured frames.
-    pub frames: &'a [FrameMeasures],
-    /// Measured calibrations.
-    pub calibration: &'a [CalibrationMeasures],
-    /// Effects before and after they were undone.
-    pub effects: &'a [EffectMeasures],
+    /// What was measured.
+    #[serde(flatten)]
+    pub subjects: Subjects<'a>,
     /// The verdict.
     pub verdict: &'a Verdict,
     /// Provenance in the order shown: seed, versions, scenario, hashes ... (name, value; long values fold).
@@ -50,12 +46,15 @@ pub fn write_report(out_dir: &Path, report: &Report<'_>) -> Result<PathBuf, Vali
     std::fs::create_dir_all(out_dir).map_err(|source| ValidateError::Io { path: out_dir.display().to_string(), source })?;
     let page = page(report)?;
     // The JSON carries the numbers; pictures are in the page.
-    let mut frames = report.frames.to_vec();
+    let mut frames = report.subjects.frames.to_vec();
     frames.iter_mut().for_each(|f| f.pictures.clear());
-    let mut calibration = report.calibration.to_vec();
+    let mut calibration = report.subjects.calibration.to_vec();
     calibration.iter_mut().for_each(|c| c.pictures.clear());
-    let numbers =
-        serde_json::to_vec_pretty(&Report { frames: &frames, calibration: &calibration, ..*report }).map_err(ValidateError::report)?;
+    let numbers = serde_json::to_vec_pretty(&Report {
+        subjects: Subjects { frames: &frames, calibration: &calibration, ..report.subjects },
+        ..*report
+    })
+    .map_err(ValidateError::report)?;
     write(&out_dir.join(NUMBERS), &numbers)?;
     let path = out_dir.join(PAGE);
     write(&path, page.as_bytes())?;
@@ -68,8 +67,8 @@ fn page(report: &Report<'_>) -> Result<String, ValidateError> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("page", include_str!("page.html")).map_err(ValidateError::report)?;
     environment.add_template("style", include_str!("style.css")).map_err(ValidateError::report)?;
-    let frames = report.frames.iter().map(frame).collect::<Result<Vec<_>, _>>()?;
-    let calibration = report.calibration.iter().map(calibration_section).collect::<Result<Vec<_>, _>>()?;
+    let frames = report.subjects.frames.iter().map(frame).collect::<Result<Vec<_>, _>>()?;
+    let calibration = report.subjects.calibration.iter().map(calibration_section).collect::<Result<Vec<_>, _>>()?;
     let template = environment.get_template("page").map_err(ValidateError::report)?;
     template
         .render(context! {
@@ -77,10 +76,11 @@ fn page(report: &Report<'_>) -> Result<String, ValidateError> {
             title => report.title,
             verdict => report.verdict,
             groups => tables::verdict_groups(report.verdict),
-            overview => tables::overview(report.frames),
+            overview => tables::overview(report.subjects.frames),
             frames => frames,
             calibration => calibration,
-            effects => tables::effects(report.effects),
+            effects => tables::effects(report.subjects.effects),
+            references => tables::references(report.subjects.references),
             provenance => report.provenance,
         })
         .map_err(ValidateError::report)

@@ -2,6 +2,7 @@
 
 use crate::criteria::{Outcome, Verdict, VerdictLine};
 use crate::measures::effect::EffectMeasures;
+use crate::measures::reference::ReferenceMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure, Measures};
 use minijinja::{Value, context};
 
@@ -131,6 +132,15 @@ pub fn effects(effects: &[EffectMeasures]) -> Vec<Value> {
         context! { effect => e.effect, frame => e.frame, pixels, stars, measured }
     };
     effects.iter().map(row).collect()
+}
+
+/// Figures of references, a row each.
+pub fn references(references: &[ReferenceMeasures]) -> Vec<Value> {
+    let row = |r: &ReferenceMeasures| {
+        let offset = r.values.get("reference_offset").map_or_else(|| "\u{2013}".to_string(), with_error);
+        context! { figure => r.figure, meaning => r.meaning, reference => r.reference, subject => r.subject, offset }
+    };
+    references.iter().map(row).collect()
 }
 
 /// The measures of a frame.

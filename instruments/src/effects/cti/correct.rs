@@ -20,8 +20,9 @@ struct Restore {
     serial: Undo,
 }
 
-/// The kernel's model of what calibration knows.
-fn model(traps: &TransferTraps) -> Option<TrapModel> {
+/// The kernel's model of what calibration knows; `None` when such traps are impossible.
+#[must_use]
+pub fn known_model(traps: &TransferTraps) -> Option<TrapModel> {
     let well = Well { exponent: traps.exponent, full_well: traps.full_well_electron, notch: traps.notch_electron };
     let species: Vec<Species> =
         traps.species.iter().map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth }).collect();
@@ -37,7 +38,7 @@ pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>,
     let steps = Steps::at_most(traps.blocks);
     let possible =
         unknown("possible traps (at most 4 species, densities >= 0, release times > 0, 0 < exponent <= 1, notch below the full well)");
-    let [Some(parallel), Some(serial)] = [&traps.parallel, &traps.serial].map(model) else { return Err(possible) };
+    let [Some(parallel), Some(serial)] = [&traps.parallel, &traps.serial].map(known_model) else { return Err(possible) };
     let undo = |model: &TrapModel| Undo { forward: Expected::new(model, steps), iterations: traps.iterations };
     Ok(Box::new(Restore { layout: knowledge.layout.clone(), window: knowledge.window, parallel: undo(&parallel), serial: undo(&serial) }))
 }

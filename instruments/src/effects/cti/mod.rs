@@ -51,6 +51,7 @@ pub mod schedule;
 mod tests;
 pub mod traps;
 
+pub use correct::known_model;
 pub use parameters::Settings;
 
 use super::parameters::Parameter;

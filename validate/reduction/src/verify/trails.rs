@@ -1,0 +1,47 @@
+//! Trails of a raw flat in the overscan against those that the known traps predict.
+//!
+//! # Formula
+//! `a = sum m p / s^2 / sum p^2 / s^2` over the pixels of the trail: m measured, s its error, p the forward model of packets of the flat's level; `a - 1`.
+//! # Limits
+//! The shape is taken for right: traps whose release times are wrong move `a` by the mean of what they change.
+
+use crate::edge_trails::{self, Direction};
+use crate::set::DetectorCalibration;
+use instruments::effects::cti::column::{Row, WIDTH};
+use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
+use instruments::effects::cti::known_model;
+use instruments::effects::cti::schedule::Steps;
+use ndarray::Array2;
+use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge};
+
+/// Departures of the trails along columns and rows from what the traps predict; `None` where no trail stands out or none can be read.
+#[must_use]
+pub fn offsets(raw: &Array2<f32>, calibration: &DetectorCalibration, traps: &TrapKnowledge) -> [Option<Measured>; 2] {
+    let Some(tile) = calibration.layout.tiles.first() else { return [None, None] };
+    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
+    let section = tile.serial_overscan.saturating_sub(tile.serial_start);
+    let rows = Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 };
+    [(Direction::Parallel, columns, &traps.parallel), (Direction::Serial, rows, &traps.serial)].map(|(direction, path, traps)| {
+        let trail = edge_trails::measure(raw, &calibration.layout, direction, &calibration.gain, &calibration.read_noise)?;
+        scale(&trail, path, traps)
+    })
+}
+
+/// The scale of a trail on the model's, minus 1.
+fn scale(trail: &edge_trails::EdgeTrail, path: Path, traps: &TransferTraps) -> Option<Measured> {
+    let model = known_model(traps)?;
+    let path = Path { trailing: trail.trail.len(), ..path };
+    let level: Row = [trail.level_electron.max(0.0); WIDTH];
+    let mut packets = vec![level; path.packets];
+    packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
+    Expected::new(&model, Steps::Exact).transfer(&path, &[LineKey::default(); WIDTH], &mut packets, &mut Work::default());
+    let behind = packets[path.packets..].iter().map(|row| row[0]);
+    let (mut along, mut power) = (0.0, 0.0);
+    for (measured, predicted) in trail.trail.iter().zip(behind) {
+        let weight = measured.error.powi(-2);
+        along += weight * measured.value * predicted;
+        power += weight * predicted * predicted;
+    }
+    let offset = Measured { value: along / power - 1.0, error: power.sqrt().recip() };
+    (power > 0.0 && offset.error < 0.2).then_some(offset)
+}
