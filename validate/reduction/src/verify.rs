@@ -43,13 +43,14 @@ pub struct Check {
 }
 
 /// Names and meanings of the figures, with the type of reference they are about.
-pub const FIGURES: [(&str, &str, &str); 9] = [
+pub const FIGURES: [(&str, &str, &str); 10] = [
     ("bias_pattern", "MBIAS", "share of the bias pattern left in a reduced bias"),
     ("dark_pattern", "MDARK", "share of the dark left in a reduced dark"),
     ("flat_pattern", "MFLAT", "share of the flat's pattern left in a reduced flat"),
     ("flat_level", "MFLAT", "median of the flat minus 1"),
     ("amplifier_level", "MBIAS", "level of the amplifier that stands out most in a reduced flat, relative"),
-    ("gain", "MBIAS", "variance of a reduced flat over the predicted one, minus 1, the amplifier that stands out most"),
+    ("gain_all", "MBIAS", "variance of a reduced flat over the predicted one, minus 1"),
+    ("gain_amplifier", "MBIAS", "the same, the amplifier that stands out most"),
     ("linearity", "MLIN", "rate of the longest flat over that of the shortest, minus 1, the amplifier that stands out most"),
     ("trails_columns", "MTRAP", "trails along columns over what the traps predict, minus 1"),
     ("trails_rows", "MTRAP", "trails along rows over what the traps predict, minus 1"),
@@ -162,8 +163,14 @@ impl Figures<'_> {
         if let Some((amplifier, offset)) = most_striking(stands_out).filter(|_| levels.len() > 1) {
             self.add("amplifier_level", &format!(", amplifier {}", amplifier + 1), offset);
         }
-        if let Some((amplifier, offset)) = most_striking(frame.variances().into_iter()) {
-            self.add("gain", &format!(", amplifier {}", amplifier + 1), offset);
+        let variances = frame.variances();
+        let weight: f64 = variances.iter().map(|(_, m)| m.error.powi(-2)).sum();
+        if weight > 0.0 {
+            let value = variances.iter().map(|(_, m)| m.value * m.error.powi(-2)).sum::<f64>() / weight;
+            self.add("gain_all", "", Measured { value, error: weight.powf(-0.5) });
+        }
+        if let Some((amplifier, offset)) = most_striking(variances.into_iter()) {
+            self.add("gain_amplifier", &format!(", amplifier {}", amplifier + 1), offset);
         }
         if let Some(flat) = calibration.reference(Master::Flat)? {
             let share = frame.share(true, &|_, y, x| {
