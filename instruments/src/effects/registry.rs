@@ -7,7 +7,7 @@ use super::brighter_fatter;
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
-use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects};
+use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects, persistence};
 use super::{bleeding, non_linearity};
 use super::{fringing, ghosts, scattered_light, trails};
 use crate::description::DetectorSpec;
@@ -112,7 +112,7 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
     pub page: &'static str,
 }
 
-static LIGHT: [Entry<Light>; 10] = [
+static LIGHT: [Entry<Light>; 11] = [
     sky::ENTRY,
     lamp::ENTRY,
     trails::ENTRY,
@@ -122,6 +122,7 @@ static LIGHT: [Entry<Light>; 10] = [
     flat::ENTRY,
     shutter::ENTRY,
     defects::ENTRY,
+    persistence::ENTRY,
     dark::ENTRY,
 ];
 static CHARGE: [Entry<Charge>; 6] =

@@ -8,6 +8,7 @@ mod full_well;
 mod ghosts;
 mod linearity;
 mod overscan;
+mod persistence;
 mod traps;
 
 pub use brighter_fatter::BoundaryKnowledge;
@@ -18,6 +19,7 @@ pub use full_well::{FullWell, FullWells};
 pub use ghosts::{GhostKnowledge, GhostPath};
 pub use linearity::{AmplifierLinearity, Linearity};
 pub use overscan::{LevelWalk, OverscanKnowledge};
+pub use persistence::{FullBefore, HeldCharge, PersistenceKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -81,6 +83,10 @@ pub struct Knowledge {
     pub columns: Option<Arc<Vec<ColumnDefect>>>,
     /// How the overscan is to be read. `None`: bins of rows, all columns.
     pub overscan: Option<Arc<OverscanKnowledge>>,
+    /// What full pixels leave behind, from darks after saturated flats.
+    pub persistence: Option<Arc<PersistenceKnowledge>>,
+    /// Pixels that were full in the raw frames before the one being reduced.
+    pub full_before: Option<Arc<Vec<FullBefore>>>,
     /// Shifts of pixel boundaries with charge, from the covariances of flats.
     pub boundaries: Option<Arc<BoundaryKnowledge>>,
     /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
@@ -111,6 +117,8 @@ impl Knowledge {
             crosstalk: None,
             columns: None,
             overscan: None,
+            persistence: None,
+            full_before: None,
             boundaries: None,
             fringes: None,
             ghosts: None,
