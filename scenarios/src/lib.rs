@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod folder;
+pub mod history;
 pub mod judge;
 pub mod pair;
 pub mod progress;

@@ -6,6 +6,7 @@
 //! of satellites are flagged. The sky is estimated, not subtracted.
 
 use crate::background::{self, Background};
+use crate::earlier;
 use crate::error::ReductionError;
 use crate::group::Key;
 use crate::options::{Finder, Options};
@@ -20,6 +21,9 @@ use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub struct Level1 {
     pub flagged_fraction: f64,
     /// How cosmic rays were looked for.
     pub cosmic_rays: Option<Finder>,
+    /// Raw frames before it that showed which pixels may glow.
+    pub earlier: Vec<PathBuf>,
 }
 
 impl Level1 {
@@ -55,6 +61,20 @@ impl Level1 {
 /// # Errors
 /// When the calibration is not for this detector, window and layout, QC0 refuses the frame, or a reference does not fit.
 pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: &Options) -> Result<Level1, ReductionError> {
+    reduce_frame_after(level0, &[], calibration, options)
+}
+
+/// As [`reduce_frame`], knowing raw frames that were taken before: those of the same detector and window that end before this one
+/// begins show which pixels may glow.
+///
+/// # Errors
+/// As [`reduce_frame`], or when an earlier frame that matters cannot be read.
+pub fn reduce_frame_after(
+    level0: Level0,
+    earlier: &[PathBuf],
+    calibration: &DetectorCalibration,
+    options: &Options,
+) -> Result<Level1, ReductionError> {
     if Key::of(&level0.info) != calibration.key {
         let info = &level0.info;
         let have = calibration.key.describe();
@@ -66,8 +86,17 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let Level0 { info, pixels } = level0;
     drop(pixels);
     let info = &info;
-    let knowledge = |step: &str| calibration.knowledge_for(step, info);
     let kind = info.observation.kind;
+    let used = RefCell::new(Vec::new());
+    let knowledge = |step: &str| {
+        let mut knowledge = calibration.knowledge_for(step, info)?;
+        if step == "persistence" && kind != ExposureKind::Bias {
+            let (full, paths) = earlier::full_before(info, calibration, earlier)?;
+            knowledge.full_before = Some(Arc::new(full));
+            used.replace(paths);
+        }
+        Ok(knowledge)
+    };
     let mut walk = Walk::new(&knowledge, &info.path);
     let mut charge = walk.charge(raw)?;
     if let Some(bits) = charge.flags.as_mut() {
@@ -101,6 +130,7 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         qc0,
         flagged_fraction,
         cosmic_rays: options.cosmic_rays,
+        earlier: used.take(),
     })
 }
 

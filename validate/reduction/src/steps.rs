@@ -141,6 +141,7 @@ impl<'a> Walk<'a> {
             ("trails" | "ghosts" | "scattered_light" | "fringing", kind) if kind != ExposureKind::Science => {
                 Some("no sky in a calibration exposure")
             }
+            ("persistence", ExposureKind::Bias) => Some("a bias exposure has no time to glow"),
             ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
             ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
             _ => None,

@@ -12,6 +12,7 @@ mod full_well;
 mod ghosts;
 mod linearity;
 mod overscan;
+mod persistence;
 mod traps;
 
 use crate::error::ReductionError;
@@ -33,6 +34,8 @@ pub enum Stage {
     Charge,
     /// When bias, dark and flat are made.
     Light,
+    /// As `Light`, from exposures of the sky.
+    Sky,
 }
 
 /// What became of a measurement.
@@ -72,7 +75,7 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 9] = [
+pub static REFERENCES: [ReferenceKind; 10] = [
     overscan::KIND,
     crosstalk::KIND,
     linearity::KIND,
@@ -80,6 +83,7 @@ pub static REFERENCES: [ReferenceKind; 9] = [
     traps::KIND,
     boundaries::KIND,
     defects::KIND,
+    persistence::KIND,
     fringes::KIND,
     ghosts::KIND,
 ];
@@ -92,8 +96,12 @@ pub fn by_code(code: &str) -> Option<&'static ReferenceKind> {
 
 /// What a measurement may look at: the calibration exposures of one detector, window and epoch.
 pub struct Evidence<'a> {
-    /// The exposures, saturated flats left out.
+    /// The exposures, saturated flats and the darks after them left out.
     pub group: &'a Group,
+    /// Flats with full pixels.
+    pub saturated: &'a [Level0Info],
+    /// Darks after them.
+    pub after_full: &'a [Level0Info],
     /// How masters are made.
     pub options: &'a CalibrationOptions,
     /// What all flats show of the amplifiers' responses, saturated ones among them.
