@@ -161,14 +161,7 @@ pub struct Lit {
 ///
 /// # Errors
 /// When a stage refuses its input.
-pub fn light(
-    plan: &Plan,
-    unit: &Unit,
-    chain: &Chain,
-    psf: &dyn Psf,
-    sky: &Sky,
-    observer: &mut dyn FnMut(&str),
-) -> anyhow::Result<Lit> {
+pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Lit> {
     let spec = plan.spec(unit);
     let mut lit = Lit {
         light: Frame::<Light>::zeros(unit.window),

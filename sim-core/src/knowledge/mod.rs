@@ -12,7 +12,7 @@ mod persistence;
 mod traps;
 
 pub use brighter_fatter::BoundaryKnowledge;
-pub use columns::{ColumnDefect, ColumnFault};
+pub use columns::{ColumnDefect, ColumnFault, DefectPixel};
 pub use crosstalk::CrosstalkKnowledge;
 pub use fringes::FringeFrame;
 pub use full_well::{FullWell, FullWells};
@@ -67,7 +67,7 @@ pub struct Knowledge {
     pub flat: Option<Arc<Reference>>,
     /// Excess exposure time of the shutter \[s\] (effective minus nominal), on the science window.
     pub shutter: Option<Arc<Reference>>,
-    /// Defect flags (bad, hot, warm) on the science window.
+    /// Flags of hot and warm pixels on the science window, at the frame's exposure time.
     pub defects: Option<Arc<Array2<u32>>>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
@@ -79,6 +79,8 @@ pub struct Knowledge {
     pub traps: Option<Arc<TrapKnowledge>>,
     /// Leaks between outputs that are read at the same time.
     pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
+    /// Pixels with a defect of their own: dead, telegraph.
+    pub defect_pixels: Option<Arc<Vec<DefectPixel>>>,
     /// Blocked and trapped columns.
     pub columns: Option<Arc<Vec<ColumnDefect>>>,
     /// How the overscan is to be read. `None`: bins of rows, all columns.
@@ -115,6 +117,7 @@ impl Knowledge {
             linearity: None,
             traps: None,
             crosstalk: None,
+            defect_pixels: None,
             columns: None,
             overscan: None,
             persistence: None,

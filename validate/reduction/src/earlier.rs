@@ -36,7 +36,9 @@ pub fn full_pixels(level0: &Level0, knowledge: &Knowledge) -> Result<Vec<u32>, R
         let counts = pixels.row(y);
         for (index, tile) in crate::amplifiers::tiles_of_row(&level0.info.layout, y) {
             let level_adu = match (levels.get(tile.amplifier), gain.get(tile.amplifier)) {
-                (Some(level), Some(gain)) => (1.0 - LOWER) * f64::from(*level) / gain.value + f64::from(raw.levels[index][y - tile.science.y0]),
+                (Some(level), Some(gain)) => {
+                    (1.0 - LOWER) * f64::from(*level) / gain.value + f64::from(raw.levels[index][y - tile.science.y0])
+                }
                 _ => f64::INFINITY,
             };
             for x in crate::amplifiers::columns(tile) {

@@ -24,8 +24,8 @@ mod made;
 mod ramp;
 mod shutter;
 
-pub use defects::hot_and_warm;
 pub(crate) use defects::median;
+pub use defects::{hot_and_warm, hot_and_warm_pixels};
 pub use made::{Made, MadeDark, MadeFlat};
 pub use ramp::Ramp;
 
@@ -110,10 +110,12 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let [full, flat] = [full, flat].map(|flats| flats.into_iter().map(|(_, f)| f.clone()).collect::<Vec<_>>());
     let (after_full, dark) = maker.after_full(&group.dark, &full);
     let group = &Group { flat, dark, ..group.clone() };
-    let evidence = Evidence { group, saturated: &full, after_full: &after_full, options: &options, ramp: &ramp, bias: &bias };
+    let evidence =
+        Evidence { group, saturated: &full, after_full: &after_full, options: &options, ramp: &ramp, bias: &bias, cleaner: None };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();
-    let mut look = |stage: Stage, known: &mut Knowledge| -> Result<bool, ReductionError> {
+    let mut look = |stage: Stage, known: &mut Knowledge, cleaner: Option<&Cleaner>| -> Result<bool, ReductionError> {
+        let evidence = Evidence { cleaner, ..evidence };
         let mut cleans = false;
         for kind in REFERENCES.iter().filter(|r| r.stage == stage) {
             let outcome = (kind.measure)(&evidence, known)?;
@@ -123,7 +125,7 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
         }
         Ok(cleans)
     };
-    if look(Stage::Counts, &mut known)? {
+    if look(Stage::Counts, &mut known, None)? {
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
     }
     let mut levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
@@ -137,21 +139,21 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
         (Some(gain.clone()), Some(read_noise.collect()))
     };
     (known.gain, known.read_noise) = electrons(&levels);
-    if look(Stage::Charge, &mut known)? {
+    if look(Stage::Charge, &mut known, maker.cleaner.as_ref())? {
         // What moves charge takes from the variance of flats: the gain is measured again on cleaned ones, and with it the rest.
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
         levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
         (known.gain, known.read_noise) = electrons(&levels);
-        look(Stage::Charge, &mut known)?;
+        look(Stage::Charge, &mut known, maker.cleaner.as_ref())?;
     }
+    look(Stage::Cleaned, &mut known, maker.cleaner.as_ref())?;
     let gain: Vec<Measured> = known.gain.clone().unwrap_or_default();
     let read_noise: Vec<Measured> = known.read_noise.clone().unwrap_or_default();
     let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
     let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
     let flat = maker.flat(&group.flat, &levels, &bias.image, (&gain, &read_noise), dark.as_ref(), shutter.as_ref())?;
-    look(Stage::Light, &mut known)?;
-    look(Stage::Sky, &mut known)?;
+    look(Stage::Sky, &mut known, maker.cleaner.as_ref())?;
     let Maker { mut notes, cleaner, .. } = maker;
     // The cleaner shares the bias.
     drop(cleaner);

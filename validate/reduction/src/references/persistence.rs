@@ -18,7 +18,7 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
     keyword: "R_PERS",
     what: "persistence",
     steps: &["persistence"],
-    stage: Stage::Light,
+    stage: Stage::Cleaned,
     cleans: false,
     measure,
     write,
@@ -35,14 +35,14 @@ const SPECIES: &str = "SPECIES";
 
 /// Mean of a dark \[electron\], hot pixels and hits left out, with its error.
 fn mean(evidence: &Evidence<'_>, info: &Level0Info, knowledge: &Knowledge) -> Result<Measured, ReductionError> {
-    let counts = evidence.counts(info, knowledge)?;
-    let (gain, noise) = (knowledge.gain.as_deref().unwrap_or(&[]), knowledge.read_noise.as_deref().unwrap_or(&[]));
+    let electrons = evidence.electrons(info, knowledge, &(0..info.window.ny))?;
+    let noise = knowledge.read_noise.as_deref().unwrap_or(&[]);
     let (mut sum, mut variance, mut pixels) = (0.0, 0.0, 0.0);
     for tile in &knowledge.layout.tiles {
-        let (gain, noise) = (gain[tile.amplifier].value, noise[tile.amplifier].value);
+        let noise = noise.get(tile.amplifier).map_or(0.0, |n| n.value);
         let area = tile.science;
-        let part = counts.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]);
-        let values: Vec<f32> = part.iter().map(|v| (f64::from(*v) * gain) as f32).collect();
+        let part = electrons.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]);
+        let values: Vec<f32> = part.iter().copied().collect();
         let (middle, sigma) = middle_and_sigma(&values);
         let near = |v: &&f32| (f64::from(**v) - middle).abs() < CLIP * sigma;
         let (total, count) = values.iter().filter(near).fold((0.0, 0.0), |(s, n), v| (s + f64::from(*v), n + 1.0));
