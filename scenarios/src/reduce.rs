@@ -95,6 +95,7 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
 pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
+    folder.sweep();
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
     ensure!(!raw.is_empty() || !calibration.masters.is_empty(), "{}: no level-0 frames to reduce", folder.level0().display());

@@ -58,6 +58,7 @@ pub struct UnitManifest {
 pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSummary> {
     let folder = Folder::create(out)?;
     refuse_strangers(plan, &folder)?;
+    folder.sweep();
     for sub in [folder.level0(), folder.truth(), folder.calibration_level0()] {
         std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
     }

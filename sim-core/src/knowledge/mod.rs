@@ -69,6 +69,8 @@ pub struct Knowledge {
     pub shutter: Option<Arc<Reference>>,
     /// Flags of hot and warm pixels on the science window, at the frame's exposure time.
     pub defects: Option<Arc<Array2<u32>>>,
+    /// Name of the finder of cosmic rays that was asked for; `None`: the effect's own choice.
+    pub hit_finder: Option<&'static str>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
     /// Measured full well of every amplifier's section.
@@ -112,6 +114,7 @@ impl Knowledge {
             flat: None,
             shutter: None,
             defects: None,
+            hit_finder: None,
             saturation_electron: None,
             full_wells: None,
             linearity: None,

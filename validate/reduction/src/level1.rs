@@ -90,6 +90,7 @@ pub fn reduce_frame_after(
     let used = RefCell::new(Vec::new());
     let knowledge = |step: &str| {
         let mut knowledge = calibration.knowledge_for(step, info)?;
+        knowledge.hit_finder = options.cosmic_rays.map(Finder::name);
         if step == "persistence" && kind != ExposureKind::Bias {
             let (full, paths) = earlier::full_before(info, calibration, earlier)?;
             knowledge.full_before = Some(Arc::new(full));
@@ -97,18 +98,14 @@ pub fn reduce_frame_after(
         }
         Ok(knowledge)
     };
-    let mut walk = Walk::new(&knowledge, &info.path);
+    // A reference of another date is a reason to be told.
+    let out_of_date = |step: &str| calibration.out_of_date_for(step);
+    let mut walk = Walk::new(&knowledge, &info.path).with_reasons(&out_of_date);
     let mut charge = walk.charge(raw)?;
     if let Some(bits) = charge.flags.as_mut() {
         qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, options)?;
-    // A reference of another date is a reason to be told.
-    for step in &mut walk.steps {
-        if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
-            *reason = dates;
-        }
-    }
     let shape = light.pixels.dim();
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
@@ -134,9 +131,15 @@ pub fn reduce_frame_after(
     })
 }
 
-/// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.
+/// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the full well: the measured one of its
+/// section, else the nominal one.
 fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Result<f64, ReductionError> {
-    let full_well = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let nominal = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let measured = calibration.knowledge_for("full_well", &level0.info)?.full_wells;
+    let full_well = |amplifier: usize| {
+        let of_amplifier = measured.as_ref().and_then(|wells| wells.amplifiers.get(amplifier).copied().flatten());
+        of_amplifier.map_or(nominal, |well| well.capacity.value)
+    };
     let has_overscan = level0.info.layout.tiles.iter().all(|t| t.raw_overscan.nx > 0);
     let bias = if has_overscan { None } else { calibration.reference(Master::Bias)? };
     let of_tile = |tile: &sim_core::detector::AmplifierTile| {
@@ -154,7 +157,7 @@ fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Re
             })
         };
         let Measured { value: gain, .. } = calibration.gain[tile.amplifier];
-        (f64::from(u16::MAX) - level) * gain
+        ((f64::from(u16::MAX) - level) * gain).min(full_well(tile.amplifier))
     };
-    Ok(level0.info.layout.tiles.iter().map(of_tile).fold(full_well, f64::min))
+    Ok(level0.info.layout.tiles.iter().map(of_tile).fold(f64::INFINITY, f64::min))
 }

@@ -54,7 +54,7 @@ pub mod traps;
 pub use parameters::Settings;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Charge;
 
 static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
@@ -62,6 +62,7 @@ static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "cti",
+    needs: &[Need::Dice],
     after: &["full_well"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -31,7 +31,7 @@ pub use apply::{LEAST_ELECTRON, law, reach_s};
 pub use correct::reach_of;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 5] = [
@@ -45,6 +45,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "persistence",
+    needs: &[Need::Time],
     after: &["sky", "lamp", "flat", "shutter", "defects"],
     parameters: &PARAMETERS,
     forward: apply::make,
