@@ -76,6 +76,9 @@ pub enum ChainError {
     Effect(#[from] EffectError),
 }
 
+/// Effects on charge that act while it is moved to the outputs.
+const MOVING: [&str; 2] = ["bad_columns", "cti"];
+
 /// One effect of a chain, shared between a chain and its pair.
 struct Step<P: Plane> {
     name: &'static str,
@@ -261,6 +264,22 @@ impl Chain {
         observer: &mut dyn FnMut(&str),
     ) -> Result<(Frame<Counts>, Vec<LedgerLine>), ChainError> {
         self.run_inspected(light, cx, observer, &mut |_| ())
+    }
+
+    /// The charge that pixels hold at the end of an exposure, before it is moved and read out.
+    ///
+    /// # Errors
+    /// As [`Chain::run`].
+    pub fn collected(&self, mut light: Frame<Light>, cx: &Context<'_>) -> Result<Frame<Charge>, ChainError> {
+        let (mut lines, mut observer) = (Vec::new(), |_: &str| ());
+        run_steps(&self.light, &mut light, cx, &mut lines, &mut observer)?;
+        let mut charge = match &self.detect {
+            Some(detect) => detect.cross(light, &cx.named("detect"))?.0,
+            None => light.cross(),
+        };
+        let held = self.charge.iter().take_while(|step| !MOVING.contains(&step.name)).count();
+        run_steps(&self.charge[..held], &mut charge, cx, &mut lines, &mut observer)?;
+        Ok(charge)
     }
 
     /// As [`Chain::run`], showing the charge as it is read out (after all charge effects) to `inspect`, for truth masks.

@@ -103,7 +103,7 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, out: &Path) -> anyhow::Resul
     clock.lap("read catalogue");
     let psf = psf::config::build(&plan.instrument.psf, spec.geometry.pixel_scale_arcsec)?;
     clock.lap("describe PSF");
-    let made = render_unit(&plan, unit, psf.as_ref(), &sky, &mut |stage| clock.lap(stage))?;
+    let made = render_unit(&plan, unit, psf.as_ref(), &sky, None, &mut |stage| clock.lap(stage))?;
     clock.lap("close chain");
     let objects = made.truth.len();
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();

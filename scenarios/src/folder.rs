@@ -37,6 +37,13 @@ impl Folder {
         std::fs::remove_file(&probe).map_err(named)?;
         Ok(Self(path.to_path_buf()))
     }
+    /// Removes what killed processes were writing, here and in the folders of products.
+    pub fn sweep(&self) {
+        let folders = [self.level0(), self.truth(), self.calibration_level0(), self.masters(), self.calibration_level1(), self.level1()];
+        for folder in folders.iter().chain([&self.0, &self.level2(), &self.report()]) {
+            let _ = sim_core::files::sweep(folder);
+        }
+    }
     /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {

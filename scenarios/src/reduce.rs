@@ -114,6 +114,7 @@ pub fn reduce(
     quiet: bool,
 ) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
+    folder.sweep();
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
     ensure!(!raw.is_empty() || !calibration.masters.is_empty(), "{}: no level-0 frames to reduce", folder.level0().display());
@@ -135,6 +136,7 @@ pub fn reduce(
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.
+    let all: Vec<PathBuf> = [raw.as_slice(), &calibration.masters, &calibration.held_out].concat();
     let mut work: Vec<(u16, &PathBuf, PathBuf)> = Vec::new();
     for (paths, out) in [(raw.as_slice(), folder.level1()), (closure, folder.calibration_level1())] {
         for path in paths {
@@ -147,10 +149,10 @@ pub fn reduce(
     for (_, path, out) in &work {
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
-        let (paths, steps) = reduction::reduce(path, &set, &options, out).with_context(|| format!("reducing {file}"))?;
-        manifests.write_level1(path, &paths)?;
+        let done = reduction::reduce_after(path, &all, &set, &options, out).with_context(|| format!("reducing {file}"))?;
+        manifests.write_level1(path, &done.paths, &done.earlier)?;
         progress.done(&file);
-        explained.push((file, steps));
+        explained.push((file, done.steps));
     }
     Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })
 }

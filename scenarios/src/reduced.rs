@@ -133,14 +133,16 @@ impl<'a> Manifests<'a> {
         Ok(())
     }
 
-    /// Writes the manifest of a level-1 frame, beside its image.
+    /// Writes the manifest of a level-1 frame, beside its image; `earlier` are the raw frames before it that were used.
     ///
     /// # Errors
     /// When a file cannot be read or the manifest not be written.
-    pub fn write_level1(&self, raw: &Path, paths: &Level1Paths) -> anyhow::Result<()> {
+    pub fn write_level1(&self, raw: &Path, paths: &Level1Paths, earlier: &[PathBuf]) -> anyhow::Result<()> {
         let name = product_name(raw)?;
         let mut inputs = self.masters.get(&name.detector).cloned().unwrap_or_default();
-        inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
+        for raw in std::iter::once(raw).chain(earlier.iter().map(PathBuf::as_path)) {
+            inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
+        }
         if let Some(finder) = self.finder {
             inputs.insert(FINDER.into(), finder.name().into());
         }

@@ -47,12 +47,12 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
             );
         }
     }
-    let from_sky = plan.scenario.with.iter().any(|name| name == "fringing" || name == "ghosts");
+    let from_sky = plan.scenario.with.iter().any(|name| ["fringing", "ghosts", "persistence"].contains(&name.as_str()));
     plan.units.retain(|unit| match &reduced {
         None => unit.name() == old.unit,
         Some(what) => {
             let wanted = matches!(what, Reduced::Level1(name) if *name == unit.name());
-            // Fringe frame and ghosts are measured on all exposures of the sky.
+            // Fringe frame and ghosts are measured on all exposures of the sky; persistence is undone by those before.
             let of_sky = unit.exposure.kind == ExposureKind::Science && !from_sky;
             unit.detector == detector && (wanted || !of_sky)
         }

@@ -242,6 +242,21 @@ pub struct CalibrationPlan {
     /// correction that knows less than the truth.
     #[serde(default = "species")]
     pub trap_species: [usize; 2],
+    /// Saturated flats and the darks after them, for persistence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<PersistencePlan>,
+}
+
+/// Exposures that show persistence: two saturated flats, then darks one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersistencePlan {
+    /// Exposure time of the flats \[s\]: enough for the lamp to fill all pixels.
+    pub flat_time_s: f64,
+    /// Number of darks, 6 to 200.
+    pub darks: u32,
+    /// Exposure time of a dark \[s\]; not that of the darks for the master.
+    pub dark_time_s: f64,
 }
 
 fn species() -> [usize; 2] {

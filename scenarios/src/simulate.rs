@@ -1,6 +1,7 @@
 //! Making level-0 frames and their truth, unit by unit.
 
 use crate::folder::Folder;
+use crate::history::Held;
 use crate::progress::Progress;
 use crate::sky::Sky;
 use crate::unit::{Plan, Unit};
@@ -16,10 +17,11 @@ use instruments::product::names::NameStyle;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::ReadoutLayout;
 use sim_core::effect::Context;
-use sim_core::exposure::ExposureKind;
+use sim_core::exposure::{Exposure, ExposureKind};
 use sim_core::files::write_atomically;
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::Frame;
+use sim_core::history::History;
 use sim_core::ledger::LedgerLine;
 use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
 use sim_core::plane::{Counts, Light};
@@ -28,6 +30,7 @@ use sim_core::truth::{TruthRow, object_table};
 use sim_core::wcs::Wcs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What became of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +58,7 @@ pub struct UnitManifest {
 pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSummary> {
     let folder = Folder::create(out)?;
     refuse_strangers(plan, &folder)?;
+    folder.sweep();
     for sub in [folder.level0(), folder.truth(), folder.calibration_level0()] {
         std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
     }
@@ -70,6 +74,7 @@ pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSumma
         write_atomically(&path, serde_json::to_string_pretty(report)?.as_bytes()).with_context(|| path.display().to_string())?;
     }
     let mut summary = RunSummary::default();
+    let mut held = Held::default();
     for unit in &plan.units {
         let name = unit.name();
         progress.doing(&name);
@@ -78,7 +83,7 @@ pub fn simulate(plan: &Plan, out: &Path, quiet: bool) -> anyhow::Result<RunSumma
             progress.done(&format!("{name} kept"));
             continue;
         }
-        make(plan, unit, psf.as_ref(), &sky, &folder).with_context(|| format!("unit {name}"))?;
+        make(plan, unit, psf.as_ref(), &sky, &mut held, &folder).with_context(|| format!("unit {name}"))?;
         summary.made += 1;
         progress.done(&format!("{name} made"));
     }
@@ -131,7 +136,7 @@ pub struct Made {
     /// Trails of satellites and asteroids and, if images are asked for, their electrons; `None` when the effect is off.
     pub trails: Option<TrailTruth>,
     /// The exposure with its sky.
-    pub exposure: sim_core::exposure::Exposure,
+    pub exposure: Exposure,
     /// WCS of the whole detector.
     pub wcs: Wcs,
     /// Raw layout.
@@ -140,63 +145,101 @@ pub struct Made {
     pub optics: instruments::optics::Timings,
 }
 
-/// Renders one unit in memory; `observer` hears the name of each stage when it is finished.
+/// The light of the optics on one unit.
+pub struct Lit {
+    /// Expected electrons of the sources; zeros for calibration exposures.
+    pub light: Frame<Light>,
+    /// The exposure with its sky.
+    pub exposure: Exposure,
+    truth: Vec<TruthRow>,
+    ledger: Vec<LedgerLine>,
+    noiseless: Option<ndarray::Array2<f32>>,
+    wcs: Wcs,
+    optics: instruments::optics::Timings,
+}
+
+/// Draws the sources of a unit, and what else its chain must be told of the sky; `observer` hears the name of each stage.
 ///
 /// # Errors
 /// When a stage refuses its input.
-pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Made> {
+pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Lit> {
     let spec = plan.spec(unit);
-    let mut exposure = unit.exposure.clone();
-    let wcs = plan.instrument.wcs(spec, &exposure.pointing);
-    let mut truth = Vec::new();
-    let mut ledger = Vec::new();
-    let mut noiseless = None;
-    let mut optics = instruments::optics::Timings::default();
-    let mut light = Frame::<Light>::zeros(unit.window);
-    let mut chain = Chain::new(&plan.instrument, spec)?;
-    for name in &plan.scenario.without {
-        chain = chain.without(name)?;
+    let mut lit = Lit {
+        light: Frame::<Light>::zeros(unit.window),
+        exposure: unit.exposure.clone(),
+        truth: Vec::new(),
+        ledger: Vec::new(),
+        noiseless: None,
+        wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
+        optics: instruments::optics::Timings::default(),
+    };
+    if unit.exposure.kind != ExposureKind::Science {
+        return Ok(lit);
     }
-    if exposure.kind == ExposureKind::Science {
-        exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &exposure)?;
-        let sources = sky.sources(&plan.scenario, spec, unit.window, &wcs)?;
-        observer("catalogue");
-        let imaging = Imaging {
-            psf,
-            band: &spec.band,
-            area_cm2: plan.instrument.area_cm2,
-            geometry: &spec.geometry,
-            window: unit.window,
-            wcs: &wcs,
-            time_s: exposure.time_s,
-            tolerance: RenderTolerance::Electrons(plan.scenario.render.tolerance_electron),
-        };
-        let rendered = imaging.render(&sources)?;
-        light = rendered.light;
-        truth = rendered.truth;
-        optics = rendered.timings;
-        ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
-        observer("optics");
-        if plan.scenario.truth.noiseless {
-            noiseless = Some(sim_core::memory::copy(&light.pixels));
-        }
-        if let Some(reach) = bright::reach_pixel(&chain.names(), spec)? {
-            let reach_arcsec = reach * spec.geometry.pixel_scale_arcsec;
-            let around = sky.stars_around(&plan.scenario, spec, unit.window, &wcs, reach_arcsec)?;
-            light.bright = Some(imaging.bright_points(&around, bright::LEAST_ELECTRONS)?.into());
-            observer("bright stars around");
-        }
-    }
-    let layout = ReadoutLayout::new(&spec.geometry, unit.window, plan.scenario.scans);
-    let cx = Context {
-        exposure: &exposure,
+    lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
+    let sources = sky.sources(&plan.scenario, spec, unit.window, &lit.wcs)?;
+    observer("catalogue");
+    let imaging = Imaging {
+        psf,
+        band: &spec.band,
+        area_cm2: plan.instrument.area_cm2,
         geometry: &spec.geometry,
-        layout: &layout,
+        window: unit.window,
+        wcs: &lit.wcs,
+        time_s: lit.exposure.time_s,
+        tolerance: RenderTolerance::Electrons(plan.scenario.render.tolerance_electron),
+    };
+    let rendered = imaging.render(&sources)?;
+    lit.light = rendered.light;
+    lit.truth = rendered.truth;
+    lit.optics = rendered.timings;
+    lit.ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
+    observer("optics");
+    if plan.scenario.truth.noiseless {
+        lit.noiseless = Some(sim_core::memory::copy(&lit.light.pixels));
+    }
+    if let Some(reach) = bright::reach_pixel(&chain.names(), spec)? {
+        let reach_arcsec = reach * spec.geometry.pixel_scale_arcsec;
+        let around = sky.stars_around(&plan.scenario, spec, unit.window, &lit.wcs, reach_arcsec)?;
+        lit.light.bright = Some(imaging.bright_points(&around, bright::LEAST_ELECTRONS)?.into());
+        observer("bright stars around");
+    }
+    Ok(lit)
+}
+
+/// Where a unit's effects are.
+pub fn context<'a>(plan: &'a Plan, unit: &Unit, exposure: &'a Exposure, layout: &'a ReadoutLayout) -> Context<'a> {
+    let spec = plan.spec(unit);
+    Context {
+        exposure,
+        geometry: &spec.geometry,
+        layout,
         window: unit.window,
         effect: "chain",
         seed: plan.scenario.seed,
         device_seed: spec.device_seed,
-    };
+    }
+}
+
+/// Renders one unit in memory; `observer` hears the name of each stage when it is finished. `history` is what earlier exposures of the
+/// detector left ([`crate::history`]).
+///
+/// # Errors
+/// When a stage refuses its input.
+pub fn render_unit(
+    plan: &Plan,
+    unit: &Unit,
+    psf: &dyn Psf,
+    sky: &Sky,
+    history: Option<Arc<History>>,
+    observer: &mut dyn FnMut(&str),
+) -> anyhow::Result<Made> {
+    let spec = plan.spec(unit);
+    let chain = plan.chain(unit)?;
+    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, optics } = light(plan, unit, &chain, psf, sky, observer)?;
+    light.history = history;
+    let layout = plan.layout(unit);
+    let cx = context(plan, unit, &exposure, &layout);
     let mut saturated = None;
     let (counts, lines) = chain.run_inspected(light, &cx, &mut |name| observer(name), &mut |charge| {
         if plan.scenario.truth.masks && exposure.kind == ExposureKind::Science {
@@ -222,8 +265,9 @@ pub fn render_unit(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, observer:
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
-fn make(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, folder: &Folder) -> anyhow::Result<()> {
-    let made = render_unit(plan, unit, psf, sky, &mut |_| {})?;
+fn make(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, held: &mut Held, folder: &Folder) -> anyhow::Result<()> {
+    let history = held.before(plan, unit, psf, sky)?;
+    let made = render_unit(plan, unit, psf, sky, history, &mut |_| {})?;
     write_unit(plan, unit, made, folder, &mut |_| {})
 }
 

@@ -3,8 +3,10 @@
 use crate::folder::Folder;
 use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, Scenario, Throughput};
 use anyhow::{Context as _, bail};
+use instruments::chain::Chain;
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
 use instruments::product::names::{NameStyle, ProductName};
+use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::Window;
 use sim_core::manifest::{PHYSICS, sha256};
@@ -42,8 +44,10 @@ pub struct Plan {
     pub scenario: Scenario,
     /// Its instrument.
     pub instrument: Instrument,
-    /// All units in order: calibration first.
+    /// Units to make, in order: calibration first.
     pub units: Vec<Unit>,
+    /// All units of the scenario, in the same order, whatever is to be made: what a detector remembers is among them.
+    pub all: Vec<Unit>,
     /// SHA-256 of the files the scenario reads, by name, taken once when the plan was made.
     pub inputs: BTreeMap<String, String>,
     /// Key of what all units share: physics, instrument, inputs, settings.
@@ -98,7 +102,7 @@ impl Plan {
             text.push_str(&format!("catalogue {hash}\n"));
             inputs.insert(path.display().to_string(), hash);
         }
-        Ok(Self { scenario, instrument, units, inputs, common_key: text })
+        Ok(Self { scenario, instrument, all: units.clone(), units, inputs, common_key: text })
     }
 
     /// The specification of a unit's detector.
@@ -113,8 +117,38 @@ impl Plan {
     /// Key of a unit: the same key means the same bits.
     #[must_use]
     pub fn key(&self, unit: &Unit) -> String {
-        let own = serde_json::to_string(&(&unit.exposure, unit.detector, unit.window)).unwrap_or_default();
+        let mut own = serde_json::to_string(&(&unit.exposure, unit.detector, unit.window)).unwrap_or_default();
+        // What the detector remembers is part of what a unit is; parameters that are refused stop the making.
+        for before in self.remembered_by(unit).unwrap_or_default() {
+            own += &serde_json::to_string(&before.exposure).unwrap_or_default();
+        }
         sha256(format!("{}\n{own}", self.common_key).as_bytes())
+    }
+
+    /// Whether the chain of this scenario has an effect.
+    #[must_use]
+    pub fn has_effect(&self, name: &str) -> bool {
+        let order = &self.instrument.chain;
+        let listed = [&order.light, &order.charge, &order.counts].into_iter().flatten().any(|n| n == name);
+        listed && ![&order.off, &self.scenario.without].into_iter().flatten().any(|n| n == name)
+    }
+
+    /// The chain of a unit's detector, without what the scenario leaves out.
+    ///
+    /// # Errors
+    /// When an effect refuses its parameters, or one to leave out is not there.
+    pub fn chain(&self, unit: &Unit) -> anyhow::Result<Chain> {
+        let mut chain = Chain::new(&self.instrument, self.spec(unit))?;
+        for name in &self.scenario.without {
+            chain = chain.without(name)?;
+        }
+        Ok(chain)
+    }
+
+    /// The raw layout of a unit.
+    #[must_use]
+    pub fn layout(&self, unit: &Unit) -> ReadoutLayout {
+        ReadoutLayout::new(&self.spec(unit).geometry, unit.window, self.scenario.scans)
     }
 }
 
@@ -174,6 +208,8 @@ fn science_exposures(scenario: &Scenario) -> anyhow::Result<Vec<Exposure>> {
         .collect()
 }
 
+/// Saturated flats of a series for persistence: two, because calibration tells full pixels by their missing noise too.
+const FULL_FLATS: u32 = 2;
 /// Observation numbers from one epoch of calibration to the next.
 const EPOCH_STEP: u64 = 10_000;
 
@@ -200,6 +236,11 @@ fn calibration_series(scenario: &Scenario, plan: &CalibrationPlan, start_mjd: f6
     ];
     let ramp = plan.ramp_times_s.iter().zip((4000..).step_by(10));
     series.extend(ramp.map(|(&time_s, offset)| (plan.ramp_frames, lamp, time_s, offset)));
+    // Last, so that no other calibration exposure follows full pixels.
+    if let Some(persistence) = &plan.persistence {
+        series.push((FULL_FLATS, lamp, persistence.flat_time_s, 6000));
+        series.push((persistence.darks, ExposureKind::Dark, persistence.dark_time_s, 6100));
+    }
     let mut start_mjd = start_mjd;
     let mut exposures = Vec::new();
     for (count, kind, time_s, offset) in series {

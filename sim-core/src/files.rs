@@ -2,7 +2,7 @@
 //!
 //! Bytes go to a temporary name in the same folder (`.name.pid-n.part`), reach the disk (fsync), and are then renamed.
 //! An error, a panic or a full disk removes the temporary file; a killed process can leave one `.part` file behind,
-//! never a half-written product.
+//! never a half-written product, and the next run into the folder removes that ([`sweep`]).
 
 use std::fs::{File, OpenOptions};
 use std::io::{Result, Seek, SeekFrom, Write};
@@ -17,6 +17,23 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
     file.commit()
+}
+
+/// Removes what killed processes were writing in a folder: temporary files of processes that are no more. Where the system does not tell
+/// which processes there are (no `/proc`), nothing is removed. Returns how many were.
+#[must_use]
+pub fn sweep(folder: &Path) -> usize {
+    if !Path::new("/proc/self").exists() {
+        return 0;
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let abandoned = |name: &str| {
+        let number = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?.1.split_once('-')?.0;
+        number.parse::<u32>().ok().filter(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    };
+    let paths = entries.flatten().map(|e| e.path());
+    let left = paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| abandoned(n).is_some()));
+    left.filter(|path| std::fs::remove_file(path).is_ok()).count()
 }
 
 /// A file being written under a temporary name; dropped without [`AtomicFile::commit`] it vanishes.
@@ -117,6 +134,21 @@ mod tests {
         write_atomically(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn what_a_dead_process_was_writing_is_swept_and_what_a_living_one_writes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        // Numbers of processes end at 2^22.
+        let (dead, living) = (".a.fits.4294967295-3.part".to_string(), format!(".b.fits.{}-0.part", std::process::id()));
+        for name in [&dead, &living, &"c.part".to_string(), &".d.x-1.part".to_string(), &"e.fits".to_string()] {
+            std::fs::write(folder.path().join(name), b"half").unwrap();
+        }
+        let expected = usize::from(Path::new("/proc/self").exists());
+        assert_eq!(sweep(folder.path()), expected);
+        assert_eq!(folder.path().join(&dead).exists(), expected == 0);
+        assert_eq!(names(folder.path()).len(), 5 - expected);
+        assert_eq!(sweep(&folder.path().join("no such folder")), 0);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub const NO_DATA: u32 = 1 << 13;
 pub const OVERSCAN_BAD: u32 = 1 << 14;
 /// No valid flat field.
 pub const NO_FLAT: u32 = 1 << 15;
+/// Glows from an earlier exposure in which it was full.
+pub const PERSIST: u32 = 1 << 16;
 /// Dead or cold pixel.
 pub const DEAD: u32 = 1 << 19;
 /// Bad column.
@@ -56,6 +58,7 @@ pub const TABLE: &[(u32, &str, &str)] = &[
     (NO_DATA, "NO_DATA", "no data"),
     (OVERSCAN_BAD, "OVERSCAN_BAD", "overscan of this row unusable"),
     (NO_FLAT, "NO_FLAT", "no valid flat field"),
+    (PERSIST, "PERSIST", "glow of an earlier exposure taken off"),
     (DEAD, "DEAD", "dead or cold pixel"),
     (BAD_COLUMN, "BAD_COLUMN", "bad column"),
     (CROSSTALK, "CROSSTALK", "crosstalk from a saturated source"),

@@ -1,5 +1,6 @@
 //! A frame: pixels on one physical plane, and the window of the detector they cover.
 
+use crate::history::History;
 use crate::plane::Plane;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,8 @@ pub struct Frame<P: Plane> {
     /// Light plane: bright points in and around the window, as the optics saw them. `None`: nobody said; effects that need
     /// them take them from the pixels.
     pub bright: Option<Arc<[BrightPoint]>>,
+    /// Light plane: what the detector held in earlier exposures. `None`: it had none, or nobody said.
+    pub history: Option<Arc<History>>,
     plane: PhantomData<P>,
 }
 
@@ -102,13 +105,13 @@ impl<P: Plane> Frame<P> {
     /// A frame around existing pixels.
     #[must_use]
     pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
-        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, plane: PhantomData }
+        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, history: None, plane: PhantomData }
     }
     /// Moves the arrays to another plane. Only crossings call this.
     #[must_use]
     pub fn cross<Q: Plane>(self) -> Frame<Q> {
         let Self { pixels, variance, flags, window, scans, .. } = self;
-        Frame { pixels, variance, flags, window, scans, bright: None, plane: PhantomData }
+        Frame { pixels, variance, flags, window, scans, bright: None, history: None, plane: PhantomData }
     }
     /// Total signal, scans included, summed in f64 in row order (the same for any number of threads).
     #[must_use]

@@ -14,6 +14,7 @@ pub mod files;
 pub mod fits;
 pub mod flags;
 pub mod frame;
+pub mod history;
 pub mod knowledge;
 pub mod ledger;
 pub mod manifest;

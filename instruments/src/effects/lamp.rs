@@ -14,7 +14,7 @@
 //! None: the lamp's light is the signal that a flat measures.
 
 use super::parameters::{self, Parameter, ParameterError};
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use super::rows;
 use crate::description::DetectorSpec;
 use sim_core::effect::{Context, Effect, EffectError, Rows};
@@ -28,6 +28,7 @@ static PARAMETERS: [Parameter; 0] = [];
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "lamp",
+    needs: &[Need::Time],
     after: &["sky"],
     parameters: &PARAMETERS,
     forward: make,

@@ -6,7 +6,7 @@
 //!
 //! The planes and what acts on them (brackets: places kept for effects to come):
 //! - light, expected electrons: [`sky`], [`lamp`], [`trails`], [`ghosts`], [`scattered_light`], [`fringing`], [`flat`], [`shutter`],
-//!   [`defects`], [`dark`];
+//!   [`defects`], [`persistence`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
 //! - charge: [`cosmic_rays`], [`brighter_fatter`], [`bleeding`], [`full_well`], [`bad_columns`], [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
@@ -38,6 +38,7 @@ pub mod ghosts;
 pub mod lamp;
 pub mod non_linearity;
 pub mod parameters;
+pub mod persistence;
 pub mod read_noise;
 pub mod registry;
 pub mod rows;

@@ -7,7 +7,7 @@ use super::brighter_fatter;
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
-use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects};
+use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects, persistence};
 use super::{bleeding, non_linearity};
 use super::{fringing, ghosts, scattered_light, trails};
 use crate::description::DetectorSpec;
@@ -66,10 +66,21 @@ impl<P: Plane> Twin<P> {
 /// Makes an effect from the detector as it is.
 pub type MakeEffect<P> = fn(&DetectorSpec) -> Result<Box<dyn Effect<P>>, ParameterError>;
 
+/// What an effect needs to be told of an exposure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Its exposure time, forward or back.
+    Time,
+    /// Random numbers that are new in every exposure, forward; traps followed one by one and drawn arrivals need them too.
+    Dice,
+}
+
 /// One effect.
 pub struct Entry<P: Plane> {
     /// Name: the table of the instrument file, the key of the random streams, the anchor of the page.
     pub name: &'static str,
+    /// What it needs to be told of an exposure.
+    pub needs: &'static [Need],
     /// Effects of the same plane that must act before it, where both are in the chain.
     pub after: &'static [&'static str],
     /// Its parameters.
@@ -100,6 +111,8 @@ pub enum CrossingTwin {
 pub struct CrossingEntry<P: Plane, Q: Plane> {
     /// Name.
     pub name: &'static str,
+    /// What it needs to be told of an exposure.
+    pub needs: &'static [Need],
     /// Its parameters.
     pub parameters: &'static [Parameter],
     /// Makes it.
@@ -112,7 +125,7 @@ pub struct CrossingEntry<P: Plane, Q: Plane> {
     pub page: &'static str,
 }
 
-static LIGHT: [Entry<Light>; 10] = [
+static LIGHT: [Entry<Light>; 11] = [
     sky::ENTRY,
     lamp::ENTRY,
     trails::ENTRY,
@@ -122,6 +135,7 @@ static LIGHT: [Entry<Light>; 10] = [
     flat::ENTRY,
     shutter::ENTRY,
     defects::ENTRY,
+    persistence::ENTRY,
     dark::ENTRY,
 ];
 static CHARGE: [Entry<Charge>; 6] =
@@ -166,6 +180,8 @@ pub struct Summary {
     pub plane: &'static str,
     /// Whether it is a crossing.
     pub is_crossing: bool,
+    /// What it needs to be told of an exposure.
+    pub needs: &'static [Need],
     /// Kind of its twin, in words.
     pub twin: &'static str,
     /// Parameters.
@@ -178,16 +194,16 @@ pub struct Summary {
 #[must_use]
 pub fn all() -> Vec<Summary> {
     fn of<P: Plane>(entry: &Entry<P>) -> Summary {
-        let Entry { name, parameters, twin, page, .. } = entry;
-        Summary { name, plane: P::NAME, is_crossing: false, twin: twin.kind(), parameters, page }
+        let Entry { name, needs, parameters, twin, page, .. } = entry;
+        Summary { name, plane: P::NAME, is_crossing: false, needs, twin: twin.kind(), parameters, page }
     }
     fn across<P: Plane, Q: Plane>(entry: &CrossingEntry<P, Q>) -> Summary {
-        let CrossingEntry { name, parameters, twin, page, .. } = entry;
+        let CrossingEntry { name, needs, parameters, twin, page, .. } = entry;
         let twin = match twin {
             CrossingTwin::Exact => "exact",
             CrossingTwin::VarianceOnly => "variance only",
         };
-        Summary { name, plane: P::NAME, is_crossing: true, twin, parameters, page }
+        Summary { name, plane: P::NAME, is_crossing: true, needs, twin, parameters, page }
     }
     let light = LIGHT.iter().map(of).chain([across(&DETECT)]);
     let charge = CHARGE.iter().map(of).chain([across(&DIGITISE)]);

@@ -12,7 +12,7 @@ use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::flags;
 use sim_core::frame::{Frame, Window};
-use sim_core::knowledge::{CrosstalkKnowledge, FringeFrame, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
+use sim_core::knowledge::{CrosstalkKnowledge, DefectPixel, FringeFrame, Knowledge, Linearity, Measured, Reference, TrapKnowledge};
 use sim_core::plane::{Counts, Light, Plane};
 use std::sync::Arc;
 
@@ -167,6 +167,11 @@ pub const PARAMETERS: &[(&str, &str, f64)] = &[
     ("defects", "dwell_short", 10.0),
     ("defects", "dwell_long", 1000.0),
     ("defects", "readout_time", 40.0),
+    ("persistence", "threshold", 80_000.0),
+    ("persistence", "fraction_1", 4e-3),
+    ("persistence", "release_1", 30.0),
+    ("persistence", "fraction_2", 1e-3),
+    ("persistence", "release_2", 300.0),
     ("bad_columns", "blocked_fraction", 0.02),
     ("bad_columns", "pocket_fraction", 0.02),
     ("bad_columns", "pocket_capacity", 2000.0),
@@ -310,18 +315,18 @@ pub fn knowledge(scene: &Scene) -> Knowledge {
     let coefficients = sure_all(instruments::effects::crosstalk::coupling(&scene.spec).unwrap());
     knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers: scene.layout.amplifier_count, coefficients }));
     knowledge.columns = Some(Arc::new(instruments::effects::bad_columns::column_defects(&scene.spec).unwrap()));
-    let mut defects = Array2::zeros(window.shape());
+    let mut defects = Vec::new();
     for y in 0..window.ny {
         let at = window.y0 + y;
         let cold = instruments::effects::defects::cold_pixels(&scene.spec, at).unwrap().into_iter().map(|c| (c.0, flags::DEAD));
         let telegraph = instruments::effects::defects::telegraph_pixels(&scene.spec, at).unwrap();
         for (x, bit) in cold.chain(telegraph.into_iter().map(|t| (t.x, flags::TELEGRAPH))) {
             if (window.x0..window.x0 + window.nx).contains(&x) {
-                defects[(y, x - window.x0)] |= bit;
+                defects.push(DefectPixel { y, x: x - window.x0, bits: bit });
             }
         }
     }
-    knowledge.defects = Some(Arc::new(defects));
+    knowledge.defect_pixels = Some(Arc::new(defects));
     knowledge.traps = Some(Arc::new(trap_knowledge(&scene.spec, 4)));
     let shifts = instruments::effects::brighter_fatter::Settings::read(&scene.spec).unwrap().shifts;
     knowledge.boundaries = Some(Arc::new(shifts.knowledge(90_000.0, 2)));

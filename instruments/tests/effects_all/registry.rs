@@ -95,7 +95,12 @@ fn undoes<P: Plane>(entries: &'static [Entry<P>]) {
         // A response is calibrated where the converter reads.
         let most = if entry.name == "non_linearity" { 6e4 } else { f32::INFINITY };
         let light = |y, x| if holds_charge(y, x) { (starry(x, y) + lift - slope * x as f32).floor().min(most) } else { 0.0 };
-        let before = scene.frame::<P>(light);
+        let mut before = scene.frame::<P>(light);
+        if entry.name == "persistence" {
+            let (history, known) = crate::persistence::full_stars(&scene);
+            before.history = Some(history);
+            known(&mut knowledge);
+        }
         let mut frame = before.clone();
         (entry.forward)(&scene.spec).unwrap().apply(&mut frame, &scene.cx(entry.name)).unwrap();
         let after = frame.clone();

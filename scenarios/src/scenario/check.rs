@@ -87,6 +87,19 @@ impl Scenario {
             if !(2..=3).contains(&c.ramp_frames) || c.ramp_times_s.len() > 100 {
                 return Err(range("calibration.ramp_frames", &c.ramp_frames, "2 or 3 flats of each of at most 100 times"));
             }
+            if let Some(p) = &c.persistence {
+                for (key, t) in [("flat_time_s", p.flat_time_s), ("dark_time_s", p.dark_time_s)] {
+                    if !(t > 0.0 && t <= 1e6) {
+                        return Err(range(&format!("calibration.persistence.{key}"), &t, "above 0 to 1e6"));
+                    }
+                }
+                if p.dark_time_s == c.dark_time_s {
+                    return Err(range("calibration.persistence.dark_time_s", &p.dark_time_s, "another time than calibration.dark_time_s"));
+                }
+                if !(6..=200).contains(&p.darks) {
+                    return Err(range("calibration.persistence.darks", &p.darks, "6..200 frames"));
+                }
+            }
             let starts: Vec<Option<f64>> =
                 c.epochs.iter().map(|e| instruments::product::time::Civil::parse_iso(e).map(|c| c.mjd())).collect();
             if let Some(wrong) = starts.iter().position(Option::is_none) {

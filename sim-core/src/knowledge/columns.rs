@@ -49,3 +49,14 @@ impl ColumnDefect {
         (first < ny).then_some((x, rows))
     }
 }
+
+/// A pixel with a defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefectPixel {
+    /// Row of the window.
+    pub y: usize,
+    /// Column of the window.
+    pub x: usize,
+    /// Bits of [`crate::flags`].
+    pub bits: u32,
+}

@@ -8,16 +8,18 @@ mod full_well;
 mod ghosts;
 mod linearity;
 mod overscan;
+mod persistence;
 mod traps;
 
 pub use brighter_fatter::BoundaryKnowledge;
-pub use columns::{ColumnDefect, ColumnFault};
+pub use columns::{ColumnDefect, ColumnFault, DefectPixel};
 pub use crosstalk::CrosstalkKnowledge;
 pub use fringes::FringeFrame;
 pub use full_well::{FullWell, FullWells};
 pub use ghosts::{GhostKnowledge, GhostPath};
 pub use linearity::{AmplifierLinearity, Linearity};
 pub use overscan::{LevelWalk, OverscanKnowledge};
+pub use persistence::{FullBefore, HeldCharge, PersistenceKnowledge};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -65,8 +67,10 @@ pub struct Knowledge {
     pub flat: Option<Arc<Reference>>,
     /// Excess exposure time of the shutter \[s\] (effective minus nominal), on the science window.
     pub shutter: Option<Arc<Reference>>,
-    /// Defect flags (bad, hot, warm) on the science window.
+    /// Flags of hot and warm pixels on the science window, at the frame's exposure time.
     pub defects: Option<Arc<Array2<u32>>>,
+    /// Name of the finder of cosmic rays that was asked for; `None`: the effect's own choice.
+    pub hit_finder: Option<&'static str>,
     /// Level above which a pixel counts as saturated \[electron\].
     pub saturation_electron: Option<f64>,
     /// Measured full well of every amplifier's section.
@@ -77,10 +81,16 @@ pub struct Knowledge {
     pub traps: Option<Arc<TrapKnowledge>>,
     /// Leaks between outputs that are read at the same time.
     pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
+    /// Pixels with a defect of their own: dead, telegraph.
+    pub defect_pixels: Option<Arc<Vec<DefectPixel>>>,
     /// Blocked and trapped columns.
     pub columns: Option<Arc<Vec<ColumnDefect>>>,
     /// How the overscan is to be read. `None`: bins of rows, all columns.
     pub overscan: Option<Arc<OverscanKnowledge>>,
+    /// What full pixels leave behind, from darks after saturated flats.
+    pub persistence: Option<Arc<PersistenceKnowledge>>,
+    /// Pixels that were full in the raw frames before the one being reduced.
+    pub full_before: Option<Arc<Vec<FullBefore>>>,
     /// Shifts of pixel boundaries with charge, from the covariances of flats.
     pub boundaries: Option<Arc<BoundaryKnowledge>>,
     /// Pattern of interference in the silicon under the night sky's lines, from stacked exposures of the sky.
@@ -104,13 +114,17 @@ impl Knowledge {
             flat: None,
             shutter: None,
             defects: None,
+            hit_finder: None,
             saturation_electron: None,
             full_wells: None,
             linearity: None,
             traps: None,
             crosstalk: None,
+            defect_pixels: None,
             columns: None,
             overscan: None,
+            persistence: None,
+            full_before: None,
             boundaries: None,
             fringes: None,
             ghosts: None,

@@ -18,12 +18,13 @@
 //! neighbour that is high in the same frame: single-pixel hits count, which is why the largest value is left out. The reduction of
 //! the chi-square that this brings is not corrected for: fewer are found, not more.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
-use sim_core::detector::{AmplifierTile, ReadoutLayout};
+use sim_core::detector::{AmplifierTile, ReadoutLayout, Rect};
 use sim_core::flags;
 use sim_core::frame::Window;
 use sim_core::knowledge::{ColumnDefect, ColumnFault, Measured};
+use std::collections::BTreeMap;
 
 /// Side of the blocks whose median is the local level.
 const BLOCK: usize = 32;
@@ -130,6 +131,12 @@ fn columns(layout: &ReadoutLayout) -> Vec<(&AmplifierTile, usize)> {
     layout.tiles.iter().flat_map(|t| (t.science.x0..t.science.x0 + t.science.nx).map(move |x| (t, x))).collect()
 }
 
+/// Place of a row of the window in that order; `None` in another tile.
+fn place_in_order(tile: &AmplifierTile, y: usize) -> Option<usize> {
+    let k = y.checked_sub(tile.science.y0).filter(|k| *k < tile.science.ny)?;
+    Some(if tile.flip_y { tile.science.ny - 1 - k } else { k })
+}
+
 fn defect(tile: &AmplifierTile, window: Window, x: usize, k: usize, fault: ColumnFault) -> ColumnDefect {
     ColumnDefect { x: window.x0 + x, register: usize::from(tile.flip_y), row: tile.parallel_science + k, fault }
 }
@@ -137,8 +144,23 @@ fn defect(tile: &AmplifierTile, window: Window, x: usize, k: usize, fault: Colum
 /// Columns that are dead from a row to the far end, in the map of [`dead_pixels`].
 #[must_use]
 pub fn blocked_columns(dead: &Array2<u32>, layout: &ReadoutLayout, window: Window) -> Vec<ColumnDefect> {
+    let places = dead.indexed_iter().filter(|(_, bits)| **bits & flags::DEAD != 0).map(|(at, _)| at);
+    blocked_by(&places.collect::<Vec<_>>(), layout, window)
+}
+
+/// The same for dead pixels `(row, column)` of the window, in any order.
+#[must_use]
+pub fn blocked_by(dead: &[(usize, usize)], layout: &ReadoutLayout, window: Window) -> Vec<ColumnDefect> {
+    let mut by_column: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &(y, x) in dead {
+        by_column.entry(x).or_default().push(y);
+    }
     let one = |&(tile, x): &(&AmplifierTile, usize)| {
-        let column: Vec<bool> = order(tile).map(|y| dead[(y, x)] & flags::DEAD != 0).collect();
+        let dead = by_column.get(&x).filter(|rows| rows.len() >= LEAST_BLOCKED / 2)?;
+        let mut column = vec![false; tile.science.ny];
+        for k in dead.iter().filter_map(|&y| place_in_order(tile, y)) {
+            column[k] = true;
+        }
         let (mut first, mut live) = (None, 0);
         for (length, k) in (1..).zip((0..column.len()).rev()) {
             live += usize::from(!column[k]);
@@ -154,20 +176,54 @@ pub fn blocked_columns(dead: &Array2<u32>, layout: &ReadoutLayout, window: Windo
     columns(layout).par_iter().filter_map(one).collect()
 }
 
-/// The largest run of positive `z - 1`: rows and sum of `z` in units of the root of its length.
-fn largest_run(z: &[f64]) -> Option<std::ops::Range<usize>> {
-    let (mut sum, mut start) = (0.0, 0);
-    let (mut best, mut found) = (0.0, None);
-    for (k, z) in z.iter().enumerate() {
-        if sum <= 0.0 {
-            (sum, start) = (0.0, k);
+/// Sums up to a pixel of a column.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    row: usize,
+    deficit: f64,
+    variance: f64,
+}
+
+/// The cumulative-sum test of one column, pixel by pixel in the order of transfer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cusum {
+    now: Mark,
+    sum: f64,
+    /// First pixel of the present run that is swallowed whole.
+    whole: Option<Mark>,
+    /// Its deepest pixel.
+    deepest: Option<(f64, Mark)>,
+    best: f64,
+    /// Where the best run begins and ends.
+    found: Option<(Mark, Mark)>,
+}
+
+impl Cusum {
+    fn add(&mut self, deficit: f64, variance: f64, expected: f64) {
+        let z = deficit / variance.sqrt().max(1e-6);
+        if self.sum <= 0.0 {
+            (self.sum, self.whole, self.deepest) = (0.0, None, None);
         }
-        sum += z - 1.0;
-        if sum > best {
-            (best, found) = (sum, Some(start..k + 1));
+        self.sum += z - 1.0;
+        // Noise may have begun the run early. The first packets are swallowed whole, but for a pocket that holds less than one of them.
+        if self.whole.is_none() && deficit > 0.5 * expected {
+            self.whole = Some(self.now);
+        }
+        if self.deepest.is_none_or(|(deepest, _)| z >= deepest) {
+            self.deepest = Some((z, self.now));
+        }
+        self.now = Mark { row: self.now.row + 1, deficit: self.now.deficit + deficit, variance: self.now.variance + variance };
+        if self.sum > self.best {
+            self.best = self.sum;
+            self.found = self.whole.or(self.deepest.map(|d| d.1)).map(|start| (start, self.now));
         }
     }
-    found
+    /// First row and capacity of a pocket.
+    fn pocket(&self) -> Option<(usize, Measured)> {
+        let (start, end) = self.found?;
+        let capacity = Measured { value: end.deficit - start.deficit, error: (end.variance - start.variance).max(0.0).sqrt() };
+        (capacity.value > POCKET_SIGMAS * capacity.error).then_some((start.row, capacity))
+    }
 }
 
 /// A dim and a bright flat, both means of frames in electrons, not divided by each other.
@@ -183,33 +239,89 @@ pub struct FlatPair<'a> {
     pub bright_frames: usize,
 }
 
-/// Median of the ratio of the two flats over the neighbours of every pixel in its row and amplifier.
-fn light_beside(flats: &FlatPair<'_>, layout: &ReadoutLayout) -> Array2<f32> {
-    let (rows, width) = flats.dim.dim();
-    let lines: Vec<Vec<f32>> = (0..rows)
-        .into_par_iter()
-        .map(|y| {
-            let ratio = |x: usize| flats.dim[(y, x)] / flats.bright[(y, x)];
-            let mut line = vec![0.0; width];
-            for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
-                let (low, high) = (tile.science.x0, tile.science.x0 + tile.science.nx);
-                for (x, out) in line.iter_mut().enumerate().take(high).skip(low) {
-                    // As many on either side, so that a slope does not show.
-                    let reach = NEIGHBOURS.min(x - low).min(high - 1 - x);
-                    let reach = if reach < 2 { NEIGHBOURS } else { reach };
-                    let near = x.saturating_sub(reach).max(low)..(x + reach + 1).min(high);
-                    let mut values: Vec<f32> =
-                        near.filter(|&k| k != x && flats.bright[(y, k)] > 0.0).map(ratio).filter(|v| v.is_finite()).collect();
-                    *out = median(&mut values);
-                }
-            }
-            line
-        })
-        .collect();
-    Array2::from_shape_fn((rows, width), |(y, x)| lines[y][x])
+/// Median of the ratio of the two flats over the neighbours of every pixel of a row in its amplifier.
+fn light_beside(dim: ArrayView1<'_, f32>, bright: ArrayView1<'_, f32>, area: Rect) -> Vec<f32> {
+    let ratio = |x: usize| dim[x] / bright[x];
+    let (low, high) = (area.x0, area.x0 + area.nx);
+    let of_column = |x: usize| {
+        // As many on either side, so that a slope does not show.
+        let reach = NEIGHBOURS.min(x - low).min(high - 1 - x);
+        let reach = if reach < 2 { NEIGHBOURS } else { reach };
+        let near = x.saturating_sub(reach).max(low)..(x + reach + 1).min(high);
+        let mut values: Vec<f32> = near.filter(|&k| k != x && bright[k] > 0.0).map(ratio).filter(|v| v.is_finite()).collect();
+        median(&mut values)
+    };
+    (low..high).map(of_column).collect()
 }
 
-/// Pockets in a dim flat. Columns in `blocked` are left out. At most one pocket in a column.
+/// The search for pockets, fed with bands of rows: of every tile in the order of transfer.
+pub struct PocketSearch<'a> {
+    layout: &'a ReadoutLayout,
+    window: Window,
+    read_noise: &'a [Measured],
+    /// By tile and column.
+    columns: Vec<Vec<Cusum>>,
+}
+
+impl<'a> PocketSearch<'a> {
+    /// For a window, with the read noise of every amplifier \[electron\].
+    #[must_use]
+    pub fn new(layout: &'a ReadoutLayout, window: Window, read_noise: &'a [Measured]) -> Self {
+        let columns = layout.tiles.iter().map(|t| vec![Cusum::default(); t.science.nx]).collect();
+        Self { layout, window, read_noise, columns }
+    }
+    /// Adds the rows of the window from `first` on, of all tiles that have some of them: bands upwards for tiles read at their lower
+    /// edge, downwards for the others.
+    ///
+    /// # Errors
+    /// When the arrays do not fit each other or there is no light.
+    pub fn add(&mut self, first: usize, flats: &FlatPair<'_>) -> Result<(), DefectSearchError> {
+        check("the bright flat", flats.bright.dim(), flats.dim.dim())?;
+        check("the dim flat", flats.dim.dim(), (flats.dim.nrows(), self.window.nx))?;
+        for (what, image) in [("the dim flat", flats.dim), ("the bright flat", flats.bright)] {
+            let level = median(&mut block_medians(image).iter().copied().collect::<Vec<f32>>());
+            if level.is_nan() || level <= 0.0 {
+                return Err(DefectSearchError::NoLight { what, level });
+            }
+        }
+        let (n, of_bright) = (flats.dim_frames.max(1) as f64, flats.bright_frames.max(1) as f64);
+        let rows = first..first + flats.dim.nrows();
+        for (tile, states) in self.layout.tiles.iter().zip(&mut self.columns) {
+            let inside: Vec<usize> = order(tile).filter(|y| rows.contains(y)).map(|y| y - first).collect();
+            let local: Vec<Vec<f32>> =
+                inside.par_iter().map(|&y| light_beside(flats.dim.row(y), flats.bright.row(y), tile.science)).collect();
+            let noise2 = self.read_noise.get(tile.amplifier).map_or(0.0, |r| r.value * r.value);
+            states.par_iter_mut().enumerate().with_min_len(64).for_each(|(k, state)| {
+                let x = tile.science.x0 + k;
+                for (&y, local) in inside.iter().zip(&local) {
+                    let bright = f64::from(flats.bright[(y, x)]);
+                    let expected = bright * f64::from(local[k]);
+                    let light = expected.max(0.0);
+                    // The pixel itself, the bright flat, and the median of its neighbours.
+                    let variance = (MEDIAN_COST * (light + noise2) / n) + light * light / (bright.max(1.0) * of_bright);
+                    state.add(expected - f64::from(flats.dim[(y, x)]), variance, expected);
+                }
+            });
+        }
+        Ok(())
+    }
+    /// The pockets, at most one in a column; columns in `blocked` are left out.
+    #[must_use]
+    pub fn pockets(&self, blocked: &[ColumnDefect]) -> Vec<ColumnDefect> {
+        let mut found = Vec::new();
+        for (tile, states) in self.layout.tiles.iter().zip(&self.columns) {
+            for (x, state) in (tile.science.x0..).zip(states) {
+                let of_column = |b: &ColumnDefect| b.x == self.window.x0 + x && b.register == usize::from(tile.flip_y);
+                if let Some((row, capacity_electron)) = state.pocket().filter(|_| !blocked.iter().any(of_column)) {
+                    found.push(defect(tile, self.window, x, row, ColumnFault::Pocket { capacity_electron }));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Pockets in a dim flat of a whole window. Columns in `blocked` are left out. At most one pocket in a column.
 ///
 /// # Errors
 /// When the arrays do not fit the window or there is no light.
@@ -222,44 +334,9 @@ pub fn pockets(
 ) -> Result<Vec<ColumnDefect>, DefectSearchError> {
     check("the dim flat", flats.dim.dim(), window.shape())?;
     check("the bright flat", flats.bright.dim(), window.shape())?;
-    for (what, image) in [("the dim flat", flats.dim), ("the bright flat", flats.bright)] {
-        let level = median(&mut block_medians(image).iter().copied().collect::<Vec<f32>>());
-        if level.is_nan() || level <= 0.0 {
-            return Err(DefectSearchError::NoLight { what, level });
-        }
-    }
-    let local = light_beside(flats, layout);
-    let dim = flats.dim;
-    let (n, of_bright) = (flats.dim_frames.max(1) as f64, flats.bright_frames.max(1) as f64);
-    let one = |&(tile, x): &(&AmplifierTile, usize)| {
-        let register = usize::from(tile.flip_y);
-        if blocked.iter().any(|b| b.x == window.x0 + x && b.register == register) {
-            return None;
-        }
-        let noise2 = read_noise.get(tile.amplifier).map_or(0.0, |n| n.value * n.value);
-        let expected: Vec<f64> = order(tile).map(|y| f64::from(flats.bright[(y, x)]) * f64::from(local[(y, x)])).collect();
-        let deficit: Vec<f64> = order(tile).zip(&expected).map(|(y, e)| e - f64::from(dim[(y, x)])).collect();
-        // The pixel itself, the bright flat, and the median of its neighbours.
-        let variance: Vec<f64> = order(tile)
-            .zip(&expected)
-            .map(|(y, e)| {
-                let e = e.max(0.0);
-                let bright = f64::from(flats.bright[(y, x)]).max(1.0) * of_bright;
-                (MEDIAN_COST * (e + noise2) / n) + e * e / bright
-            })
-            .collect();
-        let z: Vec<f64> = deficit.iter().zip(&variance).map(|(d, v)| d / v.sqrt().max(1e-6)).collect();
-        let run = largest_run(&z)?;
-        // Noise may have begun the run early. The first packets are swallowed whole, but for a pocket that holds less than one of them.
-        let whole = run.clone().find(|&k| deficit[k] > 0.5 * expected[k]);
-        let deepest = run.clone().max_by(|&a, &b| z[a].total_cmp(&z[b]));
-        let run = whole.or(deepest)?..run.end;
-        let value: f64 = deficit[run.clone()].iter().sum();
-        let error = variance[run.clone()].iter().sum::<f64>().sqrt();
-        let capacity_electron = Measured { value, error };
-        (value > POCKET_SIGMAS * error).then(|| defect(tile, window, x, run.start, ColumnFault::Pocket { capacity_electron }))
-    };
-    Ok(columns(layout).par_iter().filter_map(one).collect())
+    let mut search = PocketSearch::new(layout, window, read_noise);
+    search.add(0, flats)?;
+    Ok(search.pockets(blocked))
 }
 
 /// How improbable a chi-square is, in standard deviations of a normal.
@@ -339,9 +416,17 @@ mod tests {
 
     #[test]
     fn the_largest_run_starts_where_the_deficit_does() {
+        let of = |z: &[f64], expected: f64| {
+            let mut cusum = Cusum::default();
+            z.iter().for_each(|z| cusum.add(*z, 1.0, expected));
+            cusum
+        };
         let z = [0.5, -1.0, 9.0, 9.0, 9.0, 4.0, 0.2, -0.5, 2.0];
-        assert_eq!(largest_run(&z), Some(2..6));
-        assert_eq!(largest_run(&[0.0, 0.9, 1.0]), None);
+        let (row, capacity) = of(&z, 10.0).pocket().unwrap();
+        assert_eq!((row, capacity.value, capacity.error), (2, 31.0, 2.0), "9 + 9 + 9 + 4 in four pixels");
+        // Packets too large to be swallowed whole: from the deepest on.
+        assert_eq!(of(&[2.0, 3.0, 30.0, 2.0, 0.0], 100.0).pocket().unwrap().0, 2);
+        assert!(of(&[0.0, 0.9, 1.0], 10.0).found.is_none());
     }
 
     #[test]

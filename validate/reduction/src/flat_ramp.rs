@@ -2,7 +2,8 @@
 //!
 //! # Formula
 //! `P_k = mean over pixels of (m / F)^k`, k = 1..7. The mean of a polynomial of the counts is then known without error from
-//! the spread of the pixels' response (flat field, shutter): `mean(m + b m^2 / F) = F (P_1 + b P_2)`.
+//! the spread of the pixels' response (flat field, shutter): `mean(m + b m^2 / F) = F (P_1 + b P_2)`. Pixels in which two equal flats differ by
+//! more than [`CLIP_SIGMA`] of their row are hit by a particle and left out of both.
 //! # Symbols
 //! `m` counts above bias of a pixel \[ADU\]; `F` [`SCALE_ADU`].
 
@@ -12,6 +13,11 @@ use instruments::effects::adc::RAW_CEILING_ADU;
 pub const SCALE_ADU: f64 = 65_535.0;
 /// Powers kept: a correction of up to six terms.
 pub const POWERS: usize = 7;
+
+/// Difference of a pixel of two equal flats that makes it a hit, in standard deviations of the row's.
+pub const CLIP_SIGMA: f32 = 5.0;
+/// Times the scatter of a row is taken again without its hits.
+const ROUNDS: usize = 4;
 
 /// Sums over the pixels of one exposure in one amplifier's section.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -25,11 +31,19 @@ pub struct RampSums {
 }
 
 impl RampSums {
-    /// The sums of a stretch of a row: counts above bias, and the raw counts they came from.
+    /// The sums of the same stretch of a row of two equal flats: counts above bias, and the raw counts they came from.
     #[must_use]
-    pub fn of_row(counts: &[f32], raw: &[u16]) -> Self {
-        let mut sums = Self { pixels: counts.len() as f64, ..Self::default() };
-        for &m in counts {
+    pub fn of_pair(counts: [&[f32]; 2], raw: [&[u16]; 2]) -> [Self; 2] {
+        let (low, high) = agreeing(counts);
+        let agrees = |x: usize| (low..=high).contains(&(counts[0][x] - counts[1][x]));
+        [0, 1].map(|k| Self::of_row(counts[k], raw[k], agrees))
+    }
+    /// The sums of a stretch of a row, of the pixels that `keep` keeps.
+    #[must_use]
+    pub fn of_row(counts: &[f32], raw: &[u16], keep: impl Fn(usize) -> bool) -> Self {
+        let mut sums = Self::default();
+        for (_, &m) in counts.iter().enumerate().filter(|(x, _)| keep(*x)) {
+            sums.pixels += 1.0;
             let u = f64::from(m) * (1.0 / SCALE_ADU);
             let mut power = 1.0;
             for sum in &mut sums.powers {
@@ -46,6 +60,30 @@ impl RampSums {
         self.at_ceiling += other.at_ceiling;
         self.powers.iter_mut().zip(other.powers).for_each(|(sum, more)| *sum += more);
     }
+}
+
+/// Least and greatest difference of a pixel without a hit.
+fn agreeing([a, b]: [&[f32]; 2]) -> (f32, f32) {
+    let (mut low, mut high) = (f32::NEG_INFINITY, f32::INFINITY);
+    for _ in 0..ROUNDS {
+        let (mut count, mut sum, mut squares) = (0.0_f64, 0.0, 0.0);
+        for (a, b) in a.iter().zip(b) {
+            let difference = a - b;
+            let kept = if difference >= low && difference <= high { 1.0 } else { 0.0 };
+            let difference = if kept > 0.0 { f64::from(difference) } else { 0.0 };
+            count += kept;
+            sum += difference;
+            squares += difference * difference;
+        }
+        if count < 2.0 {
+            break;
+        }
+        let mean = sum / count;
+        // Counts are integers: a row quieter than one ADU is still allowed one.
+        let reach = CLIP_SIGMA * ((squares / count - mean * mean).max(0.0).sqrt() as f32).max(1.0);
+        (low, high) = (mean as f32 - reach, mean as f32 + reach);
+    }
+    (low, high)
 }
 
 /// One exposure of a ramp in one amplifier.
@@ -92,5 +130,25 @@ impl RampLevel {
         let spread = (self.power(2) - self.power(1).powi(2)).max(0.0).sqrt();
         let slope = 1.0 + terms.iter().enumerate().map(|(k, b)| (k as f64 + 2.0) * b * self.power(1).powi(k as i32 + 1)).sum::<f64>();
         (SCALE_ADU * mean, SCALE_ADU * spread * slope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_is_left_out_of_both_flats_and_noise_is_not() {
+        let a: Vec<f32> = (0..400).map(|k| 1000.0 + ((7 * k) % 11) as f32).collect();
+        let b: Vec<f32> = (0..400).map(|k| 1000.0 + ((5 * k) % 13) as f32).collect();
+        let raw = vec![1500_u16; 400];
+        let clean = RampSums::of_pair([&a, &b], [&raw, &raw]);
+        assert_eq!((clean[0].pixels, clean[1].pixels), (400.0, 400.0), "noise stays");
+        let mut struck = a.clone();
+        (struck[7], struck[200]) = (30_000.0, 1200.0);
+        let sums = RampSums::of_pair([&struck, &b], [&raw, &raw]);
+        assert_eq!((sums[0].pixels, sums[1].pixels), (398.0, 398.0));
+        let others: f64 = (0..400).filter(|k| *k != 7 && *k != 200).map(|k| f64::from(a[k]) / SCALE_ADU).sum();
+        assert!((sums[0].powers[0] - others).abs() < 1e-9);
     }
 }

@@ -95,7 +95,8 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
 
 fn history(level1: &Level1, calibration: &DetectorCalibration) -> Vec<String> {
     let steps = explain::steps(level1, calibration).into_iter().map(|step| step.in_words());
-    steps.chain(level1.qc0.remarks.iter().map(|r| format!("QC0: {r}"))).collect()
+    let before = level1.earlier.iter().filter_map(|p| p.file_stem()).map(|stem| format!("earlier frame {}", stem.to_string_lossy()));
+    steps.chain(before).chain(level1.qc0.remarks.iter().map(|r| format!("QC0: {r}"))).collect()
 }
 
 fn distortion_and_position(header: &mut Header, info: &Level0Info) {

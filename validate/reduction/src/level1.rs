@@ -6,6 +6,7 @@
 //! of satellites are flagged. The sky is estimated, not subtracted.
 
 use crate::background::{self, Background};
+use crate::earlier;
 use crate::error::ReductionError;
 use crate::group::Key;
 use crate::options::{Finder, Options};
@@ -20,6 +21,9 @@ use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
 use sim_core::plane::Rate;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A level-1 frame.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub struct Level1 {
     pub flagged_fraction: f64,
     /// How cosmic rays were looked for.
     pub cosmic_rays: Option<Finder>,
+    /// Raw frames before it that showed which pixels may glow.
+    pub earlier: Vec<PathBuf>,
 }
 
 impl Level1 {
@@ -55,6 +61,20 @@ impl Level1 {
 /// # Errors
 /// When the calibration is not for this detector, window and layout, QC0 refuses the frame, or a reference does not fit.
 pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: &Options) -> Result<Level1, ReductionError> {
+    reduce_frame_after(level0, &[], calibration, options)
+}
+
+/// As [`reduce_frame`], knowing raw frames that were taken before: those of the same detector and window that end before this one
+/// begins show which pixels may glow.
+///
+/// # Errors
+/// As [`reduce_frame`], or when an earlier frame that matters cannot be read.
+pub fn reduce_frame_after(
+    level0: Level0,
+    earlier: &[PathBuf],
+    calibration: &DetectorCalibration,
+    options: &Options,
+) -> Result<Level1, ReductionError> {
     if Key::of(&level0.info) != calibration.key {
         let info = &level0.info;
         let have = calibration.key.describe();
@@ -66,20 +86,26 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
     let Level0 { info, pixels } = level0;
     drop(pixels);
     let info = &info;
-    let knowledge = |step: &str| calibration.knowledge_for(step, info);
     let kind = info.observation.kind;
-    let mut walk = Walk::new(&knowledge, &info.path).without(&options.without);
+    let used = RefCell::new(Vec::new());
+    let knowledge = |step: &str| {
+        let mut knowledge = calibration.knowledge_for(step, info)?;
+        knowledge.hit_finder = options.cosmic_rays.map(Finder::name);
+        if step == "persistence" && kind != ExposureKind::Bias {
+            let (full, paths) = earlier::full_before(info, calibration, earlier)?;
+            knowledge.full_before = Some(Arc::new(full));
+            used.replace(paths);
+        }
+        Ok(knowledge)
+    };
+    // A reference of another date is a reason to be told.
+    let out_of_date = |step: &str| calibration.out_of_date_for(step);
+    let mut walk = Walk::new(&knowledge, &info.path).with_reasons(&out_of_date).without(&options.without);
     let mut charge = walk.charge(raw)?;
     if let Some(bits) = charge.flags.as_mut() {
         qc0.flag(info, bits);
     }
     let mut light = walk.light(charge, kind, options)?;
-    // A reference of another date is a reason to be told.
-    for step in &mut walk.steps {
-        if let (StepStatus::Skipped(reason), Some(dates)) = (&mut step.status, calibration.out_of_date_for(&step.name)) {
-            *reason = dates;
-        }
-    }
     let shape = light.pixels.dim();
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
@@ -101,12 +127,19 @@ pub fn reduce_frame(level0: Level0, calibration: &DetectorCalibration, options: 
         qc0,
         flagged_fraction,
         cosmic_rays: options.cosmic_rays,
+        earlier: used.take(),
     })
 }
 
-/// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the nominal full well.
+/// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the full well: the measured one of its
+/// section, else the nominal one.
 fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Result<f64, ReductionError> {
-    let full_well = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let nominal = level0.info.header.f64("FULLWELL").unwrap_or(f64::INFINITY);
+    let measured = calibration.knowledge_for("full_well", &level0.info)?.full_wells;
+    let full_well = |amplifier: usize| {
+        let of_amplifier = measured.as_ref().and_then(|wells| wells.amplifiers.get(amplifier).copied().flatten());
+        of_amplifier.map_or(nominal, |well| well.capacity.value)
+    };
     let has_overscan = level0.info.layout.tiles.iter().all(|t| t.raw_overscan.nx > 0);
     let bias = if has_overscan { None } else { calibration.reference(Master::Bias)? };
     let of_tile = |tile: &sim_core::detector::AmplifierTile| {
@@ -124,7 +157,7 @@ fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Re
             })
         };
         let Measured { value: gain, .. } = calibration.gain[tile.amplifier];
-        (f64::from(u16::MAX) - level) * gain
+        ((f64::from(u16::MAX) - level) * gain).min(full_well(tile.amplifier))
     };
-    Ok(level0.info.layout.tiles.iter().map(of_tile).fold(full_well, f64::min))
+    Ok(level0.info.layout.tiles.iter().map(of_tile).fold(f64::INFINITY, f64::min))
 }

@@ -106,6 +106,8 @@ struct Solution {
 
 struct Problem<'a> {
     levels: Vec<&'a RampLevel>,
+    /// Variance of a pixel's share in the mean of each level \[ADU^2\].
+    noise_adu2: Vec<f64>,
     lamp_error: f64,
     with_shutter: bool,
 }
@@ -120,7 +122,7 @@ impl Problem<'_> {
         let mut design = DMatrix::<f64>::zeros(rows, columns);
         let mut right = DVector::<f64>::zeros(rows);
         for (j, level) in self.levels.iter().enumerate() {
-            let error = (level.noise_adu2 / level.sums.pixels).sqrt().hypot(self.lamp_error * level.mean_adu()) / SCALE_ADU;
+            let error = (self.noise_adu2[j] / level.sums.pixels).sqrt().hypot(self.lamp_error * level.mean_adu()) / SCALE_ADU;
             let terms = (0..degree).map(|k| -level.power(k + 2));
             let shutter = self.with_shutter.then_some(level.lamp);
             for (i, value) in std::iter::once(level.asked()).chain(shutter).chain(terms).enumerate() {
@@ -157,6 +159,23 @@ impl Problem<'_> {
     }
 }
 
+/// Variance of a pixel's share in the mean of many: that of its light. The scatter of single pixels falls short of it in bright flats, where
+/// pixels share electrons with their neighbours (brighter-fatter), and the mean does not gain by that. Variance over mean of the faintest
+/// quarter of the levels, where it matters least, stands for all.
+fn light_noise_adu2(levels: &[&RampLevel], read_noise_adu: f64) -> Vec<f64> {
+    let read2 = read_noise_adu * read_noise_adu;
+    let mut ratios: Vec<(f64, f64, f64)> = levels
+        .iter()
+        .filter(|l| l.mean_adu() > 0.0)
+        .map(|l| (l.mean_adu(), (l.noise_adu2 - read2) / l.mean_adu(), l.sums.pixels * (l.mean_adu() / l.noise_adu2).powi(2)))
+        .collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ratios.truncate(levels.len().div_ceil(4).max(2));
+    let weight: f64 = ratios.iter().map(|r| r.2).sum();
+    let ratio = if weight > 0.0 { ratios.iter().map(|r| r.1 * r.2).sum::<f64>() / weight } else { 0.0 };
+    levels.iter().map(|l| l.noise_adu2.max(read2 + ratio * l.mean_adu())).collect()
+}
+
 /// Fits the ramp of one amplifier.
 ///
 /// # Errors
@@ -178,7 +197,8 @@ pub fn fit(levels: &[RampLevel], options: &RampOptions) -> Result<RampFit, RampE
         values.len()
     };
     let distinct_levels = distinct(&|l| l.asked());
-    let problem = Problem { with_shutter: distinct(&|l| l.time_s) > 1, levels: chosen, lamp_error: options.lamp_error };
+    let noise_adu2 = light_noise_adu2(&chosen, options.read_noise_adu);
+    let problem = Problem { with_shutter: distinct(&|l| l.time_s) > 1, levels: chosen, noise_adu2, lamp_error: options.lamp_error };
     let enough = |degree: usize| distinct_levels > problem.unknowns(degree);
     let least = options.degree.unwrap_or(1);
     if !enough(least) {

@@ -24,8 +24,8 @@ mod made;
 mod ramp;
 mod shutter;
 
-pub use defects::hot_and_warm;
 pub(crate) use defects::median;
+pub use defects::{hot_and_warm, hot_and_warm_pixels};
 pub use made::{Made, MadeDark, MadeFlat};
 pub use ramp::Ramp;
 
@@ -50,6 +50,11 @@ use std::sync::Arc;
 
 /// Blocks along the longer side for the shutter fit.
 const SHUTTER_BLOCKS: usize = 48;
+
+/// Full pixels may glow for so long \[s\].
+const AFTER_FULL_S: f64 = 3600.0;
+/// Least number of darks that do not follow a saturated flat.
+const LEAST_OTHER_DARKS: usize = 3;
 
 /// How masters are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,12 +106,16 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     let bias = Arc::new(Reference { image: bias, variance: sim_core::memory::zeros((rows, columns)) });
     let ramp = maker.ramp(&group.flat, &bias.image, &noise_adu)?;
     let saturated = |index: usize| ramp.saturated.iter().any(|s| s.0 == index);
-    let unsaturated = group.flat.iter().enumerate().filter(|(i, _)| !saturated(*i)).map(|(_, f)| f.clone()).collect();
-    let group = &Group { flat: unsaturated, ..group.clone() };
-    let evidence = Evidence { group, options: &options, ramp: &ramp, bias: &bias };
+    let (full, flat): (Vec<_>, Vec<_>) = group.flat.iter().enumerate().partition(|(i, _)| saturated(*i));
+    let [full, flat] = [full, flat].map(|flats| flats.into_iter().map(|(_, f)| f.clone()).collect::<Vec<_>>());
+    let (after_full, dark) = maker.after_full(&group.dark, &full);
+    let group = &Group { flat, dark, ..group.clone() };
+    let evidence =
+        Evidence { group, saturated: &full, after_full: &after_full, options: &options, ramp: &ramp, bias: &bias, cleaner: None };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();
-    let mut look = |stage: Stage, known: &mut Knowledge| -> Result<bool, ReductionError> {
+    let mut look = |stage: Stage, known: &mut Knowledge, cleaner: Option<&Cleaner>| -> Result<bool, ReductionError> {
+        let evidence = Evidence { cleaner, ..evidence };
         let mut cleans = false;
         for kind in REFERENCES.iter().filter(|r| r.stage == stage) {
             let outcome = (kind.measure)(&evidence, known)?;
@@ -116,7 +125,7 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
         }
         Ok(cleans)
     };
-    if look(Stage::Counts, &mut known)? {
+    if look(Stage::Counts, &mut known, None)? {
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
     }
     let mut levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
@@ -130,20 +139,21 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
         (Some(gain.clone()), Some(read_noise.collect()))
     };
     (known.gain, known.read_noise) = electrons(&levels);
-    if look(Stage::Charge, &mut known)? {
+    if look(Stage::Charge, &mut known, maker.cleaner.as_ref())? {
         // What moves charge takes from the variance of flats: the gain is measured again on cleaned ones, and with it the rest.
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
         levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
         (known.gain, known.read_noise) = electrons(&levels);
-        look(Stage::Charge, &mut known)?;
+        look(Stage::Charge, &mut known, maker.cleaner.as_ref())?;
     }
+    look(Stage::Cleaned, &mut known, maker.cleaner.as_ref())?;
     let gain: Vec<Measured> = known.gain.clone().unwrap_or_default();
     let read_noise: Vec<Measured> = known.read_noise.clone().unwrap_or_default();
     let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
     let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
     let flat = maker.flat(&group.flat, &levels, &bias.image, (&gain, &read_noise), dark.as_ref(), shutter.as_ref())?;
-    look(Stage::Light, &mut known)?;
+    look(Stage::Sky, &mut known, maker.cleaner.as_ref())?;
     let Maker { mut notes, cleaner, .. } = maker;
     // The cleaner shares the bias.
     drop(cleaner);
@@ -169,6 +179,23 @@ impl Maker<'_> {
     fn bands(&self, count: usize, images: usize) -> Bands {
         let taken = images * self.rows * self.columns * size_of::<f32>();
         Bands { count, rows: self.rows, columns: self.columns, memory_bytes: self.options.memory_bytes.saturating_sub(taken) }
+    }
+    /// Darks that begin within [`AFTER_FULL_S`] of the end of a saturated flat, and the others; all are others when too few would be left.
+    fn after_full(&mut self, darks: &[Level0Info], full: &[Level0Info]) -> (Vec<Level0Info>, Vec<Level0Info>) {
+        let after = |dark: &Level0Info| {
+            let since_s = full.iter().map(|f| (dark.observation.start_mjd - f.observation.stop_mjd) * 86_400.0);
+            since_s.into_iter().any(|s| (0.0..AFTER_FULL_S).contains(&s))
+        };
+        let (after_full, others): (Vec<_>, Vec<_>) = darks.iter().cloned().partition(after);
+        if after_full.is_empty() {
+            return (after_full, others);
+        }
+        if others.len() < LEAST_OTHER_DARKS {
+            self.notes.push(format!("dark: {} of {} frames follow saturated flats and may glow", after_full.len(), darks.len()));
+            return (Vec::new(), darks.to_vec());
+        }
+        self.notes.push(format!("dark: {} frames after saturated flats left out", after_full.len()));
+        (after_full, others)
     }
     fn failed(&self, what: impl Into<String>, value: f64, range: &'static str) -> ReductionError {
         ReductionError::Measurement { detector: self.detector, what: what.into(), value, range }

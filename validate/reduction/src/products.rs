@@ -9,7 +9,7 @@
 use crate::error::ReductionError;
 use crate::explain::{self, ExplainedStep};
 use crate::keywords;
-use crate::level1::{Level1, reduce_frame};
+use crate::level1::{Level1, reduce_frame_after};
 use crate::options::Options;
 use crate::set::{CalibrationSet, DetectorCalibration};
 use instruments::product::level0::{Level0Info, read_level0};
@@ -50,13 +50,39 @@ pub fn reduce(
     options: &Options,
     out: &Path,
 ) -> Result<(Level1Paths, Vec<ExplainedStep>), ReductionError> {
+    let Reduced { paths, steps, .. } = reduce_after(level0, &[], set, options, out)?;
+    Ok((paths, steps))
+}
+
+/// What a reduction made, how, and from what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reduced {
+    /// The files written.
+    pub paths: Level1Paths,
+    /// What was done.
+    pub steps: Vec<ExplainedStep>,
+    /// Raw frames before this one that were looked at.
+    pub earlier: Vec<PathBuf>,
+}
+
+/// As [`reduce`], knowing raw frames that may have been taken before; those that matter are found among them.
+///
+/// # Errors
+/// As [`reduce`], or when an earlier frame that matters cannot be read.
+pub fn reduce_after(
+    level0: &Path,
+    earlier: &[PathBuf],
+    set: &CalibrationSet,
+    options: &Options,
+    out: &Path,
+) -> Result<Reduced, ReductionError> {
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
     let level0 = read_level0(level0)?;
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
-    let level1 = reduce_frame(level0, &calibration, options)?;
+    let level1 = reduce_frame_after(level0, earlier, &calibration, options)?;
     let paths = write_level1(&level1, &info, &calibration, out)?;
-    Ok((paths, explain::steps(&level1, &calibration)))
+    Ok(Reduced { paths, steps: explain::steps(&level1, &calibration), earlier: level1.earlier })
 }
 
 /// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number.

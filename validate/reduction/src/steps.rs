@@ -7,9 +7,8 @@
 use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 use crate::options::Options;
-use instruments::effects::cosmic_rays::FlagCosmicRays;
 use instruments::effects::registry::{self, Entry};
-use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::correction::{CorrectionError, StepStatus};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Knowledge;
@@ -29,12 +28,13 @@ pub struct Step {
 /// chips need not be in memory together.
 pub type KnowledgeOf<'a> = &'a dyn Fn(&str) -> Result<Knowledge, ReductionError>;
 
-/// A correction made otherwise than by its entry, from what is known; `None` leaves it to the entry.
-type Otherwise<'a, P> = &'a dyn Fn(&str, &Knowledge) -> Option<Result<Box<dyn Correction<P>>, CorrectionError>>;
+/// Why calibration has no reference for a step although the detector has some; `None`: it has none at all.
+pub type ReasonOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A walk back with one frame.
 pub struct Walk<'a> {
     knowledge: KnowledgeOf<'a>,
+    unknown: ReasonOf<'a>,
     path: &'a Path,
     without: &'a [String],
     /// Steps so far.
@@ -45,12 +45,17 @@ impl<'a> Walk<'a> {
     /// A walk with what is known; `path` names the frame in errors.
     #[must_use]
     pub fn new(knowledge: KnowledgeOf<'a>, path: &'a Path) -> Self {
-        Self { knowledge, path, without: &[], steps: Vec::new() }
+        Self { knowledge, unknown: &|_| None, path, without: &[], steps: Vec::new() }
     }
     /// A walk that leaves these effects as they are.
     #[must_use]
     pub fn without(self, without: &'a [String]) -> Self {
         Self { without, ..self }
+    }
+    /// The same walk with reasons for references that are missing.
+    #[must_use]
+    pub fn with_reasons(self, unknown: ReasonOf<'a>) -> Self {
+        Self { unknown, ..self }
     }
     fn failed(&self, source: CorrectionError) -> ReductionError {
         ReductionError::Correction { path: self.path.into(), source }
@@ -66,7 +71,6 @@ impl<'a> Walk<'a> {
         entries: &[Entry<P>],
         frame: &mut Frame<P>,
         leave: &dyn Fn(&str) -> Option<&'static str>,
-        otherwise: Otherwise<'_, P>,
     ) -> Result<(), ReductionError> {
         for entry in entries.iter().rev() {
             if self.without.iter().any(|name| name == entry.name) {
@@ -79,14 +83,17 @@ impl<'a> Walk<'a> {
             }
             // The knowledge goes before the correction acts: what the correction needs of it, it keeps.
             let knowledge = (self.knowledge)(entry.name)?;
-            let correction = otherwise(entry.name, &knowledge).or_else(|| entry.twin.correction(&knowledge));
+            let correction = entry.twin.correction(&knowledge);
             drop(knowledge);
             let status = match correction {
                 None => match &entry.twin {
                     registry::Twin::None(reason) => StepStatus::Skipped((*reason).into()),
                     _ => StepStatus::Skipped("no correction".into()),
                 },
-                Some(Err(CorrectionError::Unknown { what, .. })) => StepStatus::Skipped(format!("calibration has no {what}")),
+                Some(Err(CorrectionError::Unknown { what, .. })) => {
+                    let reason = (self.unknown)(entry.name);
+                    StepStatus::Skipped(reason.unwrap_or_else(|| format!("calibration has no {what}")))
+                }
                 Some(Err(error)) => return Err(self.failed(error)),
                 Some(Ok(correction)) => correction.correct(frame).map_err(|e| self.failed(e))?,
             };
@@ -99,7 +106,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// When the gain is unknown or a reference does not fit.
     pub fn charge(&mut self, mut frame: Frame<Counts>) -> Result<Frame<Charge>, ReductionError> {
-        self.undo(registry::counts(), &mut frame, &|_| None, &|_, _| None)?;
+        self.undo(registry::counts(), &mut frame, &|_| None)?;
         let digitise = registry::digitise();
         let back = (digitise.backward)(&(self.knowledge)(digitise.name)?).map_err(|e| self.failed(e))?;
         let (frame, status) = back.cross_back(frame).map_err(|e| self.failed(e))?;
@@ -118,11 +125,7 @@ impl<'a> Walk<'a> {
             ("cti", ExposureKind::Bias) => Some("a bias exposure has no charge to carry"),
             _ => None,
         };
-        let found_by = |name: &str, knowledge: &Knowledge| {
-            let finder = options.cosmic_rays.filter(|_| name == "cosmic_rays")?;
-            Some(FlagCosmicRays::new(knowledge, finder).map(|flag| Box::new(flag) as Box<dyn Correction<Charge>>))
-        };
-        self.undo(registry::charge(), &mut frame, &leave, &found_by)?;
+        self.undo(registry::charge(), &mut frame, &leave)?;
         Ok(frame)
     }
     /// Electrons to the light that made them: flags, shot noise, and what applies to this kind of exposure of dark,
@@ -151,11 +154,12 @@ impl<'a> Walk<'a> {
             ("trails" | "ghosts" | "scattered_light" | "fringing", kind) if kind != ExposureKind::Science => {
                 Some("no sky in a calibration exposure")
             }
+            ("persistence", ExposureKind::Bias) => Some("a bias exposure has no time to glow"),
             ("dark" | "shutter" | "flat", ExposureKind::Bias) => Some("a bias exposure has no time and no light"),
             ("shutter" | "flat", ExposureKind::Dark) => Some("no light in a dark exposure"),
             _ => None,
         };
-        self.undo(registry::light(), &mut frame, &leave, &|_, _| None)?;
+        self.undo(registry::light(), &mut frame, &leave)?;
         Ok(frame)
     }
 }

@@ -29,6 +29,7 @@ static PARAMETERS: [Parameter; 1] = [Parameter { key: "bits", unit: "1", low: 1.
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "adc",
+    needs: &[],
     after: &["bias", "read_noise", "correlated_noise"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -39,6 +39,7 @@ static PARAMETERS: [Parameter; 3] = [
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "bad_columns",
+    needs: &[],
     after: &["cosmic_rays", "full_well"],
     parameters: &PARAMETERS,
     forward: apply::make,

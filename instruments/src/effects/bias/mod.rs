@@ -32,7 +32,7 @@ pub use correct::SubtractMasterBias;
 pub use overscan::SubtractOverscan;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Counts;
 
 static PARAMETERS: [Parameter; 4] = [
@@ -45,6 +45,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "bias",
+    needs: &[Need::Dice],
     after: &["crosstalk", "non_linearity", "bias_drift"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -25,7 +25,7 @@ mod apply;
 pub mod model;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Counts;
 
 static PARAMETERS: [Parameter; 6] = [
@@ -40,7 +40,8 @@ static PARAMETERS: [Parameter; 6] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "bias_drift",
-    after: &["crosstalk"],
+    needs: &[Need::Dice],
+    after: &["crosstalk", "non_linearity"],
     parameters: &PARAMETERS,
     forward: apply::make,
     twin: Twin::None("the overscan and master bias of `bias` undo it"),

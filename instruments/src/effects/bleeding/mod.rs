@@ -51,6 +51,7 @@ static PARAMETERS: [Parameter; 1] = [Parameter {
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "bleeding",
+    needs: &[],
     after: &["cosmic_rays", "brighter_fatter"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -37,7 +37,7 @@ pub mod tiles;
 pub use parameters::Settings;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Charge;
 
 static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
@@ -45,6 +45,7 @@ static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "brighter_fatter",
+    needs: &[Need::Dice],
     after: &["cosmic_rays"],
     parameters: &PARAMETERS,
     forward: apply::make,

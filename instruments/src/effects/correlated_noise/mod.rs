@@ -26,7 +26,7 @@ mod apply;
 pub mod model;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Counts;
 
 static PARAMETERS: [Parameter; 4] = [
@@ -39,6 +39,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "correlated_noise",
+    needs: &[Need::Dice],
     after: &["bias", "bias_drift"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -77,7 +77,8 @@ pub struct FlagCosmicRays {
 }
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>, CorrectionError> {
-    Ok(Box::new(FlagCosmicRays::new(knowledge, Finder::default())?))
+    let finder = knowledge.hit_finder.and_then(Finder::named).unwrap_or_default();
+    Ok(Box::new(FlagCosmicRays::new(knowledge, finder)?))
 }
 
 impl FlagCosmicRays {

@@ -54,7 +54,7 @@ pub use correct::{Finder, FlagCosmicRays};
 pub use truth::{CosmicRayTruth, HitRow, Images, LEVELS, hit_table};
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Charge;
 
 static PARAMETERS: [Parameter; 16] = [
@@ -85,6 +85,7 @@ static PARAMETERS: [Parameter; 16] = [
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "cosmic_rays",
+    needs: &[Need::Time, Need::Dice],
     after: &[],
     parameters: &PARAMETERS,
     forward: apply::make,

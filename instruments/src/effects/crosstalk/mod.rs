@@ -42,6 +42,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "crosstalk",
+    needs: &[],
     after: &[],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -55,7 +55,7 @@ pub use correct::known_model;
 pub use parameters::Settings;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Charge;
 
 static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
@@ -63,6 +63,7 @@ static PARAMETERS: [Parameter; parameters::COUNT] = parameters::table();
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "cti",
+    needs: &[Need::Dice],
     after: &["full_well"],
     parameters: &PARAMETERS,
     forward: apply::make,

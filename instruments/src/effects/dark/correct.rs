@@ -3,20 +3,27 @@
 use crate::effects::rows::{self, ReducedRow};
 use ndarray::Array2;
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
+use sim_core::flags;
 use sim_core::frame::Frame;
-use sim_core::knowledge::{Knowledge, Reference};
+use sim_core::knowledge::{DefectPixel, Knowledge, Reference};
 use sim_core::plane::Light;
 use std::sync::Arc;
 
 struct SubtractDark {
     dark: Arc<Reference>,
     defects: Option<Arc<Array2<u32>>>,
+    hot: Option<Arc<Vec<DefectPixel>>>,
     time_s: f64,
 }
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Light>>, CorrectionError> {
     let dark = knowledge.dark.clone().ok_or(CorrectionError::Unknown { step: "dark", what: "a master dark" })?;
-    Ok(Box::new(SubtractDark { dark, defects: knowledge.defects.clone(), time_s: knowledge.exposure_time_s }))
+    Ok(Box::new(SubtractDark {
+        dark,
+        defects: knowledge.defects.clone(),
+        hot: knowledge.defect_pixels.clone(),
+        time_s: knowledge.exposure_time_s,
+    }))
 }
 
 impl Correction<Light> for SubtractDark {
@@ -38,6 +45,13 @@ impl Correction<Light> for SubtractDark {
                 flags.iter_mut().zip(defects.row(y)).for_each(|(flags, bits)| *flags |= bits);
             }
         });
+        if let (Some(hot), Some(bits)) = (&self.hot, frame.flags.as_mut()) {
+            for pixel in hot.iter() {
+                if let Some(bits) = bits.get_mut((pixel.y, pixel.x)) {
+                    *bits |= pixel.bits & (flags::HOT | flags::WARM);
+                }
+            }
+        }
         Ok(StepStatus::Done)
     }
 }

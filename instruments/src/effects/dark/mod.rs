@@ -24,7 +24,7 @@ mod correct;
 pub mod model;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 4] = [
@@ -37,6 +37,7 @@ static PARAMETERS: [Parameter; 4] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "dark",
+    needs: &[Need::Time],
     after: &["sky", "lamp", "flat", "shutter"],
     parameters: &PARAMETERS,
     forward: apply::make,

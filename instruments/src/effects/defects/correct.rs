@@ -1,29 +1,34 @@
 //! Backward: flags of known defects.
 
 use crate::effects::rows;
-use ndarray::Array2;
 use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::flags;
-use sim_core::frame::Frame;
-use sim_core::knowledge::Knowledge;
+use sim_core::frame::{Frame, Window};
+use sim_core::knowledge::{DefectPixel, Knowledge};
+use sim_core::memory;
 use sim_core::plane::Light;
 use std::sync::Arc;
 
 struct FlagDefects {
-    defects: Arc<Array2<u32>>,
+    pixels: Arc<Vec<DefectPixel>>,
+    window: Window,
 }
 
 pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Light>>, CorrectionError> {
-    let unknown = CorrectionError::Unknown { step: "defects", what: "a map of defects" };
-    Ok(Box::new(FlagDefects { defects: knowledge.defects.clone().ok_or(unknown)? }))
+    let unknown = CorrectionError::Unknown { step: "defects", what: "a list of defects" };
+    Ok(Box::new(FlagDefects { pixels: knowledge.defect_pixels.clone().ok_or(unknown)?, window: knowledge.window }))
 }
 
 impl Correction<Light> for FlagDefects {
     fn correct(&self, frame: &mut Frame<Light>) -> Result<StepStatus, CorrectionError> {
-        rows::need_reference("defects", self.defects.dim(), frame.pixels.dim())?;
-        rows::reduce_flags(frame, |y, _, bits| {
-            bits.iter_mut().zip(self.defects.row(y)).for_each(|(bits, known)| *bits |= known & (flags::DEAD | flags::TELEGRAPH));
-        });
+        let shape = frame.pixels.dim();
+        rows::need_reference("defects", self.window.shape(), shape)?;
+        let map = frame.flags.get_or_insert_with(|| memory::zeros(shape));
+        for pixel in self.pixels.iter() {
+            if let Some(bits) = map.get_mut((pixel.y, pixel.x)) {
+                *bits |= pixel.bits & (flags::DEAD | flags::TELEGRAPH);
+            }
+        }
         Ok(StepStatus::Done)
     }
 }

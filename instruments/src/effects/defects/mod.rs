@@ -29,7 +29,7 @@ pub mod model;
 pub use apply::{Telegraph, cold_pixels, telegraph_pixels};
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 7] = [
@@ -45,6 +45,7 @@ static PARAMETERS: [Parameter; 7] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "defects",
+    needs: &[Need::Time, Need::Dice],
     after: &["sky", "lamp", "flat", "shutter"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -20,7 +20,7 @@ mod apply;
 mod correct;
 
 use super::parameters::Parameter;
-use super::registry::{CrossingEntry, CrossingTwin};
+use super::registry::{CrossingEntry, CrossingTwin, Need};
 use sim_core::plane::{Charge, Light};
 
 static PARAMETERS: [Parameter; 0] = [];
@@ -28,6 +28,7 @@ static PARAMETERS: [Parameter; 0] = [];
 /// Registry entry.
 pub const ENTRY: CrossingEntry<Light, Charge> = CrossingEntry {
     name: "detect",
+    needs: &[Need::Dice],
     parameters: &PARAMETERS,
     forward: apply::make,
     backward: correct::make,

@@ -35,6 +35,7 @@ static PARAMETERS: [Parameter; 2] = [
 /// Registry entry.
 pub const ENTRY: CrossingEntry<Charge, Counts> = CrossingEntry {
     name: "digitise",
+    needs: &[],
     parameters: &PARAMETERS,
     forward: apply::make,
     backward: correct::make,

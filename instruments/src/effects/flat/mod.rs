@@ -33,6 +33,7 @@ static PARAMETERS: [Parameter; 2] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "flat",
+    needs: &[],
     after: &["sky", "lamp", "trails", "ghosts", "scattered_light", "fringing"],
     parameters: &PARAMETERS,
     forward: apply::make,

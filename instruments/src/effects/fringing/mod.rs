@@ -40,7 +40,7 @@ pub use correct::strength;
 pub use silicon::Silicon;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 12] = [
@@ -61,6 +61,7 @@ static PARAMETERS: [Parameter; 12] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "fringing",
+    needs: &[Need::Time, Need::Dice],
     after: &["sky", "lamp", "trails", "ghosts", "scattered_light"],
     parameters: &PARAMETERS,
     forward: apply::make,

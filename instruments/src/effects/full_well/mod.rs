@@ -38,6 +38,7 @@ static PARAMETERS: [Parameter; 3] = [
 /// Registry entry.
 pub const ENTRY: Entry<Charge> = Entry {
     name: "full_well",
+    needs: &[],
     after: &["cosmic_rays", "bleeding"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -61,6 +61,7 @@ static PARAMETERS: [Parameter; 12] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "ghosts",
+    needs: &[],
     after: &["sky", "lamp"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -45,6 +45,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "non_linearity",
+    needs: &[],
     after: &["crosstalk"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -19,7 +19,7 @@ mod apply;
 mod correct;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Counts;
 
 static PARAMETERS: [Parameter; 1] =
@@ -28,6 +28,7 @@ static PARAMETERS: [Parameter; 1] =
 /// Registry entry.
 pub const ENTRY: Entry<Counts> = Entry {
     name: "read_noise",
+    needs: &[Need::Dice],
     after: &["bias"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -41,6 +41,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "scattered_light",
+    needs: &[],
     after: &["sky", "lamp"],
     parameters: &PARAMETERS,
     forward: apply::make,

@@ -24,7 +24,7 @@ mod correct;
 pub mod model;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 3] = [
@@ -36,6 +36,7 @@ static PARAMETERS: [Parameter; 3] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "shutter",
+    needs: &[Need::Time],
     after: &["sky", "lamp", "flat"],
     parameters: &PARAMETERS,
     forward: apply::make,

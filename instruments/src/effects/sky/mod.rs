@@ -25,7 +25,7 @@ pub use correct::Background;
 pub(crate) use model::unit_position;
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 1] = [Parameter {
@@ -39,6 +39,7 @@ static PARAMETERS: [Parameter; 1] = [Parameter {
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "sky",
+    needs: &[Need::Time],
     after: &[],
     parameters: &PARAMETERS,
     forward: apply::make,

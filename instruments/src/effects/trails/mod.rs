@@ -42,7 +42,7 @@ pub use population::{Trail, TrailKind};
 pub use truth::{TrailRow, TrailTruth, trail_table};
 
 use super::parameters::Parameter;
-use super::registry::{Entry, Twin};
+use super::registry::{Entry, Need, Twin};
 use sim_core::plane::Light;
 
 static PARAMETERS: [Parameter; 16] = [
@@ -85,6 +85,7 @@ static PARAMETERS: [Parameter; 16] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "trails",
+    needs: &[Need::Time, Need::Dice],
     after: &["sky", "lamp"],
     parameters: &PARAMETERS,
     forward: apply::make,

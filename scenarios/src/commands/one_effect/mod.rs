@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use image::Input;
 use instruments::description::{DetectorSpec, Instrument, is_built_in, load};
+use instruments::effects::registry::Need;
 use instruments::effects::{brighter_fatter, cti, registry};
 use place::Place;
 use sim_core::correction::StepStatus;
@@ -18,52 +19,20 @@ use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Effects that do not use the exposure time, forward or back. Others need one.
-const TIMELESS: [&str; 17] = [
-    "ghosts",
-    "scattered_light",
-    "flat",
-    "detect",
-    "brighter_fatter",
-    "bleeding",
-    "full_well",
-    "bad_columns",
-    "non_linearity",
-    "cti",
-    "digitise",
-    "bias",
-    "read_noise",
-    "adc",
-    "crosstalk",
-    "bias_drift",
-    "correlated_noise",
-];
-/// Effects whose forward side draws nothing that is new in every exposure. Others need a seed.
-const WITHOUT_DICE: [&str; 14] = [
-    "sky",
-    "lamp",
-    "ghosts",
-    "scattered_light",
-    "flat",
-    "shutter",
-    "dark",
-    "bleeding",
-    "full_well",
-    "bad_columns",
-    "crosstalk",
-    "non_linearity",
-    "digitise",
-    "adc",
-];
 /// Effects that need a rate, and what it is.
 const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
+
+/// Whether an effect must be told something of the exposure.
+fn needs(effect: &str, need: Need) -> bool {
+    registry::find(effect).is_none_or(|summary| summary.needs.contains(&need))
+}
 
 /// Whether the forward side of an effect draws what is new in every exposure. Traps do when they are followed one by one.
 fn draws(effect: &str, spec: &DetectorSpec) -> anyhow::Result<bool> {
     Ok(match effect {
         "cti" => cti::Settings::read(spec)?.draw_traps,
         "brighter_fatter" => brighter_fatter::Settings::read(spec)?.draw_arrivals,
-        _ => !WITHOUT_DICE.contains(&effect),
+        _ => needs(effect, Need::Dice),
     })
 }
 
@@ -250,7 +219,7 @@ impl OneEffect {
         let (time_s, from) = match (self.time, input.header_f64("EXPTIME")) {
             (Some(time_s), _) => (time_s, "--time"),
             (None, Some(time_s)) => (time_s, "EXPTIME"),
-            (None, None) if TIMELESS.contains(&effect) => return Ok(0.0),
+            (None, None) if !needs(effect, Need::Time) => return Ok(0.0),
             (None, None) => bail!("{effect} needs the exposure time: give --time SECONDS (the header has no EXPTIME)"),
         };
         ensure!((0.0..=1e5).contains(&time_s), "{from} = {time_s} s is outside 0..100000");

@@ -47,7 +47,8 @@ pub(crate) fn counts(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Refere
 }
 
 /// Cleans frames once and keeps them.
-pub(super) struct Cleaner {
+#[derive(Debug)]
+pub(crate) struct Cleaner {
     knowledge: Knowledge,
     bias: Arc<Reference>,
     folder: TempDir,
@@ -55,13 +56,13 @@ pub(super) struct Cleaner {
 
 impl Cleaner {
     /// Keeps frames below `scratch`, for as long as it lives.
-    pub(super) fn new(knowledge: Knowledge, bias: &Arc<Reference>, scratch: &Path) -> Result<Self, ReductionError> {
+    pub(crate) fn new(knowledge: Knowledge, bias: &Arc<Reference>, scratch: &Path) -> Result<Self, ReductionError> {
         let folder = tempfile::Builder::new().prefix(".clean").tempdir_in(scratch);
         let folder = folder.map_err(|source| ReductionError::Io { path: scratch.into(), source })?;
         Ok(Self { knowledge, bias: Arc::clone(bias), folder })
     }
     /// Rows of a cleaned frame \[ADU\].
-    pub(super) fn rows(&self, info: &Level0Info, rows: &Range<usize>) -> Result<Array2<f32>, ReductionError> {
+    pub(crate) fn rows(&self, info: &Level0Info, rows: &Range<usize>) -> Result<Array2<f32>, ReductionError> {
         let path = self.folder.path().join(info.name.stem());
         let failed = |source| ReductionError::Io { path: path.clone(), source };
         let columns = info.window.nx;

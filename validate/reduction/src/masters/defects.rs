@@ -1,9 +1,9 @@
 //! Hot and warm pixels of a dark.
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::Measured;
+use sim_core::knowledge::{DefectPixel, Measured};
 
 /// How far a dark must stand out of the median dark to be called hot or warm, in units of its own error.
 const SIGNIFICANT: f64 = 4.0;
@@ -14,6 +14,34 @@ const SIGNIFICANT: f64 = 4.0;
 /// They must also stand out of the median dark by four times the error of their own dark. Without that, the noise of a dark
 /// from few frames passes the threshold (0.03-1 % of all pixels), and all pixels are warm in long exposures.
 #[must_use]
+pub fn hot_and_warm_pixels(
+    layout: &ReadoutLayout,
+    dark: &Array2<f32>,
+    variance: impl Fn(usize, usize, usize, f64) -> f64 + Sync,
+    read_noise: &[Measured],
+    time_s: f64,
+) -> Vec<DefectPixel> {
+    use sim_core::flags::{HOT, WARM};
+    let usual = f64::from(median(dark));
+    let of_row = |y: usize| {
+        let mut found = Vec::new();
+        for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
+            let noise2 = read_noise[tile.amplifier].value.powi(2);
+            for x in crate::amplifiers::columns(tile) {
+                let rate = f64::from(dark[(y, x)]);
+                let charge = rate * time_s;
+                if charge > 0.5 * noise2 && rate - usual > SIGNIFICANT * variance(tile.amplifier, y, x, rate).sqrt() {
+                    found.push(DefectPixel { y, x, bits: if charge >= noise2 { HOT } else { WARM } });
+                }
+            }
+        }
+        found
+    };
+    (0..dark.nrows()).into_par_iter().map(of_row).collect::<Vec<_>>().concat()
+}
+
+/// [`hot_and_warm_pixels`] as a map of the window.
+#[must_use]
 pub fn hot_and_warm(
     layout: &ReadoutLayout,
     dark: &Array2<f32>,
@@ -21,21 +49,10 @@ pub fn hot_and_warm(
     read_noise: &[Measured],
     time_s: f64,
 ) -> Array2<u32> {
-    use sim_core::flags::{HOT, WARM};
-    let usual = f64::from(median(dark));
     let mut out = Array2::zeros(dark.dim());
-    out.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(y, mut row)| {
-        for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
-            let noise2 = read_noise[tile.amplifier].value.powi(2);
-            for x in crate::amplifiers::columns(tile) {
-                let rate = f64::from(dark[(y, x)]);
-                let charge = rate * time_s;
-                if charge > 0.5 * noise2 && rate - usual > SIGNIFICANT * variance(tile.amplifier, y, x, rate).sqrt() {
-                    row[x] |= if charge >= noise2 { HOT } else { WARM };
-                }
-            }
-        }
-    });
+    for DefectPixel { y, x, bits } in hot_and_warm_pixels(layout, dark, variance, read_noise, time_s) {
+        out[(y, x)] |= bits;
+    }
     out
 }
 

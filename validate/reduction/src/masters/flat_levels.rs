@@ -60,6 +60,34 @@ impl BlockGrid {
     }
 }
 
+/// A value this many standard deviations above its equals is a hit; a gain of one electron is near enough to tell.
+const HIT_SIGMAS: f32 = 6.0;
+
+/// Puts the middle of equal flats, of two the lower, in the place of a pixel that is hit in one of them.
+fn remove_hits(frames: &mut [Vec<f32>], members: &[usize], noise2: f32) {
+    let [first, rest @ ..] = members else { return };
+    if rest.is_empty() {
+        return;
+    }
+    let mut values = Vec::with_capacity(members.len());
+    for x in 0..frames[*first].len() {
+        let (low, high) = members.iter().map(|&m| frames[m][x]).fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let reach = HIT_SIGMAS * (noise2 + low.max(0.0)).sqrt();
+        // Few pixels: the others of ten flats scatter over some three standard deviations.
+        if high - low > reach {
+            values.clear();
+            values.extend(members.iter().map(|&m| frames[m][x]));
+            values.sort_by(f32::total_cmp);
+            let middle = values[(values.len() - 1) / 2];
+            for &m in members {
+                if frames[m][x] - middle > reach {
+                    frames[m][x] = middle;
+                }
+            }
+        }
+    }
+}
+
 impl Maker<'_> {
     /// First walk through the flats: photon transfer and block sums.
     pub(super) fn transfer(
@@ -88,17 +116,29 @@ impl Maker<'_> {
             });
         }
         let grid = BlockGrid::new(self.rows, self.columns);
+        let least_noise2 = noise_adu.iter().map(|n| n.value * n.value).fold(0.0, f64::max) as f32;
         let mut sums = vec![vec![PairSums::default(); self.layout.tiles.len()]; pairs.len()];
         let mut blocks = vec![vec![0.0; grid.count()]; frames.len()];
         self.bands(frames.len(), 1).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| self.rows_of(band, y, Some(bias));
             add_pairs(self.layout, rows.clone(), &row, &pairs, &mut sums);
-            blocks.par_iter_mut().zip(band).for_each(|(blocks, frame)| {
-                for y in rows.clone() {
-                    let row = &self.rows_of(std::slice::from_ref(frame), y, Some(bias))[0];
-                    grid.add_row(y, |x| f64::from(row[x]), blocks);
+            let of_row = |y: usize| {
+                let mut frames = row(y);
+                equal.iter().for_each(|members| remove_hits(&mut frames, members, least_noise2));
+                let of_frame = |frame: &Vec<f32>| {
+                    let block = |k: usize| frame[k * grid.size..(k + 1) * grid.size].iter().map(|&v| f64::from(v)).sum::<f64>();
+                    (0..grid.across).map(block).collect::<Vec<f64>>()
+                };
+                frames.iter().map(of_frame).collect::<Vec<_>>()
+            };
+            let by_row: Vec<Vec<Vec<f64>>> = rows.clone().into_par_iter().map(of_row).collect();
+            // Row after row, so that neither threads nor bands change a bit.
+            for (y, frames) in rows.zip(by_row).filter(|(y, _)| y / grid.size < grid.up) {
+                for (blocks, row) in blocks.iter_mut().zip(frames) {
+                    let of_blocks = &mut blocks[y / grid.size * grid.across..];
+                    of_blocks.iter_mut().zip(row).for_each(|(sum, more)| *sum += more);
                 }
-            });
+            }
             Ok(())
         })?;
         let (mut gain, mut chi2) = (Vec::new(), 0.0_f64);

@@ -110,13 +110,11 @@ impl Maker<'_> {
             let mut scratch = Vec::new();
             let of_tile = |(index, tile)| {
                 let range = columns(tile);
-                let of_flat = [0, 1].map(|k| match &pair[k].science {
-                    Science::Raw(raw) => {
-                        let raw = raw.row(y);
-                        RampSums::of_row(&rows[k][range.clone()], raw.as_slice().map_or(&[], |r| &r[range.clone()]))
-                    }
-                    Science::Clean(_) => RampSums::of_row(&rows[k][range.clone()], &[]),
+                let raw = [0, 1].map(|k| match &pair[k].science {
+                    Science::Raw(raw) => raw.row(y).to_slice().map_or(&[] as &[u16], |r| &r[range.clone()]),
+                    Science::Clean(_) => &[],
                 });
+                let of_flat = RampSums::of_pair([&rows[0][range.clone()], &rows[1][range.clone()]], raw);
                 let both = match y % step {
                     0 => PairSums::of_row(&rows[0][range.clone()], &rows[1][range], &mut scratch),
                     _ => PairSums::default(),

@@ -16,7 +16,7 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
     keyword: "R_FRINGE",
     what: "fringe frame",
     steps: &["fringing"],
-    stage: Stage::Light,
+    stage: Stage::Sky,
     cleans: false,
     measure,
     write,

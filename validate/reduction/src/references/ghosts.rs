@@ -19,7 +19,7 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
     keyword: "R_GHOST",
     what: "geometry of ghosts",
     steps: &["ghosts"],
-    stage: Stage::Light,
+    stage: Stage::Sky,
     cleans: false,
     measure,
     write,

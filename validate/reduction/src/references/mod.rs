@@ -12,16 +12,22 @@ mod full_well;
 mod ghosts;
 mod linearity;
 mod overscan;
+mod persistence;
 mod traps;
 
+use crate::amplifiers::spread;
 use crate::error::ReductionError;
 use crate::group::Group;
-use crate::masters::{CalibrationOptions, Ramp, clean};
+use crate::masters::clean::{self, Cleaner};
+use crate::masters::{CalibrationOptions, Ramp};
+use crate::raw_stack::RawFrame;
 use crate::set::Units;
 use instruments::product::level0::{Level0, Level0Info, read_level0};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
 use sim_core::fits::Hdu;
 use sim_core::knowledge::{Knowledge, Reference};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// When a kind is measured.
@@ -31,8 +37,10 @@ pub enum Stage {
     Counts,
     /// When the gain is known: what happens to charge. May improve gain and read noise in the knowledge.
     Charge,
-    /// When bias, dark and flat are made.
-    Light,
+    /// When gain and noise are final and frames are cleaned, before dark and flat are made: room for images of the window.
+    Cleaned,
+    /// When bias, dark and flat are made; from exposures of the sky.
+    Sky,
 }
 
 /// What became of a measurement.
@@ -72,7 +80,7 @@ pub struct ReferenceKind {
 }
 
 /// All kinds, in the order in which they are measured within a stage.
-pub static REFERENCES: [ReferenceKind; 9] = [
+pub static REFERENCES: [ReferenceKind; 10] = [
     overscan::KIND,
     crosstalk::KIND,
     linearity::KIND,
@@ -80,6 +88,7 @@ pub static REFERENCES: [ReferenceKind; 9] = [
     traps::KIND,
     boundaries::KIND,
     defects::KIND,
+    persistence::KIND,
     fringes::KIND,
     ghosts::KIND,
 ];
@@ -91,15 +100,22 @@ pub fn by_code(code: &str) -> Option<&'static ReferenceKind> {
 }
 
 /// What a measurement may look at: the calibration exposures of one detector, window and epoch.
+#[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// The exposures, saturated flats left out.
+    /// The exposures, saturated flats and the darks after them left out.
     pub group: &'a Group,
+    /// Flats with full pixels.
+    pub saturated: &'a [Level0Info],
+    /// Darks after them.
+    pub after_full: &'a [Level0Info],
     /// How masters are made.
     pub options: &'a CalibrationOptions,
     /// What all flats show of the amplifiers' responses, saturated ones among them.
     pub ramp: &'a Ramp,
     /// Master bias \[ADU\], variance left out.
     pub bias: &'a Arc<Reference>,
+    /// Frames cleaned before, when there is something to clean.
+    pub(crate) cleaner: Option<&'a Cleaner>,
 }
 
 impl Evidence<'_> {
@@ -116,5 +132,29 @@ impl Evidence<'_> {
     /// When the file cannot be read or a correction refuses it.
     pub fn counts(&self, info: &Level0Info, knowledge: &Knowledge) -> Result<Array2<f32>, ReductionError> {
         clean::counts(info, knowledge, self.bias)
+    }
+    /// Some rows of a dark or flat \[electron\], as the masters are made of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a correction refuses it.
+    pub fn electrons(&self, info: &Level0Info, knowledge: &Knowledge, rows: &Range<usize>) -> Result<Array2<f32>, ReductionError> {
+        let layout = &knowledge.layout;
+        let frame = match self.cleaner {
+            Some(cleaner) => RawFrame::clean(cleaner.rows(info, rows)?, rows),
+            None => RawFrame::new(&read_level0(&info.path)?, rows)?,
+        };
+        let gain: Vec<f64> = knowledge.gain.iter().flatten().map(|g| g.value).collect();
+        let mut out = Array2::zeros((rows.len(), info.window.nx));
+        out.axis_iter_mut(Axis(0)).into_par_iter().zip(rows.clone()).for_each(|(mut out, y)| {
+            let Some(row) = out.as_slice_mut() else { unreachable!("a row of a fresh array is one slice") };
+            frame.row(layout, y, row);
+            if !frame.is_clean() {
+                row.iter_mut().zip(self.bias.image.row(y)).for_each(|(v, b)| *v -= b);
+            }
+            if gain.len() == layout.amplifier_count {
+                row.iter_mut().zip(spread(layout, y, info.window.nx, &gain)).for_each(|(v, g)| *v = (f64::from(*v) * g) as f32);
+            }
+        });
+        Ok(out)
     }
 }

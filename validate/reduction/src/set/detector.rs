@@ -5,14 +5,14 @@ use super::read::{Units, read_map};
 use crate::error::ReductionError;
 use crate::group::Key;
 use crate::index::Entry;
-use crate::masters::hot_and_warm;
+use crate::masters::hot_and_warm_pixels;
 use crate::references::{REFERENCES, ReferenceKind};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
 use ndarray::Array2;
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::ExposureKind;
-use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::knowledge::{DefectPixel, Knowledge, Measured, Reference};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,9 +110,14 @@ impl DetectorCalibration {
         knowledge.dark = self.reference(Master::Dark)?;
         knowledge.flat = self.reference(Master::Flat)?;
         knowledge.shutter = self.reference(Master::Shutter)?;
-        knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+        let hot = knowledge.dark.as_ref().map(|dark| self.hot_pixels(dark, info.observation.time_s));
+        knowledge.defects = hot.as_ref().map(|hot| Arc::new(as_map(hot, info.window.shape())));
         for kind in &REFERENCES {
             self.add(kind, &mut knowledge)?;
+        }
+        if let Some(hot) = hot {
+            let others = knowledge.defect_pixels.iter().flat_map(|known| known.iter().copied());
+            knowledge.defect_pixels = Some(Arc::new(others.chain(hot).collect()));
         }
         Ok(knowledge)
     }
@@ -133,7 +138,12 @@ impl DetectorCalibration {
             Some(Master::Bias) => knowledge.bias = self.bias_for(info)?,
             Some(Master::Dark) => {
                 knowledge.dark = self.reference(Master::Dark)?;
-                knowledge.defects = knowledge.dark.as_ref().map(|dark| Arc::new(self.defects(dark, info.observation.time_s)));
+                let hot = knowledge.dark.as_ref().map(|dark| self.hot_pixels(dark, info.observation.time_s));
+                match step {
+                    // A list takes little memory beside the dark itself; the finder of hits wants a map and not the dark.
+                    "dark" => knowledge.defect_pixels = hot.map(Arc::new),
+                    _ => knowledge.defects = hot.map(|hot| Arc::new(as_map(&hot, info.window.shape()))),
+                }
             }
             Some(Master::Flat) => knowledge.flat = self.reference(Master::Flat)?,
             Some(Master::Shutter) => knowledge.shutter = self.reference(Master::Shutter)?,
@@ -167,10 +177,19 @@ impl DetectorCalibration {
         Ok(Some(Arc::new(own)))
     }
     /// Hot and warm pixels for an exposure time. (Bad pixels are flagged by the flat step.)
-    fn defects(&self, dark: &Reference, time_s: f64) -> Array2<u32> {
+    fn hot_pixels(&self, dark: &Reference, time_s: f64) -> Vec<DefectPixel> {
         let inverse_time_s = self.dark_inverse_time_s.unwrap_or(0.0);
         let of_bias = |amplifier: usize| (self.gain[amplifier].value * inverse_time_s).powi(2) * self.bias_variance[amplifier];
         let variance = |amplifier: usize, y: usize, x: usize, _: f64| f64::from(dark.variance[(y, x)]) + of_bias(amplifier);
-        hot_and_warm(&self.layout, &dark.image, variance, &self.read_noise, time_s)
+        hot_and_warm_pixels(&self.layout, &dark.image, variance, &self.read_noise, time_s)
     }
+}
+
+/// A list of pixels as a map of the window.
+fn as_map(pixels: &[DefectPixel], shape: (usize, usize)) -> Array2<u32> {
+    let mut map = Array2::zeros(shape);
+    for pixel in pixels {
+        map[(pixel.y, pixel.x)] |= pixel.bits;
+    }
+    map
 }

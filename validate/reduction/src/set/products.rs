@@ -58,7 +58,7 @@ impl Products<'_> {
         for (code, outcome) in &made.outcomes {
             let (Outcome::Measured { quality, note }, Some(kind)) = (outcome, references::by_code(code)) else { continue };
             let Some(units) = (kind.write)(&made.known) else { continue };
-            let of_sky = kind.stage == references::Stage::Light && !group.sky.is_empty();
+            let of_sky = kind.stage == references::Stage::Sky;
             let frames: Vec<&Level0Info> = if of_sky { group.sky.iter().collect() } else { group.all().collect() };
             written.extend(self.file(code, &frames, units, quality, std::slice::from_ref(note))?);
         }
