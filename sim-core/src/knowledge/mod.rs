@@ -8,6 +8,7 @@ mod full_well;
 mod ghosts;
 mod linearity;
 mod overscan;
+mod trap_evidence;
 mod traps;
 
 pub use brighter_fatter::BoundaryKnowledge;
@@ -18,6 +19,7 @@ pub use full_well::{FullWell, FullWells};
 pub use ghosts::{GhostKnowledge, GhostPath};
 pub use linearity::{AmplifierLinearity, Linearity};
 pub use overscan::{LevelWalk, OverscanKnowledge};
+pub use trap_evidence::{EvidenceKind, PumpedSpecies, PumpedTraps, TrapEvidence, TrapMeasurement};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -73,8 +75,10 @@ pub struct Knowledge {
     pub full_wells: Option<Arc<FullWells>>,
     /// Response of every amplifier, from ramps of flats.
     pub linearity: Option<Arc<Linearity>>,
-    /// Charge traps at the date of the frame, from trails in the overscan.
+    /// Charge traps at the date of the frame.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// What the traps were measured on, and how well it agrees.
+    pub trap_measurement: Option<Arc<TrapMeasurement>>,
     /// Leaks between outputs that are read at the same time.
     pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
     /// Blocked and trapped columns.
@@ -108,6 +112,7 @@ impl Knowledge {
             full_wells: None,
             linearity: None,
             traps: None,
+            trap_measurement: None,
             crosstalk: None,
             columns: None,
             overscan: None,

@@ -11,7 +11,7 @@
 //! # Limits
 //! Along columns. What a hot pixel makes during the readout is not told from its trail: 1e-3 of it after an exposure of 150 s. A
 //! background of some ten electrons (a long dark, a pre-flash) is needed: below it, the mean of the well over the scatter of the
-//! background is not the well of the mean. Cosmic rays are removed by the median: three darks at least.
+//! background is not the well of the mean ([`LEAST_BACKGROUND`]). Cosmic rays are removed by the median: three darks at least.
 
 use crate::edge_trails::part;
 use crate::transfer_lines::TransferLine;
@@ -90,6 +90,9 @@ fn find(tile: &Array2<f64>, options: &HotPixelOptions, found: &mut Vec<HotPixel>
         }
     }
 }
+
+/// Least background of the darks \[electron\]: below it, the mean of the well over the scatter of the background is not the well of the mean.
+pub const LEAST_BACKGROUND: f64 = 12.0;
 
 /// Mean lines of the hot pixels of some raw darks, nearest to the output first. Empty where there are too few hot pixels; `None`
 /// when there is no dark, no serial overscan, or the gain of an amplifier is not known.
