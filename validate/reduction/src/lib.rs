@@ -43,6 +43,7 @@ pub mod qc0;
 pub mod ramp_choice;
 pub mod raw_stack;
 pub mod references;
+pub mod serial_loss;
 pub mod set;
 pub mod shutter_fit;
 pub mod steps;

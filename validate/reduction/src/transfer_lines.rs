@@ -22,11 +22,11 @@ use nalgebra::DVector;
 use sim_core::knowledge::{EvidenceKind, Measured, TransferTraps, TrapSpecies};
 
 /// Blocks of the forward model: calibration lines change slowly.
-const BLOCKS: usize = 4;
+const BLOCKS: usize = 8;
 /// Paths of so few pixels are followed transfer by transfer.
 const SHORT: usize = 64;
-/// Share of the model's value that is its own error: what a flat does not say about the last pixels.
-const MODEL_ERROR: f64 = 1e-3;
+/// Share of the model's change that is its own error: what the blocks leave, what a flat does not say about the last pixels.
+const MODEL_ERROR: f64 = 2e-3;
 
 /// A line whose charge before the transfer is known.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,12 +8,14 @@ mod pumped;
 
 use crate::edge_trails::{self, Direction, EdgeTrail};
 use crate::first_pixels::{self, FIRST, FirstPixels};
-use crate::hot_pixel_trails::{self, HotPixelOptions, LEAST_BACKGROUND};
+use crate::hot_pixel_trails::{self, HotPixelOptions, HotPixels, LEAST_BACKGROUND};
 use crate::injected_lines::{self, LEAST_PERIODS, Readout};
+use crate::serial_loss::{self, SerialLoss};
 use crate::transfer_lines::{Common, Given, JointFit, LineSet, TransferLine, fit_all};
 use crate::trap_fit::{TrapFit, TrapFitError, TrapOptions, edge_lines, section_paths};
 use instruments::effects::charge_injection::Pattern;
 use instruments::effects::cti::direction::Path;
+use instruments::effects::cti::traps::TrapModel;
 use ndarray::Array2;
 pub use pumped::{NearRows, Pumped, PumpedReadings};
 use sim_core::detector::ReadoutLayout;
@@ -30,7 +32,6 @@ const TRAIL: usize = 80;
 #[derive(Debug, Clone)]
 struct Reading {
     kind: EvidenceKind,
-    along_columns: bool,
     frames: usize,
     sets: Result<Vec<LineSet>, String>,
 }
@@ -49,7 +50,7 @@ pub struct Readings {
     injected: Vec<(Path, TransferLine)>,
     injected_frames: usize,
     injection_trouble: Option<String>,
-    hot: Option<Result<Vec<LineSet>, String>>,
+    hot: Option<Result<HotPixels, String>>,
     darks: usize,
     /// Pumped charge.
     pub pumped: PumpedReadings,
@@ -106,28 +107,26 @@ impl Readings {
     }
 
     /// Adds raw darks of one exposure time, all at once: hits are found by their median.
-    pub fn add_darks(&mut self, raw: &[Array2<f32>], readout: &Readout<'_>, threshold_electron: f64) {
+    pub fn add_darks<T: Copy + Into<f64>>(&mut self, raw: &[Array2<T>], readout: &Readout<'_>, threshold_electron: f64) {
         self.darks = raw.len();
         let options = HotPixelOptions { threshold_electron, trail: TRAIL };
-        let darks: Vec<&Array2<f32>> = raw.iter().collect();
+        let darks: Vec<&Array2<T>> = raw.iter().collect();
         let starts = readout.layout.tiles.iter().all(|t| t.parallel_science == 0);
         let found = if !starts {
             Err("columns of the window do not begin at their register".to_string())
         } else if raw.len() < 3 {
             Err(format!("{} darks of one exposure time; hits are told from hot pixels by three", raw.len()))
         } else {
-            match hot_pixel_trails::measure(&darks, readout.layout, readout.gain, &options) {
+            match hot_pixel_trails::look(&darks, readout.layout, readout.gain, &options) {
                 None => Err(TrapFitError::NoOverscan.to_string()),
-                Some(lines) if lines.is_empty() => {
-                    Err(format!("not enough hot pixels above {threshold_electron:.0} electron that stand alone"))
-                }
-                Some(lines) => hot_set(lines, readout),
+                Some(hot) => Ok(hot),
             }
         };
         self.hot = Some(found);
     }
 
-    fn readings(&self) -> Vec<Reading> {
+    /// What there is along one direction; `register`: traps along rows, where they are known.
+    fn readings(&self, along_columns: bool, register: Option<&TrapModel>) -> Vec<Reading> {
         let from_flats = |trails: &[EdgeTrail], path: Option<Path>| match (&self.flat_trouble, path) {
             (Some(reason), _) => Err(reason.clone()),
             (None, None) => Err("the layout has no amplifier".into()),
@@ -137,20 +136,17 @@ impl Readings {
         let paths = self.paths;
         let eper = |along_columns: bool, trails: &[EdgeTrail]| Reading {
             kind: EvidenceKind::FlatTrails,
-            along_columns,
             frames: self.flats,
             sets: from_flats(trails, paths.map(|p| p[usize::from(!along_columns)])),
         };
-        let first = Reading { kind: EvidenceKind::FirstPixels, along_columns: false, frames: self.flats, sets: self.first_set() };
+        let first = Reading { kind: EvidenceKind::FirstPixels, frames: self.flats, sets: self.first_set() };
         let no_first = Reading {
             kind: EvidenceKind::FirstPixels,
-            along_columns: true,
             frames: self.flats,
             sets: Err("flats have no first-pixel response along columns: nothing lies between the first row and the register".into()),
         };
         let injected = Reading {
             kind: EvidenceKind::InjectedLines,
-            along_columns: true,
             frames: self.injected_frames,
             sets: match &self.injection_trouble {
                 Some(reason) => Err(reason.clone()),
@@ -160,11 +156,22 @@ impl Readings {
         };
         let hot = Reading {
             kind: EvidenceKind::HotPixels,
-            along_columns: true,
             frames: self.darks,
-            sets: self.hot.clone().unwrap_or_else(|| Err("no darks".into())),
+            sets: match (&self.hot, paths) {
+                (None, _) | (_, None) => Err("no darks".into()),
+                (Some(Err(reason)), _) => Err(reason.clone()),
+                (Some(Ok(hot)), Some(paths)) => hot_set(hot, paths, register),
+            },
         };
-        vec![eper(true, &self.columns), no_first, injected, hot, eper(false, &self.rows), first]
+        if !along_columns {
+            return vec![eper(false, &self.rows), first];
+        }
+        let mut all = vec![eper(true, &self.columns), no_first, injected];
+        for reading in &mut all {
+            reading.sets = std::mem::replace(&mut reading.sets, Ok(Vec::new())).map(|sets| before_register(sets, register));
+        }
+        all.push(hot);
+        all
     }
 
     fn first_set(&self) -> Result<Vec<LineSet>, String> {
@@ -189,17 +196,18 @@ impl Readings {
     /// # Errors
     /// When neither direction can be fitted, with the reasons.
     pub fn combine(&self, options: &TrapOptions, wanted: &dyn Fn(EvidenceKind) -> bool) -> Result<Combined, String> {
-        let mut readings = self.readings();
-        for reading in readings.iter_mut().filter(|r| !wanted(r.kind)) {
-            reading.sets = Err("left out".into());
-        }
         let mut evidence = Vec::new();
         let mut measurement = TrapMeasurement::default();
         let mut fits = [None, None];
         let mut reasons = Vec::new();
-        for (along_columns, slot) in [true, false].into_iter().zip(0..) {
-            let mine: Vec<&Reading> = readings.iter().filter(|r| r.along_columns == along_columns).collect();
-            let usable: Vec<&Reading> = mine.iter().copied().filter(|r| r.sets.is_ok()).collect();
+        // Rows first: numbers along columns have gone through the register too.
+        let mut register: Option<TrapModel> = None;
+        for (along_columns, slot) in [(false, 1), (true, 0)] {
+            let mut mine = self.readings(along_columns, register.as_ref());
+            for reading in mine.iter_mut().filter(|r| !wanted(r.kind)) {
+                reading.sets = Err("left out".into());
+            }
+            let usable: Vec<&Reading> = mine.iter().filter(|r| r.sets.is_ok()).collect();
             let sets: Vec<LineSet> = usable.iter().flat_map(|r| r.sets.iter().flatten()).cloned().collect();
             let species = options.species[slot];
             let trail = sets.iter().map(|s| s.path.trailing).filter(|t| *t > 0).max().unwrap_or(TRAIL);
@@ -235,7 +243,7 @@ impl Readings {
                 }
                 Err(_) => f64::NAN,
             };
-            for reading in mine {
+            for reading in &mine {
                 let skipped = match (&reading.sets, &found) {
                     (Err(reason), _) => reason.clone(),
                     (Ok(_), Err(reason)) => reason.clone(),
@@ -254,7 +262,10 @@ impl Readings {
                 evidence.push(TrapEvidence { kind, along_columns, frames, numbers, reduced_chi2, skipped });
             }
             match found {
-                Ok(joint) => fits[slot] = Some(joint.fit),
+                Ok(joint) => {
+                    register = (!along_columns).then(|| serial_loss::model(&joint.fit.traps));
+                    fits[slot] = Some(joint.fit);
+                }
                 Err(reason) => reasons.push(format!("along {}: {reason}", if along_columns { "columns" } else { "rows" })),
             }
         }
@@ -288,13 +299,33 @@ fn injected_sets(lines: &[(Path, TransferLine)]) -> Vec<LineSet> {
     sets
 }
 
-fn hot_set(lines: Vec<TransferLine>, readout: &Readout<'_>) -> Result<Vec<LineSet>, String> {
-    let backgrounds = lines.iter().filter_map(|l| l.charge.first());
-    let mean = backgrounds.clone().sum::<f64>() / backgrounds.count().max(1) as f64;
-    if mean < LEAST_BACKGROUND {
-        return Err(format!("background of {mean:.1} electron in the darks; the well is bent below {LEAST_BACKGROUND:.0}"));
+/// Lines of hot pixels, with what the register took given back.
+fn hot_set(hot: &HotPixels, [columns, rows]: [Path; 2], register: Option<&TrapModel>) -> Result<Vec<LineSet>, String> {
+    let Some(background) = hot.background() else { return Err("no hot pixels that stand alone".into()) };
+    if background < LEAST_BACKGROUND {
+        return Err(format!("background of {background:.1} electron in the darks; the well is bent below {LEAST_BACKGROUND:.0}"));
     }
-    let packets = readout.layout.tiles.iter().map(|t| t.science.ny).max().unwrap_or(0);
-    let path = Path { first: 0, prescan: 0, packets, trailing: 0 };
+    let lines = match register {
+        Some(model) => hot.before_register(&SerialLoss::new(model, rows.prescan, rows.packets, background)).lines(),
+        None => hot.lines(),
+    };
+    if lines.is_empty() {
+        return Err("not enough hot pixels of like charge and distance that stand alone".into());
+    }
+    let path = Path { trailing: 0, ..columns };
     Ok(vec![LineSet { kind: EvidenceKind::HotPixels, path, lines, common: Common::Nothing }])
+}
+
+/// Lines of equal rows, with what the register took of each row given back.
+fn before_register(sets: Vec<LineSet>, register: Option<&TrapModel>) -> Vec<LineSet> {
+    let Some(model) = register else { return sets };
+    let restored = |line: TransferLine| TransferLine {
+        charge: line.charge.iter().map(|&n| if n > 0.0 { serial_loss::before_register(model, n) } else { n }).collect(),
+        measured: line
+            .measured
+            .into_iter()
+            .map(|(k, m)| (k, Measured { value: serial_loss::before_register(model, m.value), ..m }))
+            .collect(),
+    };
+    sets.into_iter().map(|set| LineSet { lines: set.lines.into_iter().map(restored).collect(), ..set }).collect()
 }

@@ -96,12 +96,13 @@ pub fn edge_lines(trails: &[EdgeTrail], path: Path) -> LineSet {
     LineSet { kind: EvidenceKind::FlatTrails, path, lines: trails.iter().map(line).collect(), common: Common::Nothing }
 }
 
-/// Pixels of the columns and of the rows of a detector, whole sections.
+/// Pixels of the columns and of the rows of a detector: those between its window's far end and register and output. Charge beyond a window
+/// is not there.
 #[must_use]
 pub fn section_paths(layout: &ReadoutLayout) -> Option<[Path; 2]> {
     let tile = layout.tiles.first()?;
-    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
-    let section = tile.serial_overscan.saturating_sub(tile.serial_start);
+    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_science + tile.science.ny, trailing: 0 };
+    let section = (tile.serial_science + tile.science.nx).saturating_sub(tile.serial_start);
     Some([columns, Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 }])
 }
 

@@ -53,10 +53,11 @@ fn readings(evidence: &Evidence<'_>, gain: &[Measured], read_noise: &[Measured])
             readings.add_injected(&evidence.raw(info)?.frame().pixels, &readout, &pattern);
         }
     }
+    let room = evidence.options.memory_bytes / (layout.rows * layout.columns * size_of::<u16>()).max(1);
     // The longest darks: the hot pixels of others are another brightness.
     let longest = evidence.group.dark.iter().map(|d| d.observation.time_s).fold(0.0, f64::max);
-    let darks = evidence.group.dark.iter().filter(|d| d.observation.time_s == longest).take(DARKS);
-    let darks = darks.map(|info| Ok(evidence.raw(info)?.frame().pixels)).collect::<Result<Vec<_>, ReductionError>>()?;
+    let darks = evidence.group.dark.iter().filter(|d| d.observation.time_s == longest).take(DARKS.min(room));
+    let darks = darks.map(|info| Ok(evidence.raw(info)?.pixels)).collect::<Result<Vec<_>, ReductionError>>()?;
     if !darks.is_empty() {
         let noise = read_noise.iter().map(|r| r.value).fold(0.0, f64::max);
         readings.add_darks(&darks, &readout, HOT_SIGMA * noise);

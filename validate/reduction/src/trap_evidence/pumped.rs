@@ -2,20 +2,20 @@
 
 use crate::injected_lines::Readout;
 use crate::pumped_moments::{self, PhaseStack};
+use crate::serial_loss;
 use crate::transfer_lines::JointFit;
 use crate::trap_fit::{TrapFit, TrapOptions};
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Undo, Work};
 use instruments::effects::cti::fill::Well;
 use instruments::effects::cti::schedule::Steps;
-use instruments::effects::cti::traps::{Species, TrapModel};
 use ndarray::{Array2, Axis};
 use sim_core::knowledge::{Measured, PumpedSpecies, PumpedTraps, TransferTraps, TrapSpecies};
 
 /// Rows that are kept of every section at most.
 const ROWS: usize = 256;
 /// And pixels of all sections together.
-const PIXELS: usize = 3 << 19;
+const PIXELS: usize = 3 << 18;
 /// Part of a dipole that the transfer may blur before it is undone, where traps are known.
 const BLUR: f64 = 0.25;
 /// Rows where traps are not known.
@@ -158,9 +158,7 @@ fn rows_within(traps: &TransferTraps, well: &Well, level: f64) -> usize {
 
 /// The charge before the transfer: rows beyond change nothing nearer to the register.
 fn undone(near: &Array2<f64>, traps: &TransferTraps) -> Array2<f64> {
-    let species = traps.species.iter().map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth }).collect();
-    let well = Well { exponent: traps.exponent, full_well: traps.full_well_electron, notch: traps.notch_electron };
-    let model = TrapModel { species, well };
+    let model = serial_loss::model(traps);
     let undo = Undo { forward: Expected::new(&model, Steps::Blocks(16)), iterations: 3 };
     let path = Path { first: 0, prescan: 0, packets: near.nrows(), trailing: 0 };
     let mut out = near.clone();
