@@ -5,15 +5,16 @@
 
 use crate::folder::Folder;
 use crate::pair::Pair;
-use crate::reduce::level1_options;
+use crate::reduce::{calibration_frames, level1_options};
 use crate::reduced::Manifests;
 use crate::scenario::Scenario;
 use anyhow::{Context as _, ensure};
 use instruments::product::level0::read_level0;
 use ndarray::Array2;
+use reduction::level1::reduce_frame_after;
 use reduction::products::weight;
-use reduction::{CalibrationSet, Level1Paths, Options, reduce_frame};
-use std::path::Path;
+use reduction::{CalibrationSet, Level1Paths, Options};
+use std::path::{Path, PathBuf};
 use validate::measures::effect::Side;
 use validate::product::{L1Frame, read_truth};
 use validate::{EffectInputs, EffectMeasures, measure_effect};
@@ -27,10 +28,10 @@ pub fn pairs(scenario: &Scenario) -> anyhow::Result<Vec<Pair>> {
 }
 
 /// Rate and weight of a raw frame reduced in memory.
-fn reduced(level0: &Path, set: &CalibrationSet, options: &Options) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
+fn reduced(level0: &Path, earlier: &[PathBuf], set: &CalibrationSet, options: &Options) -> anyhow::Result<(Array2<f32>, Array2<f32>)> {
     let raw = read_level0(level0)?;
     let calibration = set.of(&raw.info)?;
-    let rate = reduce_frame(raw, &calibration, options)?.rate;
+    let rate = reduce_frame_after(raw, earlier, &calibration, options)?.rate;
     let shape = rate.pixels.dim();
     let (variance, flags) = (rate.variance.unwrap_or_else(|| Array2::zeros(shape)), rate.flags.unwrap_or_else(|| Array2::zeros(shape)));
     let weight = weight(&variance, &flags);
@@ -56,12 +57,14 @@ pub fn measure(
     let objects = read_truth(&folder.truth_of(level0), &after)?;
     let manifests = Manifests::new(folder)?;
     let file = level0.file_name().with_context(|| level0.display().to_string())?;
+    let calibration = calibration_frames(folder)?;
+    let earlier = [Folder::fits_files(&folder.level0()), calibration.masters, calibration.held_out].concat();
     let one = |effect: &String| {
         let pair = Folder::at(&Pair::folder_of(effect, folder.path())).level0().join(file);
         ensure!(pair.exists(), "{}: no pair; run `skyloop simulate` with `before_and_after` or `--pair {effect}`", pair.display());
         let options = Options { without: vec![effect.clone()], ..level1_options(&manifests, None) };
-        let (reference, reference_weight) = reduced(&pair, set, &options)?;
-        let (before, before_weight) = reduced(level0, set, &options)?;
+        let (reference, reference_weight) = reduced(&pair, &earlier, set, &options)?;
+        let (before, before_weight) = reduced(level0, &earlier, set, &options)?;
         Ok(measure_effect(&EffectInputs {
             effect,
             frame: label,

@@ -34,6 +34,9 @@ pub struct CalibrationFrames {
 /// Least number of frames of a kind from which one is held out.
 const ENOUGH_TO_HOLD_OUT: usize = 4;
 
+/// Types of the exposures that are for charge traps alone.
+const FOR_TRAPS: [&str; 2] = ["CINJ", "PUMP"];
+
 /// Splits the calibration frames: the last of each kind, exposure time and detector is held out when there are enough.
 ///
 /// # Errors
@@ -47,8 +50,9 @@ pub fn calibration_frames(folder: &Folder) -> anyhow::Result<CalibrationFrames> 
         series.entry((name.kind, name.detector, seconds)).or_default().push(path);
     }
     let mut frames = CalibrationFrames::default();
-    for (_, mut paths) in series {
-        if paths.len() >= ENOUGH_TO_HOLD_OUT {
+    for ((kind, ..), mut paths) in series {
+        // Injected and pumped charge has no level 1 to close the loop with.
+        if paths.len() >= ENOUGH_TO_HOLD_OUT && !FOR_TRAPS.contains(&kind.as_str()) {
             frames.held_out.extend(paths.pop());
         }
         frames.masters.extend(paths);

@@ -242,6 +242,12 @@ pub struct CalibrationPlan {
     /// correction that knows less than the truth.
     #[serde(default = "species")]
     pub trap_species: [usize; 2],
+    /// Frames with lines of charge put in electrically, for charge traps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_injection: Option<InjectionPlan>,
+    /// Frames of pumped charge, for single charge traps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trap_pumping: Option<PumpingPlan>,
     /// Saturated flats and the darks after them, for persistence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistence: Option<PersistencePlan>,
@@ -257,6 +263,34 @@ pub struct PersistencePlan {
     pub darks: u32,
     /// Exposure time of a dark \[s\]; not that of the darks for the master.
     pub dark_time_s: f64,
+}
+
+/// Frames of charge injection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InjectionPlan {
+    /// Frames of each level, 1 to 20.
+    pub frames: u32,
+    /// Charge of an injected pixel \[electron\], one for each set of frames, 1 to 20 of them.
+    pub level_electron: Vec<f64>,
+    /// Rows with charge in a period, 1 to 2000.
+    pub rows: u32,
+    /// Rows without charge between them, 1 to 2000. A window should hold four periods at least.
+    pub gap: u32,
+}
+
+/// Frames of trap pumping.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PumpingPlan {
+    /// Frames of each phase time, 2 to 20.
+    pub frames: u32,
+    /// Times the charge is moved to and fro, 1 to 100000.
+    pub cycles: u32,
+    /// Times that the charge stays below a phase \[s\], 1 to 40 of them.
+    pub phase_times_s: Vec<f64>,
+    /// Charge of every pixel before pumping \[electron\].
+    pub level_electron: f64,
 }
 
 fn species() -> [usize; 2] {

@@ -12,7 +12,7 @@ use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images, hit_
 use instruments::effects::full_well;
 use instruments::effects::trails::{TrailTruth, Trails, trail_table};
 use instruments::optics::{Imaging, RenderTolerance};
-use instruments::product::level0::{Level0Meta, write_level0};
+use instruments::product::level0::{Clocking, Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::ReadoutLayout;
@@ -290,6 +290,10 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         nominal_gain: &vec![spec.nominal("digitise", "gain").unwrap_or(1.0); amplifiers],
         nominal_read_noise_electron: &vec![spec.nominal("read_noise", "sigma").unwrap_or(0.0); amplifiers],
         nominal_full_well_electron: spec.nominal("full_well", "capacity"),
+        clocking: spec
+            .nominal("trap_pumping", "line_time")
+            .zip(spec.nominal("trap_pumping", "pumped_fraction"))
+            .map(|(line_time_s, pumped_fraction)| Clocking { line_time_s, pumped_fraction }),
         software: concat!("skyloop ", env!("CARGO_PKG_VERSION")),
         style: &NameStyle::default(),
     };

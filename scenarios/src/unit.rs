@@ -1,7 +1,7 @@
 //! Units of work: one exposure of one detector. Each is made whole or not at all, and known by its key.
 
 use crate::folder::Folder;
-use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, Scenario, Throughput};
+use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, PumpingPlan, Scenario, Throughput};
 use anyhow::{Context as _, bail};
 use instruments::chain::Chain;
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
@@ -236,6 +236,15 @@ fn calibration_series(scenario: &Scenario, plan: &CalibrationPlan, start_mjd: f6
     ];
     let ramp = plan.ramp_times_s.iter().zip((4000..).step_by(10));
     series.extend(ramp.map(|(&time_s, offset)| (plan.ramp_frames, lamp, time_s, offset)));
+    if let Some(plan) = &plan.charge_injection {
+        let kind = |level_electron| ExposureKind::ChargeInjection { level_electron, rows: plan.rows, gap: plan.gap };
+        series.extend(plan.level_electron.iter().zip((5000..).step_by(20)).map(|(&level, offset)| (plan.frames, kind(level), 0.0, offset)));
+    }
+    if let Some(PumpingPlan { frames, cycles, phase_times_s, level_electron }) = &plan.trap_pumping {
+        let kind = |phase_time_s| ExposureKind::TrapPumping { level_electron: *level_electron, cycles: *cycles, phase_time_s };
+        let kinds = phase_times_s.iter().map(|&t| kind(t)).zip((7000..).step_by(20));
+        series.extend(kinds.map(|(kind, offset)| (*frames, kind, kind.pumping_time_s(), offset)));
+    }
     // Last, so that no other calibration exposure follows full pixels.
     if let Some(persistence) = &plan.persistence {
         series.push((FULL_FLATS, lamp, persistence.flat_time_s, 6000));

@@ -8,7 +8,8 @@
 //! - light, expected electrons: [`sky`], [`lamp`], [`trails`], [`ghosts`], [`scattered_light`], [`fringing`], [`flat`], [`shutter`],
 //!   [`defects`], [`persistence`], [`dark`];
 //! - crossing [`detect`]: the one Poisson draw;
-//! - charge: [`cosmic_rays`], [`brighter_fatter`], [`bleeding`], [`full_well`], [`bad_columns`], [`cti`];
+//! - charge: [`cosmic_rays`], [`brighter_fatter`], [`charge_injection`], [`bleeding`], [`full_well`], [`bad_columns`], [`trap_pumping`],
+//!   [`cti`];
 //! - crossing [`digitise`]: amplifiers, gain, prescan and overscan;
 //! - counts: [`crosstalk`], [`non_linearity`], [`bias_drift`], [`bias`], [`read_noise`], [`correlated_noise`], [`adc`].
 //!
@@ -22,6 +23,7 @@ pub mod bias_drift;
 pub mod bleeding;
 pub mod bright;
 pub mod brighter_fatter;
+pub mod charge_injection;
 pub mod correlated_noise;
 pub mod cosmic_rays;
 pub mod crossing;
@@ -46,3 +48,4 @@ pub mod scattered_light;
 pub mod shutter;
 pub mod sky;
 pub mod trails;
+pub mod trap_pumping;

@@ -7,7 +7,7 @@ use super::brighter_fatter;
 use super::crossing::{Crossing, CrossingBack};
 use super::parameters::{Parameter, ParameterError};
 use super::{adc, bias, cosmic_rays, cti, dark, detect, digitise, flat, full_well, lamp, read_noise, shutter, sky};
-use super::{bad_columns, bias_drift, correlated_noise, crosstalk, defects, persistence};
+use super::{bad_columns, bias_drift, charge_injection, correlated_noise, crosstalk, defects, persistence, trap_pumping};
 use super::{bleeding, non_linearity};
 use super::{fringing, ghosts, scattered_light, trails};
 use crate::description::DetectorSpec;
@@ -138,8 +138,16 @@ static LIGHT: [Entry<Light>; 11] = [
     persistence::ENTRY,
     dark::ENTRY,
 ];
-static CHARGE: [Entry<Charge>; 6] =
-    [cosmic_rays::ENTRY, brighter_fatter::ENTRY, bleeding::ENTRY, full_well::ENTRY, bad_columns::ENTRY, cti::ENTRY];
+static CHARGE: [Entry<Charge>; 8] = [
+    cosmic_rays::ENTRY,
+    brighter_fatter::ENTRY,
+    charge_injection::ENTRY,
+    bleeding::ENTRY,
+    full_well::ENTRY,
+    bad_columns::ENTRY,
+    trap_pumping::ENTRY,
+    cti::ENTRY,
+];
 static COUNTS: [Entry<Counts>; 7] =
     [crosstalk::ENTRY, non_linearity::ENTRY, bias_drift::ENTRY, bias::ENTRY, read_noise::ENTRY, correlated_noise::ENTRY, adc::ENTRY];
 static DETECT: CrossingEntry<Light, Charge> = detect::ENTRY;

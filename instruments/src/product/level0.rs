@@ -23,6 +23,15 @@ use sim_core::plane::Counts;
 use sim_core::wcs::Wcs;
 use std::path::PathBuf;
 
+/// Clocks of the columns: design, not measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clocking {
+    /// Time from line to line of the readout \[s\]: the unit of release times in transfers.
+    pub line_time_s: f64,
+    /// Part of the traps that pump.
+    pub pumped_fraction: f64,
+}
+
 /// What the header says besides the pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Level0Meta<'a> {
@@ -44,6 +53,8 @@ pub struct Level0Meta<'a> {
     pub nominal_read_noise_electron: &'a [f64],
     /// Nominal full well \[electron\], if specified: documentation, and the upper bound of SATURATE.
     pub nominal_full_well_electron: Option<f64>,
+    /// Clocks of the columns, if specified: written with exposures of trap pumping.
+    pub clocking: Option<Clocking>,
     /// Name and version of the software that made the file.
     pub software: &'a str,
     /// How the name is written.

@@ -55,7 +55,7 @@ pub struct ProductName {
     pub facility: String,
     /// Project: `MS`, the main survey.
     pub project: String,
-    /// Type: `SCIE`, `BIAS`, `DARK`, `FLAT` are written; `SCI`, `WIDE`, `CRS` and others are read.
+    /// Type: `SCIE`, `BIAS`, `DARK`, `FLAT`, `CINJ`, `PUMP` are written; `SCI`, `WIDE`, `CRS` and others are read.
     pub kind: String,
     /// Start of the exposure, to the second.
     pub start: Civil,

@@ -10,6 +10,7 @@ mod cosmic_ray_finders;
 mod cosmic_rays;
 mod cti;
 mod electronics;
+mod injection;
 mod persistence;
 mod registry;
 mod statistics;

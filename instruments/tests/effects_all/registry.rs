@@ -9,12 +9,17 @@ use std::collections::BTreeSet;
 
 const LAMP: ExposureKind = ExposureKind::Flat { rate_electron_s: 200.0 };
 
-fn exposures() -> [Exposure; 4] {
+const INJECTION: ExposureKind = ExposureKind::ChargeInjection { level_electron: 2000.0, rows: 4, gap: 9 };
+const PUMPING: ExposureKind = ExposureKind::TrapPumping { level_electron: 800.0, cycles: 500, phase_time_s: 0.03 };
+
+fn exposures() -> [Exposure; 6] {
     [
         exposure(1, ExposureKind::Science, 150.0),
         exposure(2, LAMP, 10.0),
         exposure(3, ExposureKind::Dark, 300.0),
         exposure(4, ExposureKind::Bias, 0.0),
+        exposure(5, INJECTION, 0.0),
+        exposure(6, PUMPING, 90.0),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Ranges of a scenario's values.
 
-use super::{CALIBRATION_ID, CatalogChoice, Scenario, ScenarioError, SkySpec};
+use super::{CALIBRATION_ID, CatalogChoice, InjectionPlan, PumpingPlan, Scenario, ScenarioError, SkySpec};
 
 impl Scenario {
     /// Refuses values outside their ranges; `path` is for messages.
@@ -111,6 +111,11 @@ impl Scenario {
             if let Some(wrong) = c.trap_species.iter().find(|s| !(1..=3).contains(*s)) {
                 return Err(range("calibration.trap_species", wrong, "1..3"));
             }
+            if let Some((key, value, allowed)) =
+                c.charge_injection.as_ref().and_then(injection).or(c.trap_pumping.as_ref().and_then(pumping))
+            {
+                return Err(range(&format!("calibration.{key}"), &value, allowed));
+            }
             if !(c.validity_days > 0.0 && c.validity_days <= 36_525.0) {
                 return Err(range("calibration.validity_days", &c.validity_days, "above 0 to 36525"));
             }
@@ -120,4 +125,51 @@ impl Scenario {
         }
         Ok(())
     }
+}
+
+/// Key, value and allowed range of what is wrong.
+type Wrong = Option<(&'static str, String, &'static str)>;
+
+/// The most that may be asked for; what the wells hold is checked when it is put in \[electron\].
+const MOST_ELECTRON: f64 = 1e6;
+
+fn injection(plan: &InjectionPlan) -> Wrong {
+    let InjectionPlan { frames, level_electron, rows, gap } = plan;
+    if !(1..=20).contains(frames) {
+        return Some(("charge_injection.frames", frames.to_string(), "1..20"));
+    }
+    if level_electron.is_empty() || level_electron.len() > 20 {
+        return Some(("charge_injection.level_electron", format!("{} values", level_electron.len()), "1 to 20 values"));
+    }
+    if let Some(wrong) = level_electron.iter().find(|l| !(1.0..=MOST_ELECTRON).contains(*l)) {
+        return Some(("charge_injection.level_electron", wrong.to_string(), "1..1e6 electron"));
+    }
+    let given = [("charge_injection.rows", *rows), ("charge_injection.gap", *gap)];
+    given.into_iter().find(|(_, n)| !(1..=2000).contains(n)).map(|(key, n)| (key, n.to_string(), "1..2000"))
+}
+
+fn pumping(plan: &PumpingPlan) -> Wrong {
+    let PumpingPlan { frames, cycles, phase_times_s, level_electron } = plan;
+    if !(2..=20).contains(frames) {
+        return Some(("trap_pumping.frames", frames.to_string(), "2..20"));
+    }
+    if !(1..=100_000).contains(cycles) {
+        return Some(("trap_pumping.cycles", cycles.to_string(), "1..100000"));
+    }
+    if phase_times_s.is_empty() || phase_times_s.len() > 40 {
+        return Some(("trap_pumping.phase_times_s", format!("{} values", phase_times_s.len()), "1 to 40 values"));
+    }
+    if let Some(wrong) = phase_times_s.iter().find(|t| !(1e-6..=100.0).contains(*t)) {
+        return Some(("trap_pumping.phase_times_s", wrong.to_string(), "1e-6..100 s"));
+    }
+    let longest = phase_times_s.iter().copied().fold(0.0, f64::max) * 6.0 * f64::from(*cycles);
+    if longest > 50_000.0 {
+        return Some((
+            "trap_pumping.cycles",
+            cycles.to_string(),
+            "exposures of at most 50000 s, six phases of the longest time in a cycle",
+        ));
+    }
+    let allowed = (1.0..=MOST_ELECTRON).contains(level_electron);
+    (!allowed).then(|| ("trap_pumping.level_electron", level_electron.to_string(), "1..1e6 electron"))
 }

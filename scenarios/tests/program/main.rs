@@ -6,6 +6,7 @@ mod instrument_files;
 mod interruptions;
 mod loops;
 mod one_effect;
+mod traps;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,6 +9,7 @@ mod ghosts;
 mod linearity;
 mod overscan;
 mod persistence;
+mod trap_evidence;
 mod traps;
 
 pub use brighter_fatter::BoundaryKnowledge;
@@ -20,6 +21,7 @@ pub use ghosts::{GhostKnowledge, GhostPath};
 pub use linearity::{AmplifierLinearity, Linearity};
 pub use overscan::{LevelWalk, OverscanKnowledge};
 pub use persistence::{FullBefore, HeldCharge, PersistenceKnowledge};
+pub use trap_evidence::{EvidenceKind, PumpedSpecies, PumpedTraps, TrapEvidence, TrapMeasurement};
 pub use traps::{TransferTraps, TrapKnowledge, TrapSpecies};
 
 use crate::detector::ReadoutLayout;
@@ -77,8 +79,10 @@ pub struct Knowledge {
     pub full_wells: Option<Arc<FullWells>>,
     /// Response of every amplifier, from ramps of flats.
     pub linearity: Option<Arc<Linearity>>,
-    /// Charge traps at the date of the frame, from trails in the overscan.
+    /// Charge traps at the date of the frame.
     pub traps: Option<Arc<TrapKnowledge>>,
+    /// What the traps were measured on, and how well it agrees.
+    pub trap_measurement: Option<Arc<TrapMeasurement>>,
     /// Leaks between outputs that are read at the same time.
     pub crosstalk: Option<Arc<CrosstalkKnowledge>>,
     /// Pixels with a defect of their own: dead, telegraph.
@@ -119,6 +123,7 @@ impl Knowledge {
             full_wells: None,
             linearity: None,
             traps: None,
+            trap_measurement: None,
             crosstalk: None,
             defect_pixels: None,
             columns: None,

@@ -40,7 +40,7 @@ pub struct EdgeTrail {
 }
 
 /// A part of a raw frame in reading order.
-pub(crate) fn part<'a>(raw: &'a Array2<f32>, rect: &Rect, tile: &AmplifierTile) -> ArrayView2<'a, f32> {
+pub(crate) fn part<'a, T>(raw: &'a Array2<T>, rect: &Rect, tile: &AmplifierTile) -> ArrayView2<'a, T> {
     let mut view = raw.slice(s![rect.y0..rect.y0 + rect.ny, rect.x0..rect.x0 + rect.nx]);
     if tile.flip_x {
         view.invert_axis(Axis(1));

@@ -54,6 +54,10 @@ pub struct Group {
     pub dark: Vec<Level0Info>,
     /// Flats.
     pub flat: Vec<Level0Info>,
+    /// Injected charge.
+    pub injected: Vec<Level0Info>,
+    /// Pumped charge.
+    pub pumped: Vec<Level0Info>,
     /// Exposures of the sky, for what only the sky shows (fringes).
     pub sky: Vec<Level0Info>,
 }
@@ -61,7 +65,7 @@ pub struct Group {
 impl Group {
     /// All exposures but those of the sky.
     pub fn all(&self) -> impl Iterator<Item = &Level0Info> {
-        self.bias.iter().chain(&self.dark).chain(&self.flat)
+        self.bias.iter().chain(&self.dark).chain(&self.flat).chain(&self.injected).chain(&self.pumped)
     }
     /// Start of the first exposure, modified Julian date \[d\].
     #[must_use]
@@ -105,6 +109,8 @@ pub fn groups(files: &[PathBuf]) -> Result<Vec<(Key, Group)>, ReductionError> {
             ExposureKind::Bias => group.bias.push(info),
             ExposureKind::Dark => group.dark.push(info),
             ExposureKind::Flat { .. } => group.flat.push(info),
+            ExposureKind::ChargeInjection { .. } => group.injected.push(info),
+            ExposureKind::TrapPumping { .. } => group.pumped.push(info),
             ExposureKind::Science => group.sky.push(info),
         }
     }

@@ -11,9 +11,10 @@
 //! # Limits
 //! Along columns. What a hot pixel makes during the readout is not told from its trail: 1e-3 of it after an exposure of 150 s. A
 //! background of some ten electrons (a long dark, a pre-flash) is needed: below it, the mean of the well over the scatter of the
-//! background is not the well of the mean. Cosmic rays are removed by the median: three darks at least.
+//! background is not the well of the mean ([`LEAST_BACKGROUND`]). Cosmic rays are removed by the median: three darks at least.
 
 use crate::edge_trails::part;
+use crate::serial_loss::SerialLoss;
 use crate::transfer_lines::TransferLine;
 use ndarray::{Array2, ArrayView2};
 use sim_core::detector::ReadoutLayout;
@@ -39,12 +40,24 @@ pub struct HotPixelOptions {
     pub trail: usize,
 }
 
+/// A hot pixel and its trail.
+#[derive(Debug, Clone)]
 struct HotPixel {
+    /// Row and column in reading order.
     place: usize,
+    column: usize,
     charge: f64,
     background: f64,
     /// Itself, then its trail, above the background.
     pixels: Vec<f64>,
+}
+
+/// The hot pixels of a detector.
+#[derive(Debug, Clone)]
+pub struct HotPixels {
+    found: Vec<HotPixel>,
+    rows: usize,
+    options: HotPixelOptions,
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -54,15 +67,15 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// The median of the darks in electrons, `[row, column]` in reading order.
-fn electrons(darks: &[ArrayView2<'_, f32>], scans: &[ArrayView2<'_, f32>], gain: f64) -> Array2<f64> {
+fn electrons<T: Copy + Into<f64>>(darks: &[ArrayView2<'_, T>], scans: &[ArrayView2<'_, T>], gain: f64) -> Array2<f64> {
     let bias: Vec<Vec<f64>> = scans
         .iter()
-        .map(|scan| scan.rows().into_iter().map(|r| r.iter().map(|&v| f64::from(v)).sum::<f64>() / r.len() as f64).collect())
+        .map(|scan| scan.rows().into_iter().map(|r| r.iter().map(|&v| v.into()).sum::<f64>() / r.len() as f64).collect())
         .collect();
     let mut values = vec![0.0; darks.len()];
     Array2::from_shape_fn(darks[0].dim(), |(y, x)| {
         for ((value, dark), bias) in values.iter_mut().zip(darks).zip(&bias) {
-            *value = f64::from(dark[[y, x]]) - bias[y];
+            *value = dark[[y, x]].into() - bias[y];
         }
         gain * median(&mut values)
     })
@@ -86,15 +99,34 @@ fn find(tile: &Array2<f64>, options: &HotPixelOptions, found: &mut Vec<HotPixel>
                 continue;
             }
             let pixels: Vec<f64> = (y..=y + trail).map(|k| tile[[k, x]] - background).collect();
-            found.push(HotPixel { place: y, charge: pixels.iter().sum(), background, pixels });
+            found.push(HotPixel { place: y, column: x, charge: pixels.iter().sum(), background, pixels });
         }
     }
 }
 
+/// Least background of the darks \[electron\]: below it, the mean of the well over the scatter of the background is not the well of the mean.
+pub const LEAST_BACKGROUND: f64 = 12.0;
+
 /// Mean lines of the hot pixels of some raw darks, nearest to the output first. Empty where there are too few hot pixels; `None`
 /// when there is no dark, no serial overscan, or the gain of an amplifier is not known.
 #[must_use]
-pub fn measure(darks: &[&Array2<f32>], layout: &ReadoutLayout, gain: &[Measured], options: &HotPixelOptions) -> Option<Vec<TransferLine>> {
+pub fn measure<T: Copy + Into<f64>>(
+    darks: &[&Array2<T>],
+    layout: &ReadoutLayout,
+    gain: &[Measured],
+    options: &HotPixelOptions,
+) -> Option<Vec<TransferLine>> {
+    look(darks, layout, gain, options).map(|hot| hot.lines())
+}
+
+/// The hot pixels of some raw darks. `None` when there is no dark, no serial overscan, or the gain of an amplifier is not known.
+#[must_use]
+pub fn look<T: Copy + Into<f64>>(
+    darks: &[&Array2<T>],
+    layout: &ReadoutLayout,
+    gain: &[Measured],
+    options: &HotPixelOptions,
+) -> Option<HotPixels> {
     let mut found = Vec::new();
     let mut rows = 0;
     for tile in &layout.tiles {
@@ -108,21 +140,46 @@ pub fn measure(darks: &[&Array2<f32>], layout: &ReadoutLayout, gain: &[Measured]
         rows = rows.max(tile.science.ny);
         find(&electrons(&science, &scans, gain), options, &mut found);
     }
-    let bin = |hot: &HotPixel| {
-        let charge = (hot.charge / options.threshold_electron).max(1.0).ln() / FACTOR.ln();
-        (charge as usize, hot.place * DISTANCES / rows.max(1))
-    };
-    let mut bins: std::collections::BTreeMap<(usize, usize), Vec<HotPixel>> = std::collections::BTreeMap::new();
-    for hot in found {
-        bins.entry(bin(&hot)).or_default().push(hot);
+    Some(HotPixels { found, rows, options: *options })
+}
+
+impl HotPixels {
+    /// Mean background \[electron\]; `None` without hot pixels.
+    #[must_use]
+    pub fn background(&self) -> Option<f64> {
+        let sum: f64 = self.found.iter().map(|h| h.background).sum();
+        (!self.found.is_empty()).then(|| sum / self.found.len() as f64)
     }
-    Some(bins.values().filter(|bin| bin.len() >= LEAST).map(|bin| line(bin, rows, options.trail)).collect())
+    /// The same with what the register took given back.
+    #[must_use]
+    pub fn before_register(&self, loss: &SerialLoss) -> Self {
+        let restored = |h: &HotPixel| {
+            let background = loss.before(h.column, h.background);
+            let pixels: Vec<f64> = h.pixels.iter().map(|p| loss.before(h.column, h.background + p) - background).collect();
+            HotPixel { charge: pixels.iter().sum(), background, pixels, ..*h }
+        };
+        Self { found: self.found.iter().map(restored).collect(), ..*self }
+    }
+    /// Mean lines, nearest to the output first.
+    #[must_use]
+    pub fn lines(&self) -> Vec<TransferLine> {
+        let Self { found, rows, options } = self;
+        let bin = |hot: &HotPixel| {
+            let charge = (hot.charge / options.threshold_electron).max(1.0).ln() / FACTOR.ln();
+            (charge as usize, hot.place * DISTANCES / (*rows).max(1))
+        };
+        let mut bins: std::collections::BTreeMap<(usize, usize), Vec<&HotPixel>> = std::collections::BTreeMap::new();
+        for hot in found {
+            bins.entry(bin(hot)).or_default().push(hot);
+        }
+        bins.values().filter(|bin| bin.len() >= LEAST).map(|bin| line(bin, *rows, options.trail)).collect()
+    }
 }
 
 /// The mean line of a bin.
-fn line(bin: &[HotPixel], rows: usize, trail: usize) -> TransferLine {
+fn line(bin: &[&HotPixel], rows: usize, trail: usize) -> TransferLine {
     let count = bin.len() as f64;
-    let mean = |of: &dyn Fn(&HotPixel) -> f64| bin.iter().map(of).sum::<f64>() / count;
+    let mean = |of: &dyn Fn(&HotPixel) -> f64| bin.iter().map(|h| of(h)).sum::<f64>() / count;
     let (place, background, charge) = (mean(&|h| h.place as f64).round() as usize, mean(&|h| h.background), mean(&|h| h.charge));
     let mut packets = vec![background.max(0.0); rows];
     packets[place] += charge;

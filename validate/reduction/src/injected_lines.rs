@@ -1,61 +1,121 @@
 //! Traps from lines of injected charge.
 //!
 //! # Formula
-//! Mean over columns of every row of a frame with `lines` rows of charge L in every `period` rows and nothing between; L is the sum
-//! of a period over `lines`, the mean of the periods that lie between a first and a last one: traps that have seen the same
+//! Mean over columns, without hits, of every row of a frame with `lines` rows of charge L in every `period` rows and nothing between; L is
+//! the sum of a period over `lines`, the mean of the periods that lie between a first and a last one: traps that have seen the same
 //! period before take as much as they give
 //! # Symbols
-//! counts less the overscan of their row, times the gain \[electron\]; error of a row: shot and read noise over its pixels
+//! counts less the overscan of their row and the master bias, times the gain \[electron\]; error of a row: shot and read noise over its pixels
 //! # Source
 //! Charge injection to measure transfer: Janesick 2001, Scientific Charge-Coupled Devices, section 5.3; trails and first-pixel
 //! deficits of injected lines fitted with a trap model: Short et al. 2013 (MNRAS 430, 3078).
 //! # Limits
-//! Along columns. The level is the same in all lines of a frame. Dark current of the gaps is taken as none.
+//! Along columns. The level is the same in all lines of a frame; columns that differ are averaged. A window that does not begin at the
+//! register knows its nearer pixels as the forward model does, as a mirror image.
 
 use crate::edge_trails::part;
 use crate::transfer_lines::TransferLine;
-use instruments::effects::cti::injection::Pattern;
-use ndarray::Array2;
-use sim_core::detector::ReadoutLayout;
+use instruments::effects::charge_injection::Pattern;
+use instruments::effects::cti::direction::Path;
+use ndarray::{Array2, ArrayView1};
+use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::knowledge::Measured;
 
-/// The line of a raw frame: all amplifiers averaged. `None` when it has no serial overscan, too few periods, or gain or read noise
-/// \[electron\] of an amplifier is missing.
-#[must_use]
-pub fn measure(
-    raw: &Array2<f32>,
-    layout: &ReadoutLayout,
-    pattern: &Pattern,
-    gain: &[Measured],
-    read_noise: &[Measured],
-) -> Option<TransferLine> {
-    let mut rows: Vec<(f64, f64)> = Vec::new();
-    let mut pixels = 0.0;
-    for tile in &layout.tiles {
-        let (gain, read) = (gain.get(tile.amplifier)?.value, read_noise.get(tile.amplifier)?.value);
+/// Values further from the median than so many standard deviations of their own are hits.
+const HIT: f64 = 6.0;
+/// Periods of a window at least.
+pub const LEAST_PERIODS: usize = 4;
+
+/// What a reading of a raw frame needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Readout<'a> {
+    /// Layout of the frame.
+    pub layout: &'a ReadoutLayout,
+    /// Master bias of the window \[ADU\].
+    pub bias: Option<&'a Array2<f32>>,
+    /// Gain by amplifier \[electron / ADU\].
+    pub gain: &'a [Measured],
+    /// Read noise by amplifier \[electron\].
+    pub read_noise: &'a [Measured],
+}
+
+impl Readout<'_> {
+    /// Science pixels of a tile in reading order \[electron\], up to so many rows, with the read noise; `None` without overscan or gain.
+    #[must_use]
+    pub fn electrons(&self, raw: &Array2<f32>, tile: &AmplifierTile, rows: usize) -> Option<(Array2<f64>, f64)> {
+        let (gain, read) = (self.gain.get(tile.amplifier)?.value, self.read_noise.get(tile.amplifier)?.value);
         let (science, scan) = (part(raw, &tile.raw_science, tile), part(raw, &tile.raw_overscan, tile));
-        if scan.is_empty() || tile.parallel_science > 0 {
+        if scan.is_empty() {
             return None;
         }
         // Trails of rows run into the first half.
         let scan = scan.slice_move(ndarray::s![.., tile.raw_overscan.nx / 2..]);
-        rows.resize(rows.len().max(science.nrows()), (0.0, 0.0));
-        let width = science.ncols() as f64;
-        for ((science, scan), sums) in science.rows().into_iter().zip(scan.rows()).zip(&mut rows) {
-            let bias = scan.iter().map(|&v| f64::from(v)).sum::<f64>() / scan.len() as f64;
-            let sum = gain * science.iter().map(|&v| f64::from(v) - bias).sum::<f64>();
-            sums.0 += sum;
-            sums.1 += sum.max(0.0) + read * read * (width + width * width / scan.len() as f64);
+        let bias = self.bias.map(|bias| part(bias, &tile.science, tile));
+        let rows = rows.min(science.nrows());
+        let mut out = Array2::zeros((rows, science.ncols()));
+        for (y, mut row) in out.rows_mut().into_iter().enumerate() {
+            let level = scan.row(y).iter().map(|&v| f64::from(v)).sum::<f64>() / scan.ncols() as f64;
+            for (x, out) in row.iter_mut().enumerate() {
+                *out = gain * (f64::from(science[[y, x]]) - level - bias.map_or(0.0, |b| f64::from(b[[y, x]])));
+            }
         }
-        pixels += width;
+        // The mean of the overscan has the same error in all pixels of a row.
+        Some((out, read))
     }
-    let row = |k: usize| Measured { value: rows[k].0 / pixels, error: rows[k].1.sqrt() / pixels };
-    let periods = (rows.len().saturating_sub(pattern.first)) / pattern.period.max(1);
-    if periods < 4 || pattern.lines == 0 || pattern.lines >= pattern.period {
+}
+
+/// Mean without hits, and how many values it has.
+fn clipped(values: ArrayView1<'_, f64>, room: &mut Vec<f64>) -> (f64, f64) {
+    room.clear();
+    room.extend(values);
+    let middle = room.len() / 2;
+    let median = *room.select_nth_unstable_by(middle, f64::total_cmp).1;
+    room.iter_mut().for_each(|v| *v = (*v - median).abs());
+    let spread = 1.4826 * *room.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let near = values.iter().filter(|v| (**v - median).abs() <= HIT * spread.max(1e-9));
+    let (sum, count) = near.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
+    (sum / f64::max(count, 1.0), count)
+}
+
+/// The lines of a raw frame, amplifiers of the same place averaged. `None` when it has no serial overscan, too few periods, or gain or
+/// read noise of an amplifier is missing.
+#[must_use]
+pub fn measure(raw: &Array2<f32>, readout: &Readout<'_>, pattern: &Pattern) -> Option<Vec<(Path, TransferLine)>> {
+    let mut places: Vec<(usize, usize)> = readout.layout.tiles.iter().map(|t| (t.parallel_science, t.science.ny)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let line = |(first, rows): (usize, usize)| {
+        let path = Path { first, prescan: 0, packets: rows, trailing: 0 };
+        of_place(raw, readout, pattern, first, rows).map(|line| (path, line))
+    };
+    places.into_iter().map(line).collect()
+}
+
+fn of_place(raw: &Array2<f32>, readout: &Readout<'_>, pattern: &Pattern, first: usize, rows: usize) -> Option<TransferLine> {
+    let mut sums = vec![(0.0, 0.0, 0.0); rows];
+    let mut room = Vec::new();
+    for tile in readout.layout.tiles.iter().filter(|t| (t.parallel_science, t.science.ny) == (first, rows)) {
+        let (electrons, read) = readout.electrons(raw, tile, rows)?;
+        let scan = (tile.raw_overscan.nx - tile.raw_overscan.nx / 2) as f64;
+        for (row, sums) in electrons.rows().into_iter().zip(&mut sums) {
+            let (mean, count) = clipped(row, &mut room);
+            sums.0 += count * mean;
+            sums.1 += count * (mean.max(0.0) + read * read) + (count * read).powi(2) / scan;
+            sums.2 += count;
+        }
+    }
+    let row = |k: usize| Measured { value: sums[k].0 / sums[k].2, error: sums[k].1.sqrt() / sums[k].2 };
+    if pattern.lines == 0 || pattern.lines >= pattern.period {
         return None;
     }
-    let middle = pattern.first + pattern.period..pattern.first + (periods - 1) * pattern.period;
-    let level = middle.clone().map(|k| row(k).value).sum::<f64>() / ((periods - 2) * pattern.lines) as f64;
-    let charge = (0..rows.len()).map(|k| if pattern.covers(k) { level } else { 0.0 }).collect();
-    Some(TransferLine { charge, measured: (0..rows.len()).map(|k| (k, row(k))).collect() })
+    // The first row of the window with which a period begins.
+    let begin = (0..rows).find(|k| (first + k).checked_sub(pattern.first).is_some_and(|k| k % pattern.period == 0))?;
+    let periods = (rows - begin) / pattern.period;
+    if periods < LEAST_PERIODS {
+        return None;
+    }
+    let middle = begin + pattern.period..begin + (periods - 1) * pattern.period;
+    let level = middle.map(|k| row(k).value).sum::<f64>() / ((periods - 2) * pattern.lines) as f64;
+    let charge = (0..rows).map(|k| if pattern.covers(first + k) { level } else { 0.0 }).collect();
+    Some(TransferLine { charge, measured: (0..rows).map(|k| (k, row(k))).collect() })
 }

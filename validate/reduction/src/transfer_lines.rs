@@ -2,31 +2,31 @@
 //!
 //! # Formula
 //! Least squares of the packets that the forward model makes of the lines, in the logarithms of densities and release times and in
-//! the exponent of the well: Levenberg-Marquardt with differences as derivatives
+//! the exponent of the well ([`crate::least_squares`]); lines of different kinds enter together, each number with its own error.
+//! A kind whose numbers scatter more than their errors say has its errors scaled until they do, and the fit is done once more
 //! # Source
-//! The model: [`instruments::effects::cti`]. Marquardt 1963 (SIAM J. Appl. Math. 11, 431).
+//! The model: [`instruments::effects::cti`].
 //! # Limits
 //! Full well and notch are given: only `density full_well^-exponent` shows in a trail. Depths are 0. Errors are those of the
-//! curvature at the minimum, scaled with chi-square where the fit is worse than its errors. Charge is taken as its mean: where
+//! curvature at the minimum, after the scaling. Charge is taken as its mean: where
 //! packets hold few electrons, the bent well makes of a scatter between lines another mean.
 
+use crate::least_squares::minimise;
 use crate::trap_fit::{TrapFit, TrapFitError};
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
 use instruments::effects::cti::fill::Well;
 use instruments::effects::cti::schedule::Steps;
 use instruments::effects::cti::traps::{SPECIES, Species, TrapModel};
-use nalgebra::{DMatrix, DVector};
-use sim_core::knowledge::{Measured, TransferTraps, TrapSpecies};
+use nalgebra::DVector;
+use sim_core::knowledge::{EvidenceKind, Measured, TransferTraps, TrapSpecies};
 
 /// Blocks of the forward model: calibration lines change slowly.
-const BLOCKS: usize = 4;
-/// Rounds of the fit at most.
-const ROUNDS: usize = 60;
-/// Difference for derivatives.
-const DIFFERENCE: f64 = 1e-4;
-/// Share of the model's value that is its own error: what a flat does not say about the last pixels.
-const MODEL_ERROR: f64 = 1e-3;
+const BLOCKS: usize = 8;
+/// Paths of so few pixels are followed transfer by transfer.
+const SHORT: usize = 64;
+/// Share of the model's change that is its own error: what the blocks leave, what a flat does not say about the last pixels.
+const MODEL_ERROR: f64 = 2e-3;
 
 /// A line whose charge before the transfer is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,10 +41,58 @@ impl TransferLine {
     fn charge_of(&self, packet: usize) -> f64 {
         self.charge.get(packet).copied().unwrap_or(0.0)
     }
-    /// Transfers of its brightest packet.
-    fn transfers(&self) -> (f64, f64) {
+    /// Number of its brightest packet, and its charge.
+    fn brightest(&self) -> (f64, f64) {
         let most = self.charge.iter().copied().fold(0.0, f64::max);
         (self.charge.iter().rposition(|&n| n == most).map_or(0.0, |k| (k + 1) as f64), most)
+    }
+    fn numbers(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.measured.iter().map(|(k, m)| (m.value - self.charge_of(*k), m.error))
+    }
+}
+
+/// What lines have in common that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Common {
+    /// Nothing.
+    Nothing,
+    /// The charge of a packet has an unknown factor, the same in all lines: the response of its pixels.
+    Response,
+}
+
+/// Lines of one kind, along one path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineSet {
+    /// Kind.
+    pub kind: EvidenceKind,
+    /// Pixels of a line, nearest to the output first, and the empty packets behind.
+    pub path: Path,
+    /// Lines.
+    pub lines: Vec<TransferLine>,
+    /// What they have in common.
+    pub common: Common,
+}
+
+impl LineSet {
+    /// How many numbers it has.
+    #[must_use]
+    pub fn count(&self) -> f64 {
+        self.numbers().count() as f64
+    }
+    fn numbers(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.lines.iter().flat_map(TransferLine::numbers)
+    }
+    /// Numbers less what the unknown factors take.
+    fn freedom(&self) -> usize {
+        let count = self.numbers().count();
+        match self.common {
+            Common::Nothing => count,
+            Common::Response => count - self.lines.iter().map(|l| l.measured.len()).max().unwrap_or(0).min(count),
+        }
+    }
+    fn stands(&self) -> bool {
+        let length = self.path.packets + self.path.trailing;
+        self.lines.iter().flat_map(|l| &l.measured).all(|(k, m)| *k < length && m.error > 0.0 && m.value.is_finite())
     }
 }
 
@@ -63,9 +111,24 @@ pub struct Given {
     pub trail: usize,
 }
 
+/// What the common fit gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JointFit {
+    /// Traps, slowest last, and chi-square per degree of freedom with the errors as measured.
+    pub fit: TrapFit,
+    /// Chi-square per number of every set, with the errors as measured.
+    pub sets: Vec<f64>,
+    /// The same of the release times given.
+    pub release: Option<f64>,
+}
+
 struct Problem<'a> {
-    lines: &'a [TransferLine],
+    sets: &'a [LineSet],
     given: &'a Given,
+    /// Release times known otherwise \[transfers\], with their relative errors.
+    release: &'a [Measured],
+    /// Factors of the errors of the sets, and of the release times.
+    scale: Vec<f64>,
 }
 
 impl Problem<'_> {
@@ -75,44 +138,84 @@ impl Problem<'_> {
         let well = Well { exponent: p[2 * n].clamp(1e-3, 1.0), full_well: self.given.full_well_electron, notch: self.given.notch_electron };
         TrapModel { species, well }
     }
-    /// Residuals in units of their errors.
-    fn residuals(&self, p: &DVector<f64>) -> DVector<f64> {
-        let forward = Expected::new(&self.model(p), Steps::Blocks(BLOCKS));
-        let (path, keys) = (self.given.path, [LineKey::default(); WIDTH]);
-        let mut all = Vec::new();
-        let mut work = Work::default();
-        for lines in self.lines.chunks(WIDTH) {
+    /// Residuals of a set in units of their errors.
+    fn of_set(&self, set: &LineSet, model: &TrapModel, scale: f64, work: &mut Work) -> Vec<f64> {
+        let (path, keys) = (set.path, [LineKey::default(); WIDTH]);
+        let steps = if path.first + path.packets <= SHORT { Steps::Exact } else { Steps::Blocks(BLOCKS) };
+        let forward = Expected::new(model, steps);
+        // Number of the packet, residual, and how it changes with a factor of its charge.
+        let mut all: Vec<(usize, f64, f64)> = Vec::new();
+        for lines in set.lines.chunks(WIDTH) {
             let row = |k: usize| -> Row { std::array::from_fn(|l| lines.get(l).map_or(0.0, |line| line.charge_of(k).max(0.0))) };
             let mut packets: Vec<Row> = (0..path.packets).map(row).collect();
             packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
-            forward.transfer(&path, &keys, &mut packets, &mut work);
+            forward.transfer(&path, &keys, &mut packets, work);
             for (l, line) in lines.iter().enumerate() {
                 for (k, measured) in &line.measured {
-                    let error = measured.error.hypot(MODEL_ERROR * (measured.value - line.charge_of(*k)));
-                    all.push((packets[*k][l] - measured.value) / error);
+                    let error = scale * measured.error.hypot(MODEL_ERROR * (measured.value - line.charge_of(*k)));
+                    all.push((*k, (packets[*k][l] - measured.value) / error, line.charge_of(*k) / error));
                 }
             }
         }
+        if set.common == Common::Response {
+            let mut sums = std::collections::BTreeMap::new();
+            for (k, residual, charge) in &all {
+                let (product, square) = sums.entry(*k).or_insert((0.0, 0.0));
+                *product += residual * charge;
+                *square += charge * charge;
+            }
+            for (k, residual, charge) in &mut all {
+                let (product, square) = sums[k];
+                *residual -= if square > 0.0 { *charge * product / square } else { 0.0 };
+            }
+        }
+        all.into_iter().map(|(_, residual, _)| residual).collect()
+    }
+    /// Residuals of the release times.
+    fn of_release(&self, p: &DVector<f64>, scale: f64) -> Vec<f64> {
+        let n = self.given.species;
+        self.release.iter().enumerate().map(|(s, m)| (p[n + s] - m.value.ln()) * m.value / (scale * m.error)).collect()
+    }
+    fn residuals(&self, p: &DVector<f64>) -> DVector<f64> {
+        let (model, mut work) = (self.model(p), Work::default());
+        let sets = self.sets.iter().zip(&self.scale);
+        let mut all: Vec<f64> = sets.flat_map(|(set, &scale)| self.of_set(set, &model, scale, &mut work)).collect();
+        all.extend(self.of_release(p, self.scale[self.sets.len()]));
         DVector::from_vec(all)
+    }
+    /// Chi-square per number of every set and of the release times, with the errors as measured.
+    fn parts(&self, p: &DVector<f64>) -> (Vec<f64>, f64) {
+        let (model, mut work) = (self.model(p), Work::default());
+        let mean = |residuals: Vec<f64>, count: usize| residuals.iter().map(|r| r * r).sum::<f64>() / count.max(1) as f64;
+        let sets = self.sets.iter().map(|set| mean(self.of_set(set, &model, 1.0, &mut work), set.freedom())).collect();
+        (sets, mean(self.of_release(p, 1.0), self.release.len()))
     }
 }
 
-/// Fits the species. The packets of lines that were measured must lie on the path or behind it.
+/// Fits the species to lines of one kind. The packets of lines that were measured must lie on the path or behind it.
 ///
 /// # Errors
 /// When the lines are too few, or nothing of the transfer shows in them.
 pub fn fit(lines: &[TransferLine], given: &Given) -> Result<TrapFit, TrapFitError> {
-    let Given { path, full_well_electron, notch_electron, species, trail } = *given;
+    let set = LineSet { kind: EvidenceKind::FlatTrails, path: given.path, lines: lines.to_vec(), common: Common::Nothing };
+    fit_all(&[set], &[], given).map(|joint| joint.fit)
+}
+
+/// Fits the species to lines of all kinds, and to release times known otherwise \[transfers\] (as many as species, fastest first, or
+/// none).
+///
+/// # Errors
+/// When the lines are too few, or nothing of the transfer shows in them.
+pub fn fit_all(sets: &[LineSet], release: &[Measured], given: &Given) -> Result<JointFit, TrapFitError> {
+    let Given { full_well_electron, notch_electron, species, trail, .. } = *given;
     if !(1..=SPECIES).contains(&species) {
         return Err(TrapFitError::Species(species));
     }
     let unknowns = 2 * species + 1;
-    let length = path.packets + path.trailing;
-    let numbers: Vec<(f64, f64)> =
-        lines.iter().flat_map(|line| line.measured.iter().map(|(k, m)| (m.value - line.charge_of(*k), m.error))).collect();
-    let fits = lines.iter().all(|line| line.measured.iter().all(|(k, m)| *k < length && m.error > 0.0 && m.value.is_finite()));
-    if numbers.len() <= unknowns || trail <= species || !fits {
-        return Err(TrapFitError::TooFew { levels: lines.len(), pixels: numbers.len() / lines.len().max(1), unknowns });
+    let numbers: Vec<(f64, f64)> = sets.iter().flat_map(LineSet::numbers).collect();
+    let levels = sets.iter().map(|s| s.lines.len()).sum::<usize>();
+    if numbers.len() <= unknowns || trail <= species || !sets.iter().all(LineSet::stands) {
+        return Err(TrapFitError::TooFew { levels, pixels: numbers.len() / levels.max(1), unknowns });
     }
     // What packets gained: those that lost are told by a minus.
     let signal: f64 = numbers.iter().map(|(change, _)| change.abs()).sum();
@@ -123,68 +226,39 @@ pub fn fit(lines: &[TransferLine], given: &Given) -> Result<TrapFit, TrapFitErro
         return Err(TrapFitError::NoTrail { signal, error });
     }
     let well = Well { exponent: 0.5, full_well: full_well_electron, notch: notch_electron };
-    let problem = Problem { lines, given };
 
     // Start: release times spread over the trail, densities that make it up in equal parts.
-    let reached: f64 = lines.iter().map(TransferLine::transfers).map(|(transfers, most)| transfers * well.fraction(most)).sum();
+    let lines = sets.iter().flat_map(|s| &s.lines);
+    let reached: f64 = lines.map(TransferLine::brightest).map(|(transfers, most)| transfers * well.fraction(most)).sum();
     let density = signal / reached.max(f64::MIN_POSITIVE) / species as f64;
     let (fast, slow) = (0.7_f64, trail as f64 / 2.5);
     let spread = |s: usize| fast * (slow / fast).powf((s as f64 + 0.5 * f64::from(u8::from(species == 1))) / (species.max(2) - 1) as f64);
-    let mut p = DVector::from_fn(unknowns, |k, _| match k {
+    let start = DVector::from_fn(unknowns, |k, _| match k {
         k if k < species => density.ln(),
-        k if k < 2 * species => spread(k - species).ln(),
+        k if k < 2 * species => release.get(k - species).map_or_else(|| spread(k - species), |m| m.value).ln(),
         _ => 0.5,
     });
-
-    let mut residuals = problem.residuals(&p);
-    let mut chi2 = residuals.norm_squared();
-    let mut damping = 1e-2;
-    let mut curvature = DMatrix::zeros(unknowns, unknowns);
-    for _ in 0..ROUNDS {
-        let mut jacobian = DMatrix::zeros(residuals.len(), unknowns);
-        for k in 0..unknowns {
-            let mut moved = p.clone();
-            moved[k] += DIFFERENCE;
-            jacobian.set_column(k, &((problem.residuals(&moved) - &residuals) / DIFFERENCE));
+    // Within what the model takes.
+    let confine = |p: &mut DVector<f64>| {
+        for k in 0..2 * species {
+            p[k] = p[k].clamp(-16.0, 8.0);
         }
-        curvature = jacobian.transpose() * &jacobian;
-        let slope = jacobian.transpose() * &residuals;
-        let mut gained = 0.0;
-        while damping < 1e9 {
-            let mut matrix = curvature.clone();
-            for k in 0..unknowns {
-                matrix[(k, k)] += damping * curvature[(k, k)].max(1e-9);
-            }
-            let Some(step) = matrix.cholesky().map(|c| c.solve(&slope)) else {
-                damping *= 10.0;
-                continue;
-            };
-            // A factor of e in one round at most, and within what the model takes.
-            let mut trial = &p - step.map(|d| d.clamp(-1.0, 1.0));
-            for k in 0..2 * species {
-                trial[k] = trial[k].clamp(-16.0, 8.0);
-            }
-            trial[2 * species] = trial[2 * species].clamp(0.05, 1.0);
-            let found = problem.residuals(&trial);
-            let better = found.norm_squared();
-            if better < chi2 {
-                gained = (chi2 - better) / chi2.max(f64::MIN_POSITIVE);
-                (p, residuals, chi2) = (trial, found, better);
-                damping = (damping * 0.2).max(1e-9);
-                break;
-            }
-            damping *= 6.0;
-        }
-        if gained < 1e-7 {
-            break;
-        }
+        p[2 * species] = p[2 * species].clamp(0.05, 1.0);
+    };
+    let mut problem = Problem { sets, given, release, scale: vec![1.0; sets.len() + 1] };
+    let mut minimum = minimise(start, &|p| problem.residuals(p), &confine);
+    let (parts, of_release) = problem.parts(&minimum.parameters);
+    let freedom = (sets.iter().map(LineSet::freedom).sum::<usize>() + release.len()).saturating_sub(unknowns).max(1) as f64;
+    let reduced_chi2 = minimum.chi2 / freedom;
+    // The parameters take from the chi-square of a fit what they have adapted.
+    let adapted = (freedom + unknowns as f64) / freedom;
+    problem.scale = parts.iter().chain([&of_release]).map(|chi2| (chi2 * adapted).max(1.0).sqrt()).collect();
+    if problem.scale.iter().any(|s| *s > 1.0) {
+        minimum = minimise(minimum.parameters.clone(), &|p| problem.residuals(p), &confine);
     }
-    let freedom = (residuals.len() - unknowns) as f64;
-    let reduced_chi2 = chi2 / freedom;
-    let errors = curvature.try_inverse().map_or_else(
-        || vec![f64::INFINITY; unknowns],
-        |c| c.diagonal().iter().map(|v| (v.max(0.0) * reduced_chi2.max(1.0)).sqrt()).collect(),
-    );
+    let errors = minimum.errors();
+    let p = minimum.parameters;
+    let (parts, of_release) = problem.parts(&p);
     let mut found: Vec<TrapSpecies> = (0..species)
         .map(|s| {
             // The error of a logarithm is a relative one.
@@ -194,5 +268,7 @@ pub fn fit(lines: &[TransferLine], given: &Given) -> Result<TrapFit, TrapFitErro
         .collect();
     found.sort_by(|a, b| a.release.value.total_cmp(&b.release.value));
     let traps = TransferTraps { species: found, exponent: p[2 * species].clamp(1e-3, 1.0), full_well_electron, notch_electron };
-    Ok(TrapFit { traps, reduced_chi2 })
+    let exponent_error = errors[2 * species];
+    let fit = TrapFit { traps, exponent_error, reduced_chi2 };
+    Ok(JointFit { fit, sets: parts, release: (!release.is_empty()).then_some(of_release) })
 }

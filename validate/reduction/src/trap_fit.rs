@@ -6,12 +6,12 @@
 //! Those of [`crate::transfer_lines`].
 
 use crate::edge_trails::{self, Direction, EdgeTrail};
-use crate::transfer_lines::{self, Given, TransferLine};
+use crate::transfer_lines::{self, Common, Given, LineSet, TransferLine};
 use instruments::effects::cti::direction::Path;
 use instruments::effects::cti::traps::SPECIES;
 use ndarray::Array2;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge};
+use sim_core::knowledge::{EvidenceKind, Measured, TransferTraps, TrapKnowledge};
 
 /// Why traps could not be fitted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -50,6 +50,8 @@ pub enum TrapFitError {
 pub struct TrapFit {
     /// Traps, slowest last.
     pub traps: TransferTraps,
+    /// Standard error of the exponent.
+    pub exponent_error: f64,
     /// Chi-square per degree of freedom.
     pub reduced_chi2: f64,
 }
@@ -78,14 +80,30 @@ pub fn fit(
     if signal.is_nan() || signal <= 5.0 * error {
         return Err(TrapFitError::NoTrail { signal, error });
     }
+    let LineSet { path, lines, .. } = edge_lines(trails, path);
+    transfer_lines::fit(&lines, &Given { path, full_well_electron, notch_electron, species, trail: pixels })
+}
+
+/// The lines of trails behind uniform charge. `path`: pixels of a line, nearest to the output first; its `trailing` is set by the trails.
+#[must_use]
+pub fn edge_lines(trails: &[EdgeTrail], path: Path) -> LineSet {
     let path = Path { trailing: trails.iter().map(|t| t.trail.len()).max().unwrap_or(0), ..path };
     let line = |t: &EdgeTrail| TransferLine {
         // The measured level is that after the transfer: the last packets lost what the model took from them.
         charge: vec![t.level_electron.max(0.0); path.packets],
         measured: t.trail.iter().enumerate().map(|(k, m)| (path.packets + k, *m)).collect(),
     };
-    let lines: Vec<TransferLine> = trails.iter().map(line).collect();
-    transfer_lines::fit(&lines, &Given { path, full_well_electron, notch_electron, species, trail: pixels })
+    LineSet { kind: EvidenceKind::FlatTrails, path, lines: trails.iter().map(line).collect(), common: Common::Nothing }
+}
+
+/// Pixels of the columns and of the rows of a detector: those between its window's far end and register and output. Charge beyond a window
+/// is not there.
+#[must_use]
+pub fn section_paths(layout: &ReadoutLayout) -> Option<[Path; 2]> {
+    let tile = layout.tiles.first()?;
+    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_science + tile.science.ny, trailing: 0 };
+    let section = (tile.serial_science + tile.science.nx).saturating_sub(tile.serial_start);
+    Some([columns, Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 }])
 }
 
 /// How traps are looked for, and undone.
@@ -132,10 +150,7 @@ impl FlatTrails {
     /// # Errors
     /// When the layout has no amplifier, or the trails do not determine the traps.
     pub fn fit(&self, layout: &ReadoutLayout, options: &TrapOptions) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
-        let tile = layout.tiles.first().ok_or(TrapFitError::NoOverscan)?;
-        let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
-        let section = tile.serial_overscan.saturating_sub(tile.serial_start);
-        let rows = Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 };
+        let [columns, rows] = section_paths(layout).ok_or(TrapFitError::NoOverscan)?;
         let TrapOptions { species, full_well_electron, notch_electron, blocks, iterations } = *options;
         let of = |trails: &[EdgeTrail], path, species| fit(trails, path, full_well_electron, notch_electron, species);
         let (columns, rows) = (of(&self.parallel, columns, species[0])?, of(&self.serial, rows, species[1])?);

@@ -56,6 +56,14 @@ pub const FIGURES: [(&str, &str, &str); 10] = [
     ("trails_rows", "MTRAP", "trails along rows over what the traps predict, minus 1"),
 ];
 
+/// Levels of the amplifiers in a reduced flat.
+struct FlatLevels {
+    detector: u16,
+    time_s: f64,
+    label: String,
+    levels: Vec<(usize, Measured)>,
+}
+
 /// Looks at calibration exposures with the references of a set. Exposures that the set has no calibration for are an error.
 ///
 /// # Errors
@@ -63,7 +71,7 @@ pub const FIGURES: [(&str, &str, &str); 10] = [
 pub fn verify(exposures: &[PathBuf], set: &CalibrationSet) -> Result<Vec<Check>, ReductionError> {
     let mut checks = Vec::new();
     // Levels of the flats of every detector, for the figure that needs two.
-    let mut flats: Vec<(u16, f64, String, Vec<(usize, Measured)>)> = Vec::new();
+    let mut flats: Vec<FlatLevels> = Vec::new();
     for path in exposures {
         let level0 = read_level0(path)?;
         let info = level0.info.clone();
@@ -84,15 +92,20 @@ pub fn verify(exposures: &[PathBuf], set: &CalibrationSet) -> Result<Vec<Check>,
             ExposureKind::Dark => found.pattern("dark_pattern", &frame, Master::Dark)?,
             ExposureKind::Flat { .. } => {
                 found.flat(&frame)?;
-                flats.push((info.geometry.number, info.observation.time_s, found.label(), frame.levels()));
+                flats.push(FlatLevels {
+                    detector: info.geometry.number,
+                    time_s: info.observation.time_s,
+                    label: found.label(),
+                    levels: frame.levels(),
+                });
             }
-            ExposureKind::Science => {}
+            ExposureKind::Science | ExposureKind::ChargeInjection { .. } | ExposureKind::TrapPumping { .. } => {}
         }
     }
-    for (detector, time_s, label, levels) in &flats {
-        let others = flats.iter().filter(|(number, ..)| number == detector);
-        let shortest = others.min_by(|a, b| a.1.total_cmp(&b.1)).filter(|shortest| shortest.1 < *time_s);
-        if let Some((_, _, _, base)) = shortest {
+    for FlatLevels { detector, time_s, label, levels } in &flats {
+        let others = flats.iter().filter(|f| f.detector == *detector);
+        let shortest = others.min_by(|a, b| a.time_s.total_cmp(&b.time_s)).filter(|shortest| shortest.time_s < *time_s);
+        if let Some(FlatLevels { levels: base, .. }) = shortest {
             let ratio = |(amplifier, level): &(usize, Measured)| {
                 let (_, short) = base.iter().find(|(other, _)| other == amplifier)?;
                 let error = (level.error / level.value).hypot(short.error / short.value);

@@ -35,7 +35,6 @@ mod correct;
 pub mod direction;
 pub mod fill;
 pub mod frame;
-pub mod injection;
 mod limit;
 mod lines;
 mod marks;

@@ -86,9 +86,19 @@ fn info(path: &Path, primary: Header, header: Header) -> Result<Level0Info, Prod
         "BIAS" => ExposureKind::Bias,
         "DARK" => ExposureKind::Dark,
         "FLAT" => ExposureKind::Flat { rate_electron_s: number(&primary, "LAMPRATE", 0.0, 1e9)? },
-        other => return Err(wrong("OBSTYPE", other.into(), "SCIE, SCI, WIDE, DEEP, BIAS, DARK or FLAT")),
+        "CINJ" => ExposureKind::ChargeInjection {
+            level_electron: number(&primary, "INJLEVEL", 1.0, 1e7)?,
+            rows: number(&primary, "INJROWS", 1.0, 1e5)? as u32,
+            gap: number(&primary, "INJGAP", 1.0, 1e5)? as u32,
+        },
+        "PUMP" => ExposureKind::TrapPumping {
+            level_electron: number(&primary, "INJLEVEL", 1.0, 1e7)?,
+            cycles: number(&primary, "PUMPCYC", 1.0, 1e7)? as u32,
+            phase_time_s: number(&primary, "PUMPTIME", 1e-7, 1e3)?,
+        },
+        other => return Err(wrong("OBSTYPE", other.into(), "SCIE, SCI, WIDE, DEEP, BIAS, DARK, FLAT, CINJ or PUMP")),
     };
-    if time_s == 0.0 && kind != ExposureKind::Bias {
+    if time_s == 0.0 && !matches!(kind, ExposureKind::Bias | ExposureKind::ChargeInjection { .. }) {
         return Err(wrong("EXPTIME", "0".into(), "above 0 for this OBSTYPE"));
     }
     // 1858 to 2132: anything outside is not a modified Julian date of this mission.

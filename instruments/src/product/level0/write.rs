@@ -1,6 +1,6 @@
 //! Writing a level-0 file.
 
-use super::{Level0Meta, wcs_keys};
+use super::{Clocking, Level0Meta, wcs_keys};
 use crate::product::error::ProductError;
 use crate::product::names::ProductName;
 use crate::product::sections;
@@ -16,8 +16,8 @@ use std::path::Path;
 const IMAGE: &str = "IMAGE";
 /// Writes a raw frame; the file's name must be that of [`Level0Meta::name`].
 ///
-/// Besides the official keys, HDU0 has ROTANGLE (official parameter `image_rot`), LAMPRATE (flats: the lamp's setting)
-/// and FILTER; HDU1 has DETNX/DETNY, WINX0/WINY0/WINNX/WINNY, AMPNX/AMPNY, PRESCANX, OVSCANX, OVSCANY, SCANS and per
+/// Besides the official keys, HDU0 has ROTANGLE (official parameter `image_rot`), LAMPRATE (flats: the lamp's setting),
+/// INJLEVEL, INJROWS, INJGAP (injected charge), PUMPCYC, PUMPTIME, LINETIME, PUMPFRAC (trap pumping) and FILTER; HDU1 has DETNX/DETNY, WINX0/WINY0/WINNX/WINNY, AMPNX/AMPNY, PRESCANX, OVSCANX, OVSCANY, SCANS and per
 /// amplifier n: GAINn, RDNOISEn, CSECn (science pixels in the window), DSECn (in the array), PSECn, BSECn, YSECn
 /// (prescan, serial and parallel overscan). The WCS belongs to the trimmed window. A trimmed frame carries it as its
 /// primary WCS; in a frame with scans it would not hold across amplifiers, so it is the alternate system `T` there.
@@ -95,11 +95,32 @@ fn primary_header(meta: &Level0Meta<'_>, name: &ProductName) -> Header {
     if let ExposureKind::Flat { rate_electron_s } = exposure.kind {
         header.set("LAMPRATE", rate_electron_s, "[electron/s/pixel] setting of the lamp");
     }
+    traps(&mut header, meta);
     header.set("RA_OBJ", exposure.pointing.ra_deg, "[deg] right ascension of the boresight");
     header.set("DEC_OBJ", exposure.pointing.dec_deg, "[deg] declination of the boresight");
     header.set("ROTANGLE", exposure.pointing.rotation_deg, "[deg] image rotation (image_rot)");
     header.set("CREATOR", meta.software, "software");
     header
+}
+
+/// What an exposure for charge traps did with its charge.
+fn traps(header: &mut Header, meta: &Level0Meta<'_>) {
+    let kind = meta.exposure.kind;
+    if let Some(level) = kind.injected_electron() {
+        header.set("INJLEVEL", level, "[electron] charge of an injected pixel, as set");
+    }
+    if let ExposureKind::ChargeInjection { rows, gap, .. } = kind {
+        header.set("INJROWS", i64::from(rows), "rows with injected charge in a period");
+        header.set("INJGAP", i64::from(gap), "rows without charge before them");
+    }
+    if let ExposureKind::TrapPumping { cycles, phase_time_s, .. } = kind {
+        header.set("PUMPCYC", i64::from(cycles), "times the charge was moved to and fro");
+        header.set("PUMPTIME", phase_time_s, "[s] time below each phase");
+        if let Some(Clocking { line_time_s, pumped_fraction }) = meta.clocking {
+            header.set("LINETIME", line_time_s, "[s] readout time of a line");
+            header.set("PUMPFRAC", pumped_fraction, "part of the traps that pump with these clocks");
+        }
+    }
 }
 
 fn image_header(meta: &Level0Meta<'_>, window: Window) -> Header {

@@ -20,7 +20,27 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Effects that need a rate, and what it is.
-const RATES: [(&str, &str); 3] = [("fringing", "the sky background"), ("sky", "the sky background"), ("lamp", "the light of the lamp")];
+const RATES: [(&str, &str); 5] = [
+    ("fringing", "the sky background"),
+    ("sky", "the sky background"),
+    ("lamp", "the light of the lamp"),
+    ("charge_injection", "the charge of an injected pixel, in electrons"),
+    ("trap_pumping", "the charge of a pixel, in electrons"),
+];
+
+/// The exposure in which an effect acts; exposures of injection and pumping as calibration usually takes them, pumping with phases as
+/// long as a line.
+fn kind(effect: &str, rate: f64, spec: &DetectorSpec) -> ExposureKind {
+    match effect {
+        "lamp" => ExposureKind::Flat { rate_electron_s: rate },
+        "charge_injection" => ExposureKind::ChargeInjection { level_electron: rate, rows: 10, gap: 40 },
+        "trap_pumping" => {
+            let phase_time_s = spec.nominal("trap_pumping", "line_time").unwrap_or(0.01);
+            ExposureKind::TrapPumping { level_electron: rate, cycles: 1000, phase_time_s }
+        }
+        _ => ExposureKind::Science,
+    }
+}
 
 /// Whether an effect must be told something of the exposure.
 fn needs(effect: &str, need: Need) -> bool {
@@ -82,7 +102,8 @@ pub struct OneEffect {
     /// bias, whose AMPLIFIERS table has the measured gains and read noises.
     #[arg(long, value_name = "MASTER")]
     reference: Option<PathBuf>,
-    /// Rate in electrons per second and pixel, for `apply` of sky, lamp and fringing.
+    /// Rate in electrons per second and pixel, for `apply` of sky, lamp and fringing; charge of a pixel in electrons, for
+    /// charge_injection (10 rows in 50) and trap_pumping (1000 cycles with phases of a line's time).
     #[arg(long, allow_negative_numbers = true)]
     rate: Option<f64>,
 }
@@ -105,7 +126,7 @@ impl OneEffect {
         };
         let exposure = Exposure {
             id: input.header_i64("OBSID").and_then(|id| u64::try_from(id).ok()).unwrap_or(0),
-            kind: if act.name() == "lamp" { ExposureKind::Flat { rate_electron_s: rate } } else { ExposureKind::Science },
+            kind: kind(act.name(), rate, &spec),
             pointing: Pointing { ra_deg: 0.0, dec_deg: 0.0, rotation_deg: 0.0 },
             start_mjd: self.mjd(&spec),
             time_s,
@@ -238,7 +259,7 @@ impl OneEffect {
             }
             (None, None) => Ok(0.0),
             (None, Some((_, what))) => bail!("{effect} needs {what}: give --rate in electron/s/pixel"),
-            (Some(_), None) => bail!("--rate is for sky, lamp and fringing; {effect} has no rate"),
+            (Some(_), None) => bail!("--rate is for sky, lamp, fringing, charge_injection and trap_pumping; {effect} has no rate"),
         }
     }
 
