@@ -40,7 +40,8 @@ fn injected_and_pumped_charge_go_round_the_loop() {
     for word in ["MTRAP", "CHI2PAR=", "EPERPAR=", "CINJPAR=", "PUMPPAR=", "FPRSER=", "HOTPAR=-9999"] {
         assert!(said.contains(word), "no {word} in {said}");
     }
-    assert!(raw.iter().all(|f| !said.contains("_CINJ_") || f.exists()), "no level 1 of injected charge");
+    let closure = scenarios::folder::Folder::fits_files(&folder.path().join("calibration/L1"));
+    assert!(closure.iter().all(|f| !f.to_string_lossy().contains("_CINJ_") && !f.to_string_lossy().contains("_PUMP_")), "{closure:?}");
     let units = reference(folder.path());
     let evidence = table(&units, "EVIDENCE");
     let (kinds, skipped) = (texts(&evidence, "EVIDENCE"), texts(&evidence, "SKIPPED"));
@@ -57,11 +58,17 @@ fn injected_and_pumped_charge_go_round_the_loop() {
     for (found, want) in release.iter().zip([0.74, 7.7, 37.0]) {
         assert!((found / want - 1.0).abs() < 0.25, "{release:?}");
     }
-    let dipoles: i32 = match &table(&units, "DIPOLES").columns[1].data {
-        sim_core::table::ColumnData::I32(counts) => counts.iter().sum(),
-        other => panic!("{other:?}"),
+    let dipoles = table(&units, "DIPOLES");
+    let sim_core::table::ColumnData::I32(counts) = &dipoles.columns[1].data else { panic!("counts") };
+    let centres = dipoles.f64s("RELEASE").unwrap();
+    let around = |release: f64| {
+        let near = |c: f64| (0.7..1.43).contains(&(c / release));
+        centres.iter().zip(counts).filter(|(c, _)| near(**c)).map(|(_, n)| n).sum::<i32>()
     };
-    assert!(dipoles > 100, "{dipoles} single traps");
+    for release in [0.74, 7.7, 37.0] {
+        assert!(around(release) > 100, "{release}: {counts:?}");
+    }
+    assert!(around(2.2) < around(7.7) / 4, "nothing between the species: {counts:?}");
     let parallel = table(&units, "PARALLEL");
     let density: f64 = parallel.f64s("DENSITY").unwrap().iter().sum();
     assert!((density / 3.6 - 1.0).abs() < 0.15, "{density} traps in a pixel");

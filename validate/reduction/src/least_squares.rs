@@ -14,7 +14,7 @@ const DIFFERENCE: f64 = 1e-4;
 #[derive(Debug, Clone)]
 pub struct Minimum {
     /// Parameters.
-    pub parameters: DVector<f64>,
+    pub solution: DVector<f64>,
     /// Residuals in units of their errors.
     pub residuals: DVector<f64>,
     /// Sum of their squares.
@@ -27,7 +27,7 @@ impl Minimum {
     /// Standard errors; infinite where the data say nothing.
     #[must_use]
     pub fn errors(&self) -> Vec<f64> {
-        let count = self.parameters.len();
+        let count = self.solution.len();
         self.curvature
             .clone()
             .try_inverse()
@@ -79,7 +79,7 @@ pub fn minimise(start: DVector<f64>, residuals: &dyn Fn(&DVector<f64>) -> DVecto
             break;
         }
     }
-    Minimum { parameters: p, residuals: found, chi2, curvature }
+    Minimum { solution: p, residuals: found, chi2, curvature }
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
         let data: Vec<f64> = (0..20).map(|k| 3.0 * (-f64::from(k) / 4.0).exp()).collect();
         let residuals = |p: &DVector<f64>| DVector::from_fn(20, |k, _| (p[0].exp() * (-(k as f64) / p[1].exp()).exp() - data[k]) / 0.01);
         let found = minimise(DVector::from_vec(vec![0.0, 0.0]), &residuals, &|_| ());
-        assert!((found.parameters[0] - 3.0_f64.ln()).abs() < 1e-6 && (found.parameters[1] - 4.0_f64.ln()).abs() < 1e-6, "{found:?}");
+        assert!((found.solution[0] - 3.0_f64.ln()).abs() < 1e-6 && (found.solution[1] - 4.0_f64.ln()).abs() < 1e-6, "{found:?}");
         assert!(found.chi2 < 1e-6 && found.errors().iter().all(|e| *e > 0.0 && *e < 0.01), "{found:?}");
     }
 }

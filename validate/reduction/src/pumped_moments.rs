@@ -206,7 +206,7 @@ pub fn fit(stacks: &[PhaseStack], species: usize, exponent: f64) -> Result<Pumpe
         let residuals = |p: &DVector<f64>| {
             DVector::from_vec(model.of(p, species).iter().zip(data).zip(&errors).map(|((m, d), e)| (m - d) / e).collect())
         };
-        minimise(start, &residuals, &confine).parameters
+        minimise(start, &residuals, &confine).solution
     };
     let sort = |p: DVector<f64>| -> Vec<(f64, f64)> {
         let mut found: Vec<(f64, f64)> = (0..species).map(|s| (p[species + s].exp(), p[s].exp())).collect();
@@ -232,7 +232,7 @@ pub fn fit(stacks: &[PhaseStack], species: usize, exponent: f64) -> Result<Pumpe
 }
 
 /// Single dipoles: release times \[s\] of borders whose dipole stands out and whose neighbours are quiet, in bins of a factor; the centre of
-/// each bin, and how many.
+/// each bin, and how many. Species of which most borders pump stand out nowhere: their bins are empty.
 #[must_use]
 pub fn histogram(stacks: &[PhaseStack], bins_per_decade: usize) -> Vec<(f64, u32)> {
     let Some(first) = stacks.first().filter(|s| !s.frames.is_empty()) else { return Vec::new() };

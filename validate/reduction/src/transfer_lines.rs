@@ -247,17 +247,17 @@ pub fn fit_all(sets: &[LineSet], release: &[Measured], given: &Given) -> Result<
     };
     let mut problem = Problem { sets, given, release, scale: vec![1.0; sets.len() + 1] };
     let mut minimum = minimise(start, &|p| problem.residuals(p), &confine);
-    let (parts, of_release) = problem.parts(&minimum.parameters);
+    let (parts, of_release) = problem.parts(&minimum.solution);
     let freedom = (sets.iter().map(LineSet::freedom).sum::<usize>() + release.len()).saturating_sub(unknowns).max(1) as f64;
     let reduced_chi2 = minimum.chi2 / freedom;
     // The parameters take from the chi-square of a fit what they have adapted.
     let adapted = (freedom + unknowns as f64) / freedom;
     problem.scale = parts.iter().chain([&of_release]).map(|chi2| (chi2 * adapted).max(1.0).sqrt()).collect();
     if problem.scale.iter().any(|s| *s > 1.0) {
-        minimum = minimise(minimum.parameters.clone(), &|p| problem.residuals(p), &confine);
+        minimum = minimise(minimum.solution.clone(), &|p| problem.residuals(p), &confine);
     }
     let errors = minimum.errors();
-    let p = minimum.parameters;
+    let p = minimum.solution;
     let (parts, of_release) = problem.parts(&p);
     let mut found: Vec<TrapSpecies> = (0..species)
         .map(|s| {
