@@ -178,7 +178,9 @@ impl Maker<'_> {
     /// Bands of a stack while `images` masters are in memory, the one being made among them.
     fn bands(&self, count: usize, images: usize) -> Bands {
         let taken = images * self.rows * self.columns * size_of::<f32>();
-        Bands { count, rows: self.rows, columns: self.columns, memory_bytes: self.options.memory_bytes.saturating_sub(taken) }
+        let pixel_bytes = if self.cleaner.is_some() { size_of::<f32>() } else { size_of::<u16>() };
+        let memory_bytes = self.options.memory_bytes.saturating_sub(taken);
+        Bands { count, rows: self.rows, columns: self.columns, pixel_bytes, memory_bytes }
     }
     /// Darks that begin within [`AFTER_FULL_S`] of the end of a saturated flat, and the others; all are others when too few would be left.
     fn after_full(&mut self, darks: &[Level0Info], full: &[Level0Info]) -> (Vec<Level0Info>, Vec<Level0Info>) {
@@ -199,6 +201,13 @@ impl Maker<'_> {
     }
     fn failed(&self, what: impl Into<String>, value: f64, range: &'static str) -> ReductionError {
         ReductionError::Measurement { detector: self.detector, what: what.into(), value, range }
+    }
+    /// Cleans frames one after the other, before bands of many are in memory.
+    fn clean_first<'i>(&self, frames: impl IntoIterator<Item = &'i Level0Info>) -> Result<(), ReductionError> {
+        match &self.cleaner {
+            Some(cleaner) => frames.into_iter().try_for_each(|info| cleaner.clean(info)),
+            None => Ok(()),
+        }
     }
     /// The rows of a frame that a band needs.
     fn read(&self, info: &Level0Info, rows: &Range<usize>) -> Result<RawFrame, ReductionError> {

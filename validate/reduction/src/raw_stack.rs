@@ -150,6 +150,8 @@ pub struct Bands {
     pub rows: usize,
     /// Columns of a frame.
     pub columns: usize,
+    /// Bytes of a pixel: two of raw counts, four of cleaned ones.
+    pub pixel_bytes: usize,
     /// Bytes the band of the whole stack may take.
     pub memory_bytes: usize,
 }
@@ -157,7 +159,7 @@ pub struct Bands {
 impl Bands {
     /// Rows of a band: as many as the memory allows, at least one.
     fn rows_per_band(&self) -> usize {
-        (self.memory_bytes / (self.count.max(1) * self.columns.max(1) * 2)).clamp(1, self.rows.max(1))
+        (self.memory_bytes / (self.count.max(1) * self.columns.max(1) * self.pixel_bytes.max(1))).clamp(1, self.rows.max(1))
     }
     /// Calls `visit(rows, bands)` for every band in order, `bands[k]` being those rows of frame `k`. When the whole stack
     /// fits, every frame is read once; else once for each band.
@@ -209,7 +211,7 @@ mod tests {
         };
         for memory_bytes in [1, 3 * 4 * 2 * 5, 1 << 20] {
             let mut seen = vec![Array2::zeros((13, 4)); 3];
-            Bands { count: 3, rows: 13, columns: 4, memory_bytes }
+            Bands { count: 3, rows: 13, columns: 4, pixel_bytes: 2, memory_bytes }
                 .visit(&read, &mut |rows, band| {
                     for (k, part) in band.iter().enumerate() {
                         assert_eq!(part.first_row, rows.start);

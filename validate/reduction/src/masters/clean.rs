@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 /// Science pixels of a frame after overscan and bias subtraction, with all that `knowledge` has undone \[ADU\].
 pub(crate) fn counts(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Reference>) -> Result<Array2<f32>, ReductionError> {
-    let level0 = read_level0(&info.path)?;
+    let raw = read_level0(&info.path)?.frame();
     let count = knowledge.layout.amplifier_count;
     let unit = || vec![Measured { value: 1.0, error: 0.0 }; count];
     let known = Knowledge {
@@ -33,7 +33,7 @@ pub(crate) fn counts(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Refere
     };
     let of_step = |_: &str| Ok(known.clone());
     let mut walk = Walk::new(&of_step, &info.path);
-    let charge = walk.charge(level0.frame())?;
+    let charge = walk.charge(raw)?;
     let charge = walk.recover(charge, info.observation.kind, &crate::options::Options::default())?;
     let gain: Vec<f64> = known.gain.iter().flatten().map(|g| g.value).collect();
     let mut pixels = charge.pixels;
@@ -61,21 +61,28 @@ impl Cleaner {
         let folder = folder.map_err(|source| ReductionError::Io { path: scratch.into(), source })?;
         Ok(Self { knowledge, bias: Arc::clone(bias), folder })
     }
+    /// Cleans a frame, unless that was done before.
+    pub(crate) fn clean(&self, info: &Level0Info) -> Result<(), ReductionError> {
+        let path = self.folder.path().join(info.name.stem());
+        if path.exists() {
+            return Ok(());
+        }
+        let failed = |source| ReductionError::Io { path: path.clone(), source };
+        let pixels = counts(info, &self.knowledge, &self.bias)?;
+        let mut file = std::io::BufWriter::with_capacity(1 << 20, File::create(&path).map_err(failed)?);
+        for row in pixels.rows() {
+            let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
+            file.write_all(&bytes).map_err(failed)?;
+        }
+        file.into_inner().map_err(|e| failed(e.into_error()))?;
+        Ok(())
+    }
     /// Rows of a cleaned frame \[ADU\].
     pub(crate) fn rows(&self, info: &Level0Info, rows: &Range<usize>) -> Result<Array2<f32>, ReductionError> {
+        self.clean(info)?;
         let path = self.folder.path().join(info.name.stem());
         let failed = |source| ReductionError::Io { path: path.clone(), source };
         let columns = info.window.nx;
-        if !path.exists() {
-            let pixels = counts(info, &self.knowledge, &self.bias)?;
-            let mut file = std::io::BufWriter::with_capacity(1 << 20, File::create(&path).map_err(failed)?);
-            for row in pixels.rows() {
-                let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
-                file.write_all(&bytes).map_err(failed)?;
-            }
-            file.into_inner().map_err(|e| failed(e.into_error()))?;
-            return Ok(pixels.slice(ndarray::s![rows.clone(), ..]).to_owned());
-        }
         let mut file = File::open(&path).map_err(failed)?;
         file.seek(SeekFrom::Start((rows.start * columns * size_of::<f32>()) as u64)).map_err(failed)?;
         let mut bytes = vec![0; rows.len() * columns * size_of::<f32>()];

@@ -26,6 +26,7 @@ impl Maker<'_> {
         let read = read_noise.iter().map(|m| m.value).fold(0.0, f64::max);
         let time_s = frames.iter().map(|i| i.observation.time_s).fold(f64::INFINITY, f64::min);
         let noise = |rate: f64| (read * read + (rate * time_s).max(0.0)).sqrt() / time_s;
+        self.clean_first(frames)?;
         let mut rate = Array2::zeros((self.rows, self.columns));
         self.bands(frames.len(), 2).visit(&|k, rows| self.read(&frames[k], rows), &mut |rows, band| {
             let row = |y: usize| {

@@ -37,6 +37,7 @@ impl Maker<'_> {
         let faintest = scales.iter().copied().fold(f64::INFINITY, f64::min);
         let noise = |level: f64| (read * read + (level * faintest).max(0.0)).sqrt() / faintest;
         let across = shutter.map(|map| map.across(self.columns));
+        self.clean_first(members.iter().map(|&k| &frames[k]))?;
         let mut response = Array2::zeros((self.rows, self.columns));
         self.bands(members.len(), 2 + usize::from(dark.is_some())).visit(
             &|k, rows| self.read(&frames[members[k]], rows),

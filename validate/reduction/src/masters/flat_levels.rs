@@ -115,6 +115,7 @@ impl Maker<'_> {
                 found: frames.len(),
             });
         }
+        self.clean_first(frames)?;
         let grid = BlockGrid::new(self.rows, self.columns);
         let least_noise2 = noise_adu.iter().map(|n| n.value * n.value).fold(0.0, f64::max) as f32;
         let mut sums = vec![vec![PairSums::default(); self.layout.tiles.len()]; pairs.len()];

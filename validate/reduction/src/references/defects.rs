@@ -105,6 +105,7 @@ fn telegraph(evidence: &Evidence<'_>, knowledge: &Knowledge, found: &mut Vec<Def
     let Some(darks) = by_time.into_values().rev().max_by_key(Vec::len).filter(|d| d.len() >= LEAST_DARKS) else {
         return Ok(format!("telegraph pixels: SKIPPED, {}", DefectSearchError::TooFewDarks(evidence.group.dark.len())));
     };
+    evidence.clean_first(&darks)?;
     let noise2: Vec<f64> = knowledge.read_noise.iter().flatten().map(|n| n.value * n.value).collect();
     let (rows, columns) = knowledge.window.shape();
     for band in bands(knowledge, evidence.options.memory_bytes, darks.len()) {
@@ -134,6 +135,7 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     let dim = sets.iter().find(|(light, frames)| f64::from_bits(**light) < DIM_ELECTRON && frames.len() > 1);
     let dim = dim.filter(|_| sets.len() > 1).map(|(_, frames)| frames);
     let mut search = PocketSearch::new(&knowledge.layout, knowledge.window, read_noise);
+    evidence.clean_first(bright)?;
     let mut no_pockets = None;
     let mut dead = Vec::new();
     for rows in bands(knowledge, evidence.options.memory_bytes, 6) {

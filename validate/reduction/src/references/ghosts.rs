@@ -39,9 +39,12 @@ const FULL: f64 = 0.99;
 /// Discs whose radius differs more from the median, or whose place differs more from the path \[pixel\], are not of it.
 const RADIUS_MARGIN: f64 = 0.2;
 const PLACE_MARGIN: f64 = 15.0;
+/// Share of the discs found that must be of the path: every star has its ghost, and among forty discs of nothing four agree by chance.
+const AGREEING_SHARE: f64 = 0.5;
 
 /// The path of the discs that agree.
 fn agreeing(mut discs: Vec<Disc>, axis: (f64, f64)) -> Option<GhostPath> {
+    let least = (AGREEING_SHARE * discs.len() as f64).ceil() as usize;
     if discs.len() < LEAST_DISCS {
         return None;
     }
@@ -57,7 +60,7 @@ fn agreeing(mut discs: Vec<Disc>, axis: (f64, f64)) -> Option<GhostPath> {
         };
         let worst = discs.iter().enumerate().map(|(i, d)| (i, off(d))).max_by(|a, b| a.1.total_cmp(&b.1))?;
         if worst.1 <= PLACE_MARGIN {
-            return Some(path);
+            return Some(path).filter(|_| discs.len() >= least);
         }
         discs.remove(worst.0);
     }
@@ -100,7 +103,7 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     let paths: Vec<GhostPath> = found.into_iter().filter_map(|discs| agreeing(discs, axis)).collect();
     if paths.is_empty() {
         return Ok(Outcome::Skipped(format!(
-            "{} and {} discs beside {stars} saturated stars, {LEAST_DISCS} that agree are needed",
+            "{} and {} discs beside {stars} saturated stars; at least {LEAST_DISCS} and half of a kind must agree",
             seen[0], seen[1]
         )));
     }

@@ -133,6 +133,16 @@ impl Evidence<'_> {
     pub fn counts(&self, info: &Level0Info, knowledge: &Knowledge) -> Result<Array2<f32>, ReductionError> {
         clean::counts(info, knowledge, self.bias)
     }
+    /// Cleans frames one after the other, before many of them are looked at in bands.
+    ///
+    /// # Errors
+    /// When a file cannot be read or a correction refuses it.
+    pub fn clean_first(&self, frames: &[&Level0Info]) -> Result<(), ReductionError> {
+        match self.cleaner {
+            Some(cleaner) => frames.iter().try_for_each(|info| cleaner.clean(info)),
+            None => Ok(()),
+        }
+    }
     /// Some rows of a dark or flat \[electron\], as the masters are made of them.
     ///
     /// # Errors
