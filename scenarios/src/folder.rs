@@ -77,6 +77,11 @@ impl Folder {
     pub fn level1(&self) -> PathBuf {
         self.0.join("L1")
     }
+    /// Frames reduced without one correction, for comparison.
+    #[must_use]
+    pub fn level1_without(&self, step: &str) -> PathBuf {
+        self.0.join(format!("L1_without_{step}"))
+    }
     /// Measured catalogues.
     #[must_use]
     pub fn level2(&self) -> PathBuf {

@@ -12,6 +12,7 @@ use reduction::{CalibrationSet, Level1Paths};
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
 use std::path::{Path, PathBuf};
+use validate::measures::Before;
 use validate::measures::calibration::measure_closure;
 use validate::product::read_image;
 use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
@@ -89,6 +90,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
+            "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };
@@ -109,6 +111,8 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         Some(set) => Some(noise_of(set, &info, scenario)?),
         None => None,
     };
+    let without = Level1Paths::of(&info, &folder.level1_without("cti"));
+    let before = without.image.exists().then(|| Before { files: [without.image, without.weight, without.flags], rows: info.geometry.ny });
     let inputs = FrameInputs {
         label: format!("{}, chip {}", info.geometry.filter, info.geometry.number),
         img: paths.image,
@@ -120,6 +124,7 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         noise,
         zero_point: None,
         depth_exposures: None,
+        before,
     };
     let (measures, catalogue) = validate::measures::measure_with_catalogue(&inputs)?;
     let mut header = Header::default();

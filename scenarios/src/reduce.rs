@@ -139,5 +139,13 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
         progress.done(&file);
         explained.push((file, steps));
     }
+    // Once more without a correction: for the report, so without manifests.
+    for step in manifests.before() {
+        let options = Options { leave_out: Some(step), ..options };
+        for path in &raw {
+            reduction::reduce(path, &set, &options, &folder.level1_without(step))
+                .with_context(|| format!("reducing {} without {step}", path.display()))?;
+        }
+    }
     Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })
 }

@@ -8,6 +8,7 @@ use crate::folder::Folder;
 use crate::scenario::{CalibrationPlan, Scenario};
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
+use instruments::effects::registry;
 use instruments::product::names::ProductName;
 use reduction::trap_fit::TrapOptions;
 use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
@@ -52,6 +53,8 @@ pub struct Manifests<'a> {
     seed: u64,
     /// Effects that the scenario switches on.
     with: Vec<String>,
+    /// Effects whose correction is also left out.
+    before: Vec<String>,
     /// The scenario's calibration.
     calibration: Option<CalibrationPlan>,
     /// Hashes of the masters by their names, by detector.
@@ -70,21 +73,28 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with, calibration) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with, before, calibration) = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let Scenario { seed, with, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with, calibration)
+                let Scenario { seed, with, before, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
+                (text, seed, with, before, calibration)
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None })
+        Ok(Self { folder, scenario, seed, with, before, calibration, masters: BTreeMap::new(), finder: None })
     }
 
     /// Whether the folder's scenario switches an effect on.
     #[must_use]
     pub fn scenario_has(&self, effect: &str) -> bool {
         self.with.iter().any(|name| name == effect)
+    }
+
+    /// Effects on charge whose correction the scenario also wants left out.
+    #[must_use]
+    pub fn before(&self) -> Vec<&'static str> {
+        let names = registry::charge().iter().map(|e| e.name);
+        names.filter(|name| self.before.iter().any(|b| b == name)).collect()
     }
 
     /// Notes the finder of cosmic rays that was asked for.

@@ -64,6 +64,9 @@ pub struct Scenario {
     /// Effects to switch on that the instrument has but leaves off (see `skyloop explain`), e.g. `["cosmic_rays"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+    /// Effects on charge whose correction `reduce` also leaves out, in files of their own, so that the report can show before and after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
     /// Criteria of the verdict: names of built-in sets (`loop`, `depth`, `cosmic_rays`) or paths of files; all of them must hold.
     #[serde(default = "loop_criteria")]
     pub criteria: Vec<String>,

@@ -1,6 +1,7 @@
 //! Ranges of a scenario's values.
 
 use super::{CALIBRATION_ID, CatalogChoice, Scenario, ScenarioError, SkySpec};
+use instruments::effects::registry::{self, Twin};
 
 impl Scenario {
     /// Refuses values outside their ranges; `path` is for messages.
@@ -64,6 +65,10 @@ impl Scenario {
             if !(*bright >= -2.0 && bright <= faint && *faint <= 35.0) {
                 return Err(range("catalog.bright", bright, "-2..35 mag, not above catalog.faint"));
             }
+        }
+        let undone: Vec<&str> = registry::charge().iter().filter(|e| !matches!(e.twin, Twin::None(_))).map(|e| e.name).collect();
+        if let Some(name) = self.before.iter().find(|name| !undone.contains(&name.as_str())) {
+            return Err(range("before", name, &undone.join(", ")));
         }
         if let Some(c) = &self.calibration {
             for (key, n) in [("bias", c.bias), ("dark", c.dark), ("flat", c.flat), ("short_flat", c.short_flat)] {

@@ -16,6 +16,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("limits", include_str!("../../data/limits.toml")),
     ("radiation", include_str!("../../data/radiation.toml")),
     ("detector", include_str!("../../data/detector.toml")),
+    ("cti", include_str!("../../data/cti.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
 ];

@@ -14,4 +14,6 @@ pub struct Options {
     pub trails: bool,
     /// Whether scattered light is flagged in science exposures: a steep sky can pass for it.
     pub scattered_light: bool,
+    /// An effect on charge that is not undone, for a comparison of before and after.
+    pub leave_out: Option<&'static str>,
 }

@@ -102,6 +102,7 @@ impl<'a> Walk<'a> {
     /// When a reference does not fit.
     pub fn recover(&mut self, mut frame: Frame<Charge>, kind: ExposureKind, options: &Options) -> Result<Frame<Charge>, ReductionError> {
         let leave = |name: &str| match (name, kind) {
+            _ if options.leave_out == Some(name) => Some("left out for comparison"),
             ("cosmic_rays", ExposureKind::Science) if options.cosmic_rays.is_some() => None,
             ("cosmic_rays", ExposureKind::Science) => Some("not asked for"),
             ("cosmic_rays", _) => Some("calibration frames are combined, not cleaned"),

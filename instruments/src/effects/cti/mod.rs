@@ -29,6 +29,7 @@
 //! a few electrons most of what traps took from single sky electrons does not come through and stays lost.
 
 mod apply;
+mod belief;
 pub mod column;
 mod columns;
 mod correct;
@@ -50,6 +51,7 @@ pub mod schedule;
 #[cfg(test)]
 mod tests;
 pub mod traps;
+mod unwind;
 
 pub use parameters::Settings;
 
