@@ -93,6 +93,10 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
     scenario.name = "bench_ccd".into();
     scenario.detector[0].number = detector;
     scenario.with = with.to_vec();
+    if !with.is_empty() {
+        // Ten years in orbit: the age for which the instrument gives its traps.
+        scenario.exposure[0].start = "2037-06-26T20:35:58".into();
+    }
     let plan = Plan::new(scenario)?;
     let folder = Folder::create(out)?;
     for sub in [folder.level0(), folder.truth()] {

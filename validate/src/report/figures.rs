@@ -81,7 +81,7 @@ fn transfer(f: &FrameMeasures, title: &str, y: &str, of: &dyn Fn(&TransferBin) -
                 }
             }
         }
-        legend(chart, &[("as read out", SECOND), ("charge transfer undone", FIRST)], true, high <= -low)
+        legend(chart, &[("as read out", SECOND), ("charge transfer undone", FIRST)], true, true)
     })?;
     let caption = "Means of stars of 300 to 1000, 1000 to 3000 and more electrons (small to large dots) against the noiseless truth, with standard errors, by distance from the serial register: as read out, and with charge transfer undone by traps fitted to flats.";
     Ok((title.into(), svg, caption.into()))
