@@ -10,8 +10,6 @@
 //! light to ten years of traps in a sky of 30 electrons, with a fifth 9 %, with a tenth 5 %, but blank sky then scatters by 20 % more
 //! (`cti_quality`).
 
-#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side")]
-
 use super::marks::{Row, WIDTH};
 use super::unwind::Belief;
 
