@@ -150,7 +150,7 @@ fn chip() -> Result<(), Box<dyn Error>> {
         let missing = sum(&before) + ledger.net() - sum(&pixels) - scans;
         println!("chip, {name}: {seconds:.2} s; scans {scans:.3e}, in traps {:.3e}, unaccounted {missing:.1e} electron", -ledger.net());
     }
-    for iterations in [2, 3] {
+    for iterations in [1, 2, 3] {
         let mut back = pixels.clone();
         let undo = |forward: &Expected| Undo { forward: forward.clone(), iterations };
         let start = Clock::start();

@@ -9,7 +9,7 @@ use crate::reduce::{calibration_frames, level1_options};
 use crate::reduced::Manifests;
 use crate::scenario::Scenario;
 use anyhow::{Context as _, ensure};
-use instruments::product::level0::read_level0;
+use instruments::product::level0::{read_level0, read_level0_info};
 use ndarray::Array2;
 use reduction::level1::reduce_frame_after;
 use reduction::products::weight;
@@ -52,7 +52,8 @@ pub fn measure(
     if scenario.before_and_after.is_empty() {
         return Ok(Vec::new());
     }
-    let paths = Level1Paths::of(&instruments::product::level0::read_level0_info(level0)?, &folder.level1());
+    let info = read_level0_info(level0)?;
+    let paths = Level1Paths::of(&info, &folder.level1());
     let after = L1Frame::read(&paths.image, &paths.weight, &paths.flags)?;
     let objects = read_truth(&folder.truth_of(level0), &after)?;
     let manifests = Manifests::new(folder)?;
@@ -64,12 +65,13 @@ pub fn measure(
         ensure!(pair.exists(), "{}: no pair; run `skyloop simulate` with `before_and_after` or `--pair {effect}`", pair.display());
         let options = Options { without: vec![effect.clone()], ..level1_options(&manifests, None) };
         let (reference, reference_weight) = reduced(&pair, &earlier, set, &options)?;
-        let (before, before_weight) = reduced(level0, &earlier, set, &options)?;
+        let before = Level1Paths::of(&info, &folder.level1_without(effect));
+        let before = L1Frame::read(&before.image, &before.weight, &before.flags)?;
         Ok(measure_effect(&EffectInputs {
             effect,
             frame: label,
             reference: Side { rate: &reference, weight: &reference_weight },
-            before: Side { rate: &before, weight: &before_weight },
+            before: Side { rate: &before.rate, weight: &before.weight },
             after: Side { rate: &after.rate, weight: &after.weight },
             objects: &objects,
         }))

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// OUT/calibration/masters/*      masters made from them, each with its .manifest.json
 /// OUT/calibration/L1/*           calibration frames reduced with the masters (closure)
 /// OUT/L1/*_img, *_wht, *_flg     reduced frames, with a .manifest.json beside the image
+/// OUT/L1_without_X/*             the same without the correction of X, where the scenario asks for before and after
+/// OUT/without_X/                 the science exposures simulated without X, for pairs
 /// OUT/L2/*_cat                   measured catalogues
 /// OUT/report/report.html, .json  the verdict
 /// ```
@@ -89,6 +91,11 @@ impl Folder {
     #[must_use]
     pub fn level1(&self) -> PathBuf {
         self.0.join("L1")
+    }
+    /// Frames reduced without one correction, for comparison.
+    #[must_use]
+    pub fn level1_without(&self, step: &str) -> PathBuf {
+        self.0.join(format!("L1_without_{step}"))
     }
     /// Measured catalogues.
     #[must_use]

@@ -15,6 +15,7 @@ use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
 use std::path::{Path, PathBuf};
 use validate::criteria::{Scope, Subjects};
+use validate::measures::Before;
 use validate::measures::calibration::measure_closure;
 use validate::product::read_image;
 use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
@@ -95,6 +96,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "references" => references::criteria()?,
+            "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };
@@ -115,6 +117,8 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         Some(set) => Some(noise_of(set, &info, scenario)?),
         None => None,
     };
+    let without = Level1Paths::of(&info, &folder.level1_without("cti"));
+    let before = without.image.exists().then_some(Before { files: [without.image, without.weight, without.flags], rows: info.geometry.ny });
     let inputs = FrameInputs {
         label: format!("{}, chip {}", info.geometry.filter, info.geometry.number),
         img: paths.image,
@@ -126,6 +130,7 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         noise,
         zero_point: None,
         depth_exposures: None,
+        before,
     };
     let (measures, catalogue) = validate::measures::measure_with_catalogue(&inputs)?;
     let mut header = Header::default();

@@ -30,7 +30,7 @@ enum Command {
         /// Output folder.
         #[arg(long, default_value = "skyloop-demo")]
         out: PathBuf,
-        /// Built-in scenario: demo, limits, radiation, detector, smoke.
+        /// Built-in scenario: demo, limits, radiation, detector, cti, smoke.
         #[arg(long, default_value = "demo")]
         scenario: String,
     },

@@ -158,5 +158,13 @@ pub fn reduce(
         progress.done(&file);
         explained.push((file, done.steps));
     }
+    // Once more without a correction: for the report, so without manifests.
+    for step in manifests.before_and_after() {
+        let options = Options { without: vec![step.clone()], ..options.clone() };
+        for path in &raw {
+            reduction::reduce_after(path, &all, &set, &options, &folder.level1_without(step))
+                .with_context(|| format!("reducing {} without {step}", path.display()))?;
+        }
+    }
     Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })
 }

@@ -52,6 +52,8 @@ pub struct Manifests<'a> {
     seed: u64,
     /// Effects that the scenario switches on.
     with: Vec<String>,
+    /// Effects whose correction is also left out.
+    before_and_after: Vec<String>,
     /// The scenario's calibration.
     calibration: Option<CalibrationPlan>,
     /// Hashes of the masters by their names, by detector.
@@ -74,21 +76,37 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with, calibration) = match std::fs::read_to_string(&path) {
+        let (scenario, seed, with, before_and_after, calibration) = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let Scenario { seed, with, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with, calibration)
+                let Scenario { seed, with, before_and_after, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
+                (text, seed, with, before_and_after, calibration)
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None, without: Vec::new() })
+        Ok(Self {
+            folder,
+            scenario,
+            seed,
+            with,
+            before_and_after,
+            calibration,
+            masters: BTreeMap::new(),
+            finder: None,
+            without: Vec::new(),
+        })
     }
 
     /// Whether the folder's scenario switches an effect on.
     #[must_use]
     pub fn scenario_has(&self, effect: &str) -> bool {
         self.with.iter().any(|name| name == effect)
+    }
+
+    /// Effects whose correction the scenario also wants left out, for a comparison of before and after.
+    #[must_use]
+    pub fn before_and_after(&self) -> &[String] {
+        &self.before_and_after
     }
 
     /// Notes the finder of cosmic rays that was asked for, and the steps to be left out.

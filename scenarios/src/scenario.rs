@@ -65,7 +65,7 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
     /// Effects whose damage is shown before and after the reduction undoes them: each costs a pair (the science exposures without it) and two
-    /// reductions. Names of the instrument's chain.
+    /// reductions more (the frame's without the step stays in `L1_without_EFFECT`). Names of the instrument's chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before_and_after: Vec<String>,
     /// Criteria of the verdict: names of built-in sets (`loop`, `depth`, `cosmic_rays`) or paths of files; all of them must hold.

@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }),
             zero_point: Some(band.zero_point),
             depth_exposures: None,
+            before: None,
         };
         frames.push(validate::measure(&inputs)?);
         println!("{}: measured in {:.2} s, {:.2} CPU-s", band.name, clock.elapsed().as_secs_f64(), cpu_s() - cpu);

@@ -38,6 +38,7 @@ fn inputs(folder: &Path, change: impl FnOnce(&mut Header)) -> FrameInputs {
         noise: None,
         zero_point: None,
         depth_exposures: None,
+        before: None,
     }
 }
 

@@ -14,6 +14,9 @@ pub enum Bench {
         /// Chip number.
         #[arg(long, default_value_t = 7)]
         detector: u16,
+        /// Effects that the instrument leaves off, to be timed with their corrections, e.g. `cti`; repeatable.
+        #[arg(long, value_name = "EFFECT")]
+        with: Vec<String>,
         /// Where to write; a temporary folder when absent.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -26,10 +29,10 @@ pub enum Bench {
 impl Bench {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Ccd { catalogue, detector, out, json } => {
+            Self::Ccd { catalogue, detector, with, out, json } => {
                 let temporary = tempfile::tempdir()?;
                 let out = out.as_deref().unwrap_or(temporary.path());
-                let result = scenarios::bench::ccd(catalogue.as_deref(), *detector, out)?;
+                let result = scenarios::bench::ccd(catalogue.as_deref(), *detector, with, out)?;
                 if *json {
                     println!("{}", serde_json::to_string_pretty(&result)?);
                 } else {

@@ -17,6 +17,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("radiation", include_str!("../../data/radiation.toml")),
     ("detector", include_str!("../../data/detector.toml")),
     ("persistence", include_str!("../../data/persistence.toml")),
+    ("cti", include_str!("../../data/cti.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("traps", include_str!("../../data/traps.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),

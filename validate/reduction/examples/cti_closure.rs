@@ -95,7 +95,7 @@ impl Device {
         let levels = [30.0_f32, 100.0, 300.0, 1000.0, 4000.0, 16_000.0, 60_000.0];
         let flats: Vec<Array2<f32>> = levels.iter().zip(100..).map(|(&level, id)| self.flat(level, id)).collect();
         let sure = |value: f64| vec![Measured { value, error: 0.0 }; self.layout.amplifier_count];
-        let options = TrapOptions { species: [species, 2], full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 3 };
+        let options = TrapOptions { species: [species, 2], full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 1 };
         Ok(trap_fit::from_flats(flats.iter(), &self.layout, &sure(1.0), &sure(f64::from(READ_NOISE)), &options)?)
     }
 }

@@ -73,7 +73,7 @@ impl Default for CalibrationOptions {
     /// 1152 MiB (a whole chip is calibrated in less than 1.5 GB in all), degree 6 (follows the profile of hinged leaves to 1 % of
     /// its amplitude on any chip), a year, three and two species.
     fn default() -> Self {
-        let traps = TrapOptions { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 6, iterations: 3 };
+        let traps = TrapOptions { species: [3, 2], full_well_electron: 9e4, notch_electron: 0.0, blocks: 6, iterations: 1 };
         Self { memory_bytes: 1152 << 20, shutter_degree: 6, validity_days: 366.0, traps }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod astrometric;
 pub mod calibration;
+pub mod charge_transfer;
 pub mod completeness;
 pub mod cosmic_rays;
 pub mod depth;
@@ -74,6 +75,17 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("cosmic_ray_recall_ceiling", "", "recall of a detector that knows the noiseless sky, at its best F1"),
     ("cosmic_ray_precision_ceiling", "", "precision of that detector"),
     ("cosmic_ray_f1_below_ceiling", "", "F1 of that detector minus F1 measured"),
+    (
+        "cti_light_before",
+        "",
+        "light gained by stars of 1000 electrons and more, r = 5 pixel, in the quarter of the rows furthest from the register; charge transfer not undone",
+    ),
+    ("cti_light", "", "the same, undone"),
+    ("cti_centroid_before", "pixel", "shift of these stars away from the register; charge transfer not undone"),
+    ("cti_centroid", "pixel", "the same, undone"),
+    ("cti_ellipticity_before", "", "change of the ellipticity of these stars along the columns; charge transfer not undone"),
+    ("cti_ellipticity", "", "the same, undone"),
+    ("cti_trail_removed", "", "part of the charge in the trails of stars of 1000 to 3000 electrons that was removed, all distances"),
     ("closure_pull_mean", "", "calibration: mean of residual / sigma"),
     ("closure_pull_std", "", "calibration: standard deviation of residual / sigma"),
     ("closure_chi2", "", "calibration: mean of (residual / sigma)^2, outliers included"),
@@ -170,6 +182,15 @@ pub struct NoiselessInput {
     pub includes_sky: bool,
 }
 
+/// The same frame without one correction, for a comparison.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// Rate, weight and flag images.
+    pub files: [PathBuf; 3],
+    /// Rows of the whole detector.
+    pub rows: usize,
+}
+
 /// Where everything of one frame is.
 #[derive(Debug, Clone)]
 pub struct FrameInputs {
@@ -193,6 +214,8 @@ pub struct FrameInputs {
     pub zero_point: Option<f64>,
     /// Exposures to which the limiting magnitude is scaled; the survey's own number when absent.
     pub depth_exposures: Option<u32>,
+    /// The frame without the correction of charge transfer, when it was asked for.
+    pub before: Option<Before>,
 }
 
 /// All measures of a frame, and what the report draws.
@@ -232,6 +255,9 @@ pub struct FrameMeasures {
     pub ledger: Vec<LedgerLine>,
     /// Pictures.
     pub pictures: Vec<picture::Picture>,
+    /// Stars by distance from the register, with charge transfer and with its correction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfer: Vec<charge_transfer::TransferBin>,
 }
 
 /// Reads the products of a frame, makes its level 2 and measures it.
@@ -264,6 +290,13 @@ pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Ta
     let mut measures = measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger);
     if let (Some(hits), Some(noiseless)) = (cosmic_rays::in_frame::read(&inputs.truth, &frame)?, &noiseless) {
         cosmic_rays::in_frame::measure(&mut measures, &frame, &level2, &hits, noiseless, inputs.noise.as_ref());
+    }
+    if let (Some(before), Some(rate), Some(input)) = (&inputs.before, &noiseless, &inputs.noiseless) {
+        let [img, wht, flg] = &before.files;
+        let spoilt = L1Frame::read(img, wht, flg)?;
+        let comparison =
+            charge_transfer::Comparison { after: &frame, before: &spoilt, level2: &level2, noiseless: rate, rows: before.rows };
+        comparison.measure(&mut measures, &truth, input);
     }
     Ok((measures, catalogue))
 }
@@ -321,6 +354,7 @@ pub fn measure_frame(
         depth: None,
         ledger,
         pictures: Vec::new(),
+        transfer: Vec::new(),
     };
     describe(&mut out, frame, level2);
     let population = population::Population::new(frame, level2, truth);

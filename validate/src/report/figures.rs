@@ -2,6 +2,7 @@
 
 use super::charts::{Axes, FIRST, GRID, INK, MUTED, REFERENCE, SECOND, draw, legend};
 use crate::error::ValidateError;
+use crate::measures::charge_transfer::{Bias, TransferBin};
 use crate::measures::completeness::CompletenessBin;
 use crate::measures::{FrameMeasures, Histogram};
 use plotters::prelude::*;
@@ -46,7 +47,44 @@ pub fn of_frame(f: &FrameMeasures) -> Result<Vec<Figure>, ValidateError> {
         let caption = "All good pixels: (level 1 \u{2212} noiseless truth) / expected noise, logarithmic. The curve is the unit normal.";
         out.push(("Level 1 minus truth".into(), log_histogram(h)?, caption.into()));
     }
+    if !f.transfer.is_empty() {
+        out.push(transfer(f, "Light of stars", "Light gained, per cent", &|b| b.light, 100.0)?);
+        out.push(transfer(f, "Places of stars along the columns", "Shift from the register, pixel", &|b| b.centroid_px, 1.0)?);
+        out.push(transfer(f, "Shapes of stars along the columns", "Change of ellipticity", &|b| b.ellipticity, 1.0)?);
+    }
     Ok(out)
+}
+
+/// Stars by distance from the register, before and after the correction of charge transfer.
+fn transfer(f: &FrameMeasures, title: &str, y: &str, of: &dyn Fn(&TransferBin) -> [Bias; 2], scale: f64) -> Result<Figure, ValidateError> {
+    let ends = f.transfer.iter().flat_map(|b| of(b).map(|v| [(v.value - v.error) * scale, (v.value + v.error) * scale])).flatten();
+    let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    let room = 0.12 * (high - low).max(1e-6);
+    let far = f.transfer.iter().map(|b| b.distance_rows).fold(0.0, f64::max) * 1.15;
+    let axes = Axes::linear("Distance from the register, rows", y, 0.0..far, low - room..high + room);
+    let svg = draw(SIZE, &axes, |chart| {
+        chart.draw_series(LineSeries::new([(0.0, 0.0), (far, 0.0)], MUTED.stroke_width(1)))?;
+        for (when, colour) in [(0, SECOND), (1, FIRST)] {
+            let mut classes: Vec<f64> = f.transfer.iter().map(|b| b.low_electron).collect();
+            classes.dedup();
+            for (number, class) in classes.iter().enumerate() {
+                let bins = f.transfer.iter().filter(|b| b.low_electron == *class);
+                let points: Vec<(f64, Bias)> = bins.map(|b| (b.distance_rows + 25.0 * number as f64, of(b)[when])).collect();
+                chart.draw_series(LineSeries::new(
+                    points.iter().map(|(x, b)| (*x, b.value * scale)),
+                    colour.stroke_width(1 + number as u32),
+                ))?;
+                for &(x, b) in &points {
+                    let bar = [(x, (b.value - b.error) * scale), (x, (b.value + b.error) * scale)];
+                    chart.draw_series(LineSeries::new(bar, colour.stroke_width(1)))?;
+                    chart.draw_series([Circle::new((x, b.value * scale), 2 + number as i32, colour.filled())])?;
+                }
+            }
+        }
+        legend(chart, &[("as read out", SECOND), ("charge transfer undone", FIRST)], true, true)
+    })?;
+    let caption = "Means of stars of 300 to 1000, 1000 to 3000 and more electrons (small to large dots) against the noiseless truth, with standard errors, by distance from the serial register: as read out, and with charge transfer undone by traps fitted to flats.";
+    Ok((title.into(), svg, caption.into()))
 }
 
 fn points_with_errors(

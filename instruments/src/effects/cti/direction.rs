@@ -1,7 +1,7 @@
 //! One direction of transfer: lines of packets forward through the traps, and back by iteration.
 
 use super::column::{Crossing, Marks, Past, Row, WIDTH};
-use super::restore::restore;
+use super::restore::{Line, restore};
 use super::schedule::{self, Steps};
 use super::traps::{TrapModel, Traps};
 
@@ -85,9 +85,11 @@ impl Work {
     pub fn remember(&mut self, line: usize) {
         self.memory = Memory::Register { line, blocks: Vec::new() };
     }
-    /// Whether a correction is to say how much it amplifies the noise of each packet.
-    pub fn want_gains(&mut self, wanted: bool) {
-        self.gains = wanted.then(|| self.gains.take().unwrap_or_default());
+    /// Tells a correction the variance of the noise of each packet; it then says how much it amplifies it. `None`: there is no noise.
+    pub fn expect_noise(&mut self, variance: Option<impl Iterator<Item = Row>>) {
+        self.gains = variance.is_some().then(|| self.gains.take().unwrap_or_default());
+        self.noise.clear();
+        self.noise.extend(variance.into_iter().flatten());
     }
     /// Change of every corrected packet of the last line for one electron more in its own data, mirror image first.
     #[must_use]
@@ -104,6 +106,7 @@ pub struct Work {
     pub line: Vec<Row>,
     pools: Vec<Marks>,
     memory: Memory,
+    noise: Vec<Row>,
     gains: Option<Vec<Row>>,
 }
 
@@ -182,7 +185,7 @@ impl Transfer for Expected {
 pub struct Undo {
     /// The forward model. Exact steps are followed in [`MOST_BLOCKS`] blocks: each keeps its own marks.
     pub forward: Expected,
-    /// Times it is run for each packet.
+    /// 1: every packet is led back through the blocks; more: the forward model then looks after it as often.
     pub iterations: usize,
 }
 
@@ -191,7 +194,11 @@ pub const MOST_BLOCKS: usize = 64;
 
 impl Transfer for Undo {
     fn transfer(&self, path: &Path, _: &[LineKey; WIDTH], packets: &mut [Row], work: &mut Work) -> Row {
-        let Work { line, pools, memory, gains, .. } = work;
+        let Work { line, pools, memory, noise, gains, .. } = work;
+        if self.iterations == 0 {
+            *gains = None;
+            return [0.0; WIDTH];
+        }
         let Expected { traps, steps, reach, density } = &self.forward;
         let steps = match *steps {
             Steps::Exact => Steps::Blocks(MOST_BLOCKS),
@@ -203,7 +210,14 @@ impl Transfer for Undo {
             let pasts = memory.take(blocks.len());
             let crossings: Vec<Crossing<'_>> =
                 blocks.iter().zip(&pasts).map(|(&block, past)| Crossing { traps, block, first, past: past.as_ref() }).collect();
-            let left = restore(&crossings, packets, path.trailing, self.iterations, pools, gains.as_mut(), memory.line());
+            if !noise.is_empty() {
+                // The mirror image has the noise of what it mirrors.
+                let mirrored = packets.len() - path.packets - path.trailing;
+                noise.splice(..0, noise[..mirrored].iter().rev().copied().collect::<Vec<Row>>());
+            }
+            let noise = (!noise.is_empty()).then_some(noise.as_slice());
+            let line = Line { packets, trailing: path.trailing, noise, gains: gains.as_mut(), next: memory.line() };
+            let left = restore(&crossings, line, self.iterations, pools);
             drop(crossings);
             for (past, marks) in pasts.into_iter().zip(pools.iter_mut()) {
                 if let Some(past) = past {

@@ -31,7 +31,13 @@ impl Lines<'_, '_> {
                 *to = f64::from(*from);
             }
         }
-        work.want_gains(variance.is_some());
+        work.expect_noise(variance.as_ref().map(|variance| {
+            variance.rows().into_iter().map(|row| {
+                let mut noise = [0.0; WIDTH];
+                noise.iter_mut().zip(row).for_each(|(to, from)| *to = f64::from(*from));
+                noise
+            })
+        }));
         transfer.transfer(path, &keys, packets, work);
         if let (Some(mut variance), Some(gains)) = (variance, work.gains()) {
             let gains = &gains[gains.len().saturating_sub(path.packets)..];
@@ -60,7 +66,7 @@ impl Lines<'_, '_> {
 /// `(1 + (gain - 1) k)^2`; see [`super::quiet`].
 fn passed_on(gain: f32, pixel: f32, variance: f32) -> f32 {
     let signal = if pixel > 0.0 { pixel } else { 0.0 };
-    let k = if variance > 0.0 { signal / (signal + variance) } else { 1.0 };
+    let k = if variance > 0.0 { (signal / (signal + variance)).sqrt() } else { 1.0 };
     let factor = 1.0 + (gain - 1.0) * k;
     variance * factor * factor
 }

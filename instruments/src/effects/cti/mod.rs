@@ -23,12 +23,13 @@
 //! and knows none beyond its last row. Blocks, one for 3600 traps on the path: the error is below 1 % of the signal and 2 % of the
 //! trail of any star from 3.6 electrons of sky on (figures in `FIGURES.md`), 0 blocks is exact.
 //! # Twin
-//! Approximate: the forward model with the traps that calibration knows, run until it reproduces the data; rows first, then
-//! columns. A frame with a variance is corrected by what an estimate of its charge with less noise gains ([`quiet`]), so that
+//! Approximate: the forward model with the traps that calibration knows, turned round packet by packet ([`restore`]); rows first, then
+//! columns. A frame with a variance is corrected by what an estimate of its charge gains that scatters as the charge does ([`quiet`]), so that
 //! read noise is not sharpened; each pixel's variance is passed on, the covariance with the pixels behind is not. In a sky of
 //! a few electrons most of what traps took from single sky electrons does not come through and stays lost.
 
 mod apply;
+mod belief;
 pub mod column;
 mod columns;
 mod correct;
@@ -49,6 +50,7 @@ pub mod schedule;
 #[cfg(test)]
 mod tests;
 pub mod traps;
+mod unwind;
 
 pub use correct::known_model;
 pub use parameters::Settings;

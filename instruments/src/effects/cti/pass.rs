@@ -48,18 +48,18 @@ pub(super) struct Found<const S: usize> {
 }
 
 /// The marks above the heights: what the pool held then, what is left of it, the pixels of then.
-struct Seen<const S: usize> {
+pub(super) struct Seen<const S: usize> {
     held: [Row; S],
     left: [Row; S],
     pixels: Row,
 }
 
 impl<const S: usize> Seen<S> {
-    const NONE: Self = Self { held: [[0.0; WIDTH]; S], left: [[0.0; WIDTH]; S], pixels: [0.0; WIDTH] };
+    pub(super) const NONE: Self = Self { held: [[0.0; WIDTH]; S], left: [[0.0; WIDTH]; S], pixels: [0.0; WIDTH] };
 
     /// Reads the mark of one lane.
     #[inline(always)]
-    fn read(&mut self, pass: &Pass<'_>, marks: &Marks, lane: usize, at: usize) {
+    pub(super) fn read(&mut self, pass: &Pass<'_>, marks: &Marks, lane: usize, at: usize) {
         let mark = &marks.marks[lane * marks.room + at];
         let decay = &pass.traps.decay[(pass.now - mark.time).min(pass.traps.decay.len() - 1)];
         self.pixels[lane] = mark.pixels;
@@ -87,7 +87,7 @@ impl Pass<'_> {
 
     /// The pool after a packet that reaches these heights.
     #[inline(always)]
-    fn outcome<const S: usize>(&self, seen: &Seen<S>, height: &Row) -> Outcome<S> {
+    pub(super) fn outcome<const S: usize>(&self, seen: &Seen<S>, height: &Row) -> Outcome<S> {
         let mut held = [[0.0; WIDTH]; S];
         let mut joined = [[0.0; WIDTH]; S];
         // Beyond the table of decays an earlier line has faded.
@@ -141,7 +141,7 @@ impl Pass<'_> {
 
     /// Electrons that pixels bring when they join, and those of them that have been released by now.
     #[inline(always)]
-    fn joining<const S: usize>(&self, pool: &Pool<S>) -> (Row, Row) {
+    pub(super) fn joining<const S: usize>(&self, pool: &Pool<S>) -> (Row, Row) {
         let (mut brought, mut loose) = ([0.0; WIDTH], [0.0; WIDTH]);
         let fresh = self.pixels - pool.pixels;
         if let Some(past) = self.past.filter(|_| fresh > 0.0) {

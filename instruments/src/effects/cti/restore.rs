@@ -1,56 +1,59 @@
 //! The packets before the transfer from those after it.
 //!
-//! # Formula
-//! `n += s (d - f(n)) / (s^2 + lambda)`, repeated for each packet: d its data, f the forward model of the packet behind all earlier
-//! ones, s the slope of f, the product of those of the blocks (`pass.rs`).
-//! # Source
-//! The iteration: damped Gauss-Newton (Levenberg 1944, Q. Appl. Math. 2, 164), one packet at a time.
-//!
-//! A packet is changed by earlier packets and by itself alone. So packets are taken in time order, each through all blocks,
-//! and each is iterated until the forward model gives its data back, before the next one sees the traps it leaves. To iterate
+//! A packet is changed by earlier packets and by itself alone. So packets are taken in time order, and each is led back through the
+//! blocks, from the output to its pixel, before the next one sees the traps it leaves: every block is turned round by itself
+//! (`unwind.rs`), where its slope is mild even when almost nothing of a small change comes through all of them. To iterate
 //! the whole line at once instead (Bristow & Alexov 2003, Massey et al. 2010) passes the error of every packet on to the
-//! packets behind it: with a loss of a third over the whole path, the trail after four rounds is worse than after two.
+//! packets behind it; to iterate a packet through all blocks starts where the slope says nothing of the packet that is looked for.
 //!
-//! After k rounds `1 - (lambda / (s^2 + lambda))^k` of what the traps took is back: 96, 99.8 % for a slope of 0.7 after 1 and 2 (from a start near enough),
-//! but little where the traps take nearly all of what a packet gains, as in a sky of a few electrons: what did not
-//! come through cannot be found, and looking for it would only amplify noise. The gain of a packet's own noise follows from the
-//! same rounds, `r += (1 - s r) s / (s^2 + lambda)` from 1 on; what its noise does to the packets behind it is less, by the traps that its
-//! height decides over, and is not followed.
+//! # Formula
+//! Share of a packet's difference from what is expected of it that meets the traps of a block: `s^2 / (s^2 + lambda)`, s the slope of the
+//! blocks between this one and the output, lambda the damping (`belief.rs`). What did not come through (s^2 below lambda) cannot be
+//! found; the growth of noise ends there, at about `1 / sqrt(lambda)`.
+//! # More iterations
+//! After the way back, each further iteration runs the forward model and takes `n += s (d - f(n)) / (s^2 + lambda + 0.02)`: damped
+//! Gauss-Newton (Levenberg 1944, Q. Appl. Math. 2, 164); the number bounds what errors of the model do in a sky of a few electrons. The gain of a packet's own noise follows from the same steps; what its noise
+//! does to the packets behind it is less, by the traps that its height decides over, and is not followed.
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side")]
 
+use super::belief;
 use super::column::{Crossing, Marks, Past, Row, WIDTH};
 use super::pool::Pool;
+use super::unwind::Belief;
 
-/// Damping lambda: packets of which less than its root, a seventh, comes through for one electron more are hardly moved.
-const DAMPING: f64 = 0.02;
+/// Least damping of the further iterations.
+const REFINEMENT: f64 = 0.02;
 
-/// Replaces the packets by those that the blocks, farthest first, turn into them; the last `trailing` are forward alone, empty
-/// to begin with. One set of marks per block is kept in `marks`. Returns what the next line finds, when there is one.
-pub fn restore(
-    crossings: &[Crossing<'_>],
-    packets: &mut [Row],
-    trailing: usize,
-    iterations: usize,
-    marks: &mut Vec<Marks>,
-    mut gains: Option<&mut Vec<Row>>,
-    line: Option<usize>,
-) -> Vec<Option<Past>> {
+/// What is to be restored.
+pub struct Line<'a> {
+    /// Packets after the transfer, replaced by those before it; the last `trailing` are forward alone, empty to begin with.
+    pub packets: &'a mut [Row],
+    /// Packets that follow, empty.
+    pub trailing: usize,
+    /// Variance of the noise in each of the others, where there is noise.
+    pub noise: Option<&'a [Row]>,
+    /// Takes, where wanted, the change of every restored packet for one electron more in its data.
+    pub gains: Option<&'a mut Vec<Row>>,
+    /// Clock periods to the next line, where lines are remembered.
+    pub next: Option<usize>,
+}
+
+/// Replaces the packets by those that the blocks, farthest first, turn into them. One set of marks per block is kept in `marks`.
+/// Returns what the next line finds, when there is one.
+pub fn restore(crossings: &[Crossing<'_>], mut line: Line<'_>, iterations: usize, marks: &mut Vec<Marks>) -> Vec<Option<Past>> {
     let count = crossings.first().map_or(0, |c| c.traps.count);
     marks.resize_with(marks.len().max(crossings.len()), Marks::default);
-    marks.iter_mut().for_each(|m| m.reserve(packets.len()));
-    // Trailing packets change no earlier one: they only carry the traps to the next line.
-    let (packets, trailing) = packets.split_at_mut(packets.len() - trailing);
-    let trailing = if line.is_some() { trailing } else { &mut [] };
-    if let Some(gains) = &mut gains {
+    marks.iter_mut().for_each(|m| m.reserve(line.packets.len()));
+    if let Some(gains) = &mut line.gains {
         gains.clear();
     }
     match count {
         0 => Vec::new(),
-        1 => run::<1>(crossings, packets, trailing, iterations, marks, gains, line),
-        2 => run::<2>(crossings, packets, trailing, iterations, marks, gains, line),
-        3 => run::<3>(crossings, packets, trailing, iterations, marks, gains, line),
-        _ => run::<4>(crossings, packets, trailing, iterations, marks, gains, line),
+        1 => run::<1>(crossings, line, iterations, marks),
+        2 => run::<2>(crossings, line, iterations, marks),
+        3 => run::<3>(crossings, line, iterations, marks),
+        _ => run::<4>(crossings, line, iterations, marks),
     }
 }
 
@@ -82,39 +85,74 @@ fn walk<const S: usize>(
     (packet, slope)
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn run<const S: usize>(
+/// One packet back through all blocks, nearest to the output first, and its gain; with `commit` the traps take what they found.
+#[inline(always)]
+fn back<const S: usize>(
     crossings: &[Crossing<'_>],
-    packets: &mut [Row],
-    trailing: &mut [Row],
-    iterations: usize,
+    now: usize,
+    data: &Row,
+    belief: &Belief,
+    pools: &mut [Pool<S>],
     marks: &mut [Marks],
-    mut gains: Option<&mut Vec<Row>>,
-    line: Option<usize>,
-) -> Vec<Option<Past>> {
+    commit: bool,
+) -> (Row, Row) {
+    let mut packet = *data;
+    let (mut slope, mut gain) = ([1.0; WIDTH], [1.0; WIDTH]);
+    for ((crossing, pool), marks) in crossings.iter().zip(pools).zip(marks).rev() {
+        let pass = crossing.at(now);
+        if pass.pixels > 0.0 {
+            let mut weight = [0.0; WIDTH];
+            for l in 0..WIDTH {
+                let square = slope[l] * slope[l];
+                weight[l] = square / (square + belief.damping[l]);
+            }
+            let found = pass.unwind(pool, marks, &packet, &belief.expected, &weight);
+            packet = found.after;
+            for l in 0..WIDTH {
+                gain[l] *= found.slope[l];
+                slope[l] = 1.0 / gain[l];
+            }
+            if commit {
+                pass.commit(pool, marks, &found);
+            }
+        }
+    }
+    (packet, gain)
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn run<const S: usize>(crossings: &[Crossing<'_>], line: Line<'_>, iterations: usize, marks: &mut [Marks]) -> Vec<Option<Past>> {
+    let Line { packets, trailing, noise, mut gains, next } = line;
+    // Trailing packets change no earlier one: they only carry the traps to the next line.
+    let (packets, trailing) = packets.split_at_mut(packets.len() - trailing);
+    let trailing = if next.is_some() { trailing } else { &mut [] };
+    let data = packets.to_vec();
     let mut pools = vec![Pool::<S>::EMPTY; crossings.len()];
     for (now, row) in packets.iter_mut().enumerate() {
-        let data = *row;
-        let mut gain = [1.0; WIDTH];
-        for _ in 0..iterations {
+        let belief = belief::about(&data, noise, now);
+        let mut gain;
+        (*row, gain) = back(crossings, now, &data[now], &belief, &mut pools, marks, iterations < 2);
+        for _ in 1..iterations {
             let (model, slope) = walk(crossings, now, row, &mut pools, marks, false);
             for l in 0..WIDTH {
                 let s = if slope[l] > 0.0 { slope[l] } else { 0.0 };
-                let step = s / (s * s + DAMPING);
-                row[l] += (data[l] - model[l]) * step;
+                let step = s / (s * s + belief.damping[l] + REFINEMENT);
+                row[l] += (data[now][l] - model[l]) * step;
                 gain[l] += (1.0 - s * gain[l]) * step;
             }
+        }
+        if iterations > 1 {
+            walk(crossings, now, row, &mut pools, marks, true);
         }
         if let Some(gains) = &mut gains {
             gains.push(gain);
         }
-        walk(crossings, now, row, &mut pools, marks, true);
     }
     let first = packets.len();
     for (k, row) in trailing.iter_mut().enumerate() {
         *row = walk(crossings, first + k, row, &mut pools, marks, true).0;
     }
     let end = (first + trailing.len()).saturating_sub(1);
-    let pasts = pools.iter().zip(marks).map(|(pool, marks)| line.map(|line| pool.past(marks, end, line)));
+    let pasts = pools.iter().zip(marks).map(|(pool, marks)| next.map(|line| pool.past(marks, end, line)));
     pasts.collect()
 }

@@ -247,11 +247,12 @@ fn iterating_the_forward_model_takes_the_trail_back() {
     let trail = |packets: &[Row]| packets[4003..4200].iter().map(|row| (row[0] - background).abs()).sum::<f64>();
     let before = trail(&packets);
     assert!(before > 50.0, "a trail of {before} electrons");
-    for (iterations, most) in [(1, 0.5), (2, 0.15), (3, 0.05), (4, 0.02)] {
+    for iterations in [1, 2, 4] {
         let mut restored = packets.clone();
         Undo { forward: forward.clone(), iterations }.transfer(&path(4616, 0), &KEYS, &mut restored, &mut work);
-        let left = trail(&restored);
-        assert!(left < most * before, "{iterations} iterations leave {left} of {before}");
+        let left = trail(&restored) / before;
+        // The way back has a first-order step per block of which a packet keeps two thirds: 1e-3 of second order.
+        assert!(left < 3e-3, "{iterations} iterations leave {left}");
     }
 }
 
@@ -269,7 +270,76 @@ fn the_correction_of_a_faint_sky_stays_within_bounds() {
         packets.iter().zip(&line).map(|(a, b)| (a[0] - b).abs()).sum::<f64>() / damage
     };
     let rest = [1, 2, 4, 8].map(left);
-    assert!(rest[0] < 1.0 && rest.windows(2).all(|pair| pair[1] <= pair[0]), "{rest:?}");
+    // Six blocks know the twenty to 0.6 %: further iterations take that for charge, within the bound that the damping sets.
+    assert!(rest[0] < 1.0 && rest.iter().all(|&rest| rest < 3.0), "{rest:?}");
+}
+
+#[test]
+fn few_traps_are_undone_by_the_way_back_alone() {
+    let line = field(1500, 60.0);
+    for (factor, most) in [(0.1, 0.02), (0.01, 4e-3)] {
+        let mut model = published();
+        model.species.iter_mut().for_each(|s| s.density *= factor);
+        let forward = Expected::new(&model, Steps::Blocks(3));
+        let mut packets: Vec<Row> = line.iter().map(|&n| [n; WIDTH]).collect();
+        let mut work = Work::default();
+        forward.transfer(&path(1500, 0), &KEYS, &mut packets, &mut work);
+        let apart = |packets: &[Row]| packets.iter().zip(&line).map(|(a, b)| (a[0] - b).abs()).sum::<f64>();
+        let signal = apart(&packets);
+        Undo { forward, iterations: 1 }.transfer(&path(1500, 0), &KEYS, &mut packets, &mut work);
+        // The share 1e-3 that is not believed, once for each packet and once for its neighbours, and the second order of a block.
+        let rest = apart(&packets) / signal;
+        assert!(signal > 0.0 && rest < most, "{factor}: {rest}");
+    }
+}
+
+#[test]
+fn without_iterations_the_bits_stay() {
+    let line = field(300, 40.0);
+    let mut packets: Vec<Row> = line.iter().map(|&n| [n; WIDTH]).collect();
+    let undo = Undo { forward: Expected::new(&published(), Steps::Blocks(3)), iterations: 0 };
+    undo.transfer(&path(300, 0), &KEYS, &mut packets, &mut Work::default());
+    assert!(packets.iter().zip(&line).all(|(a, b)| a[0].to_bits() == b.to_bits()));
+}
+
+#[test]
+fn noise_lessens_what_is_believed_of_a_faint_packet() {
+    let model = published();
+    let (out, _) = run(&model, Steps::Blocks(5), path(4616, 0), &field(4616, 30.0));
+    let undo = Undo { forward: Expected::new(&model, Steps::Blocks(5)), iterations: 1 };
+    let gain = |variance: f64| {
+        let mut packets: Vec<Row> = out.iter().map(|&n| [n; WIDTH]).collect();
+        let mut work = Work::default();
+        work.expect_noise(Some(std::iter::repeat_n([variance; WIDTH], 4616)));
+        undo.transfer(&path(4616, 0), &KEYS, &mut packets, &mut work);
+        let gains = work.gains().unwrap();
+        assert_eq!(gains.len(), 4616);
+        gains[4000..4500].iter().map(|row| row[0]).sum::<f64>() / 500.0
+    };
+    let gains = [0.0, 25.0, 2500.0].map(gain);
+    assert!(gains[0] > gains[1] && gains[1] > gains[2] && gains[2] > 1.0, "{gains:?}");
+    // 1 / sqrt(lambda): lambda is 1e-3, 1e-3 + 0.2 25 / 30 and more; a spread above the mean makes lambda less.
+    assert!(gains[0] < 32.0 && gains[1] < 4.0 && gains[2] < 2.0, "{gains:?}");
+}
+
+#[test]
+fn the_estimate_scatters_as_the_charge_does() {
+    let (sky, noise) = (30.0_f32, 5.0_f32);
+    let mut charge = ndarray::Array2::from_elem((200, 200), sky);
+    for (y, mut row) in charge.rows_mut().into_iter().enumerate() {
+        sim_core::noise::poisson(&sim_core::stream::StreamKey::new(8).stream(y as u64), 0, row.as_slice_mut().unwrap());
+    }
+    let mut data = charge.clone();
+    for (y, mut row) in data.rows_mut().into_iter().enumerate() {
+        sim_core::noise::add_normals(&sim_core::stream::StreamKey::new(9).stream(y as u64), 0, noise, row.as_slice_mut().unwrap());
+    }
+    let estimate = super::quiet::estimate(&data, &ndarray::Array2::from_elem(data.dim(), noise * noise));
+    let scatter = |image: &ndarray::Array2<f32>| image.mapv(|v| f64::from(v - sky).powi(2)).mean().unwrap();
+    // 30 of 55 are the charge's. The local scatter is known to 29 % and its least is the mean, so that S comes out near 36 instead of 30:
+    // 36 / 61 of 53 about the local mean, and 2 of the mean.
+    let (charge, data, estimate) = (scatter(&charge), scatter(&data), scatter(&estimate));
+    assert!((charge - 30.0).abs() < 1.5 && (data - 55.0).abs() < 2.5, "{charge} {data}");
+    assert!((estimate - 33.0).abs() < 2.0, "{estimate}");
 }
 
 #[test]
@@ -280,7 +350,7 @@ fn the_gain_of_the_correction_is_its_derivative() {
     let restored = |line: &[f64]| {
         let mut packets: Vec<Row> = line.iter().map(|&n| [n; WIDTH]).collect();
         let mut work = Work::default();
-        work.want_gains(true);
+        work.expect_noise(Some(std::iter::repeat_n([0.0; WIDTH], 2000)));
         undo.transfer(&path(2000, 0), &KEYS, &mut packets, &mut work);
         (packets, work.gains().unwrap().to_vec())
     };

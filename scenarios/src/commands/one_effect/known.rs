@@ -131,7 +131,7 @@ pub fn traps(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f6
     let mut spec = spec.clone();
     let (own, traps): (Vec<_>, Vec<_>) = set.iter().cloned().partition(|(key, _)| key == "iterations");
     registry::set_parameters(&mut spec, "cti", &traps, "command line")?;
-    let iterations = own.last().map_or(3.0, |(_, value)| *value);
+    let iterations = own.last().map_or(1.0, |(_, value)| *value);
     ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
     knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(mjd, iterations as usize)));
