@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use crate::progress::Progress;
-use crate::reduced::Manifests;
+use crate::reduced::{Cleaning, Manifests};
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::explain::ExplainedStep;
@@ -93,7 +93,7 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet: bool) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(path: &Path, masters: Option<&Path>, cleaning: Cleaning, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     let raw = Folder::fits_files(&folder.level0());
     let calibration = calibration_frames(&folder)?;
@@ -113,12 +113,13 @@ pub fn reduce(path: &Path, masters: Option<&Path>, finder: Option<Finder>, quiet
     };
     let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
     let options = Options {
-        cosmic_rays: finder.or(by_scenario),
+        cosmic_rays: cleaning.finder.or(by_scenario),
+        fill_cosmic_rays: cleaning.fill,
         trails: manifests.scenario_has("trails"),
         scattered_light: manifests.scenario_has("scattered_light"),
         ..Options::default()
     };
-    manifests.use_finder(finder);
+    manifests.use_cleaning(cleaning);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.

@@ -56,12 +56,23 @@ pub struct Manifests<'a> {
     calibration: Option<CalibrationPlan>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
-    /// The finder of cosmic rays that was asked for.
-    finder: Option<Finder>,
+    /// What was asked for about cosmic rays.
+    cleaning: Cleaning,
+}
+
+/// What a reduction was asked to do about cosmic rays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cleaning {
+    /// The finder, also when the scenario has no cosmic rays.
+    pub finder: Option<Finder>,
+    /// Whether flagged pixels are filled.
+    pub fill: bool,
 }
 
 /// Key of a level-1 manifest's inputs under which an option of the command line stands.
 pub const FINDER: &str = "--cosmic-rays";
+/// The same of flagged pixels that are filled.
+pub const FILL: &str = "--fill-cosmic-rays";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -78,7 +89,7 @@ impl<'a> Manifests<'a> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), finder: None })
+        Ok(Self { folder, scenario, seed, with, calibration, masters: BTreeMap::new(), cleaning: Cleaning::default() })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -87,9 +98,9 @@ impl<'a> Manifests<'a> {
         self.with.iter().any(|name| name == effect)
     }
 
-    /// Notes the finder of cosmic rays that was asked for.
-    pub fn use_finder(&mut self, finder: Option<Finder>) {
-        self.finder = finder;
+    /// Notes what was asked for about cosmic rays.
+    pub fn use_cleaning(&mut self, cleaning: Cleaning) {
+        self.cleaning = cleaning;
     }
 
     /// How masters are made: what the scenario says, and defaults.
@@ -136,7 +147,10 @@ impl<'a> Manifests<'a> {
         let name = product_name(raw)?;
         let mut inputs = self.masters.get(&name.detector).cloned().unwrap_or_default();
         inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
-        if let Some(finder) = self.finder {
+        if self.cleaning.fill {
+            inputs.insert(FILL.into(), "yes".into());
+        }
+        if let Some(finder) = self.cleaning.finder {
             inputs.insert(FINDER.into(), finder.name().into());
         }
         let mut products = BTreeMap::new();

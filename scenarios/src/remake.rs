@@ -1,6 +1,6 @@
 //! Making a product again from its manifest, and comparing the bytes.
 
-use crate::reduced::{FINDER, Reduced};
+use crate::reduced::{Cleaning, FILL, FINDER, Reduced};
 use crate::scenario::Scenario;
 use crate::simulate::{UnitManifest, simulate};
 use crate::unit::Plan;
@@ -60,7 +60,8 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
         Some(Reduced::Master(_)) => drop(crate::reduce::masters(out, true)?),
         Some(Reduced::Level1(_)) => {
             let finder = old.inputs.get(FINDER).map(|name| Finder::named(name).with_context(|| format!("{shown}: {FINDER} {name}")));
-            drop(crate::reduce::reduce(out, None, finder.transpose()?, true)?);
+            let cleaning = Cleaning { finder: finder.transpose()?, fill: old.inputs.contains_key(FILL) };
+            drop(crate::reduce::reduce(out, None, cleaning, true)?);
         }
     }
     let same = |(name, hash): (&String, &String)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash));

@@ -1,8 +1,8 @@
 //! `demo`, `simulate`, `reduce`, `validate`, `remake`: the loop and its parts.
 
 use anyhow::Context as _;
-use reduction::Finder;
 use scenarios::pair::Pair;
+use scenarios::reduced::Cleaning;
 use scenarios::scenario::Scenario;
 use scenarios::unit::Plan;
 use std::path::Path;
@@ -20,8 +20,8 @@ pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn reduce(folder: &Path, masters: Option<&Path>, finder: Option<Finder>, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
-    let summary = scenarios::reduce::reduce(folder, masters, finder, quiet)?;
+pub fn reduce(folder: &Path, masters: Option<&Path>, cleaning: Cleaning, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
+    let summary = scenarios::reduce::reduce(folder, masters, cleaning, quiet)?;
     for (file, steps) in summary.explained.iter().filter(|_| explain) {
         println!("{file}\n{}", reduction::explain::text(steps));
     }
@@ -45,7 +45,7 @@ pub fn demo(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode>
         "--scenario {scenario} has no calibration exposures; use `skyloop simulate {scenario}`"
     );
     scenarios::simulate::simulate(&plan, out, quiet)?;
-    scenarios::reduce::reduce(out, None, None, quiet)?;
+    scenarios::reduce::reduce(out, None, Cleaning::default(), quiet)?;
     validate(out, None, quiet)
 }
 

@@ -214,6 +214,9 @@ pub struct FrameMeasures {
     pub depth: Option<depth::Depth>,
     /// The effects' ledger.
     pub ledger: Vec<LedgerLine>,
+    /// Scores of the cosmic-ray flags; empty without a truth.
+    #[serde(default)]
+    pub cosmic_rays: Vec<cosmic_rays::table::Row>,
     /// Pictures.
     pub pictures: Vec<picture::Picture>,
 }
@@ -304,6 +307,7 @@ pub fn measure_frame(
         histograms: Vec::new(),
         depth: None,
         ledger,
+        cosmic_rays: Vec::new(),
         pictures: Vec::new(),
     };
     describe(&mut out, frame, level2);
