@@ -6,7 +6,7 @@
 use crate::folder::Folder;
 use crate::pair::Pair;
 use crate::reduce::{calibration_frames, level1_options};
-use crate::reduced::Manifests;
+use crate::reduced::{Choices, Manifests};
 use crate::scenario::Scenario;
 use anyhow::{Context as _, ensure};
 use instruments::product::level0::{read_level0, read_level0_info};
@@ -34,7 +34,7 @@ fn reduced(level0: &Path, earlier: &[PathBuf], set: &CalibrationSet, options: &O
     let rate = reduce_frame_after(raw, earlier, &calibration, options)?.rate;
     let shape = rate.pixels.dim();
     let (variance, flags) = (rate.variance.unwrap_or_else(|| Array2::zeros(shape)), rate.flags.unwrap_or_else(|| Array2::zeros(shape)));
-    let weight = weight(&variance, &flags);
+    let weight = weight(&variance, &flags, false);
     Ok((rate.pixels, weight))
 }
 
@@ -63,7 +63,7 @@ pub fn measure(
     let one = |effect: &String| {
         let pair = Folder::at(&Pair::folder_of(effect, folder.path())).level0().join(file);
         ensure!(pair.exists(), "{}: no pair; run `skyloop simulate` with `before_and_after` or `--pair {effect}`", pair.display());
-        let options = Options { without: vec![effect.clone()], ..level1_options(&manifests, None) };
+        let options = level1_options(&manifests, &Choices { without: vec![effect.clone()], ..Choices::default() });
         let (reference, reference_weight) = reduced(&pair, &earlier, set, &options)?;
         let before = Level1Paths::of(&info, &folder.level1_without(effect));
         let before = L1Frame::read(&before.image, &before.weight, &before.flags)?;

@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use scenarios::reduced::Choices;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,6 +57,9 @@ enum Command {
         /// Look for cosmic rays with this finder, also when the scenario has none.
         #[arg(long, value_name = "network|classical", value_parser = finder)]
         cosmic_rays: Option<reduction::Finder>,
+        /// Fill the pixels flagged as cosmic rays from their neighbours; the flags stay, the weight is that of the filled value.
+        #[arg(long)]
+        fill_cosmic_rays: bool,
         /// Do not undo this effect (recorded as skipped): what a step is worth shows without it. May be given several times.
         #[arg(long, value_name = "EFFECT")]
         without: Vec<String>,
@@ -161,8 +165,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
-        Command::Reduce { folder, masters, cosmic_rays, without, explain } => {
-            commands::loops::reduce(&folder, masters.as_deref(), cosmic_rays, &without, explain, quiet)
+        Command::Reduce { folder, masters, cosmic_rays, fill_cosmic_rays, without, explain } => {
+            let choices = Choices { finder: cosmic_rays, fill: fill_cosmic_rays, without };
+            commands::loops::reduce(&folder, masters.as_deref(), &choices, explain, quiet)
         }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Verify { folder, masters } => commands::loops::verify(&folder, masters.as_deref()),

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 use crate::progress::Progress;
-use crate::reduced::Manifests;
+use crate::reduced::{Choices, Manifests};
 use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::explain::ExplainedStep;
@@ -94,12 +94,14 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 
 /// What is looked for in science frames: what the folder's scenario has, cosmic rays also when a finder is given.
 #[must_use]
-pub fn level1_options(manifests: &Manifests<'_>, finder: Option<Finder>) -> Options {
+pub fn level1_options(manifests: &Manifests<'_>, choices: &Choices) -> Options {
     let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
     Options {
-        cosmic_rays: finder.or(by_scenario),
+        cosmic_rays: choices.finder.or(by_scenario),
+        fill_cosmic_rays: choices.fill,
         trails: manifests.scenario_has("trails"),
         scattered_light: manifests.scenario_has("scattered_light"),
+        without: choices.without.clone(),
         ..Options::default()
     }
 }
@@ -110,13 +112,7 @@ pub fn level1_options(manifests: &Manifests<'_>, finder: Option<Finder>) -> Opti
 ///
 /// # Errors
 /// When there is nothing to reduce, no calibration, or a frame is refused; finished frames stay.
-pub fn reduce(
-    path: &Path,
-    masters: Option<&Path>,
-    finder: Option<Finder>,
-    without: &[String],
-    quiet: bool,
-) -> anyhow::Result<ReductionSummary> {
+pub fn reduce(path: &Path, masters: Option<&Path>, choices: &Choices, quiet: bool) -> anyhow::Result<ReductionSummary> {
     let folder = Folder::at(path);
     folder.sweep();
     let raw = Folder::fits_files(&folder.level0());
@@ -134,9 +130,9 @@ pub fn reduce(
             make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
         }
     };
-    let options = Options { without: without.to_vec(), ..level1_options(&manifests, finder) };
+    let options = level1_options(&manifests, choices);
     options.check()?;
-    manifests.use_choices(finder, without);
+    manifests.use_choices(choices);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };
     let progress = Progress::new("reduce", raw.len() + closure.len(), quiet);
     // Frames of one detector after another: its masters are read once.

@@ -58,16 +58,27 @@ pub struct Manifests<'a> {
     calibration: Option<CalibrationPlan>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
-    /// The finder of cosmic rays that was asked for.
-    finder: Option<Finder>,
+    /// What was asked for.
+    choices: Choices,
+}
+
+/// What a reduction was asked to do besides what the scenario says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The finder of cosmic rays, also when the scenario has none.
+    pub finder: Option<Finder>,
+    /// Whether pixels flagged as cosmic rays are filled.
+    pub fill: bool,
     /// Steps left out.
-    without: Vec<String>,
+    pub without: Vec<String>,
 }
 
 /// Key of a level-1 manifest's inputs under which an option of the command line stands.
 pub const FINDER: &str = "--cosmic-rays";
 /// The same for the steps left out, separated by commas.
 pub const WITHOUT: &str = "--without";
+/// The same of flagged pixels that are filled.
+pub const FILL: &str = "--fill-cosmic-rays";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -84,17 +95,7 @@ impl<'a> Manifests<'a> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), Vec::new(), None),
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self {
-            folder,
-            scenario,
-            seed,
-            with,
-            before_and_after,
-            calibration,
-            masters: BTreeMap::new(),
-            finder: None,
-            without: Vec::new(),
-        })
+        Ok(Self { folder, scenario, seed, with, before_and_after, calibration, masters: BTreeMap::new(), choices: Choices::default() })
     }
 
     /// Whether the folder's scenario switches an effect on.
@@ -109,10 +110,9 @@ impl<'a> Manifests<'a> {
         &self.before_and_after
     }
 
-    /// Notes the finder of cosmic rays that was asked for, and the steps to be left out.
-    pub fn use_choices(&mut self, finder: Option<Finder>, without: &[String]) {
-        self.finder = finder;
-        self.without = without.to_vec();
+    /// Notes what was asked for.
+    pub fn use_choices(&mut self, choices: &Choices) {
+        self.choices = choices.clone();
     }
 
     /// How masters are made: what the scenario says, and defaults.
@@ -161,11 +161,15 @@ impl<'a> Manifests<'a> {
         for raw in std::iter::once(raw).chain(earlier.iter().map(PathBuf::as_path)) {
             inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
         }
-        if let Some(finder) = self.finder {
+        let Choices { finder, fill, without } = &self.choices;
+        if *fill {
+            inputs.insert(FILL.into(), "yes".into());
+        }
+        if let Some(finder) = finder {
             inputs.insert(FINDER.into(), finder.name().into());
         }
-        if !self.without.is_empty() {
-            inputs.insert(WITHOUT.into(), self.without.join(","));
+        if !without.is_empty() {
+            inputs.insert(WITHOUT.into(), without.join(","));
         }
         let mut products = BTreeMap::new();
         for path in [&paths.image, &paths.weight, &paths.flags] {

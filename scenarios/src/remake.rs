@@ -1,6 +1,6 @@
 //! Making a product again from its manifest, and comparing the bytes.
 
-use crate::reduced::{FINDER, Reduced, WITHOUT};
+use crate::reduced::{Choices, FILL, FINDER, Reduced, WITHOUT};
 use crate::scenario::Scenario;
 use crate::simulate::{UnitManifest, simulate};
 use crate::unit::Plan;
@@ -36,10 +36,8 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
     };
     let detector = found.with_context(|| format!("{shown}: its scenario has no unit {}", old.unit))?;
     if let Some(Reduced::Level1(_)) = reduced {
-        let foreign = old
-            .inputs
-            .keys()
-            .find(|name| !name.starts_with("calibration/") && !name.starts_with("L0/") && *name != FINDER && *name != WITHOUT);
+        let foreign =
+            old.inputs.keys().find(|name| !name.starts_with("calibration/") && !name.starts_with("L0/") && !name.starts_with("--"));
         if let Some(foreign) = foreign {
             anyhow::bail!(
                 "{shown}: {} was reduced with masters of another run ({foreign}): make those again from their own manifests",
@@ -63,8 +61,9 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
         Some(Reduced::Master(_)) => drop(crate::reduce::masters(out, true)?),
         Some(Reduced::Level1(_)) => {
             let finder = old.inputs.get(FINDER).map(|name| Finder::named(name).with_context(|| format!("{shown}: {FINDER} {name}")));
-            let without: Vec<String> = old.inputs.get(WITHOUT).map_or_else(Vec::new, |names| names.split(',').map(String::from).collect());
-            drop(crate::reduce::reduce(out, None, finder.transpose()?, &without, true)?);
+            let without = old.inputs.get(WITHOUT).map_or_else(Vec::new, |names| names.split(',').map(String::from).collect());
+            let choices = Choices { finder: finder.transpose()?, fill: old.inputs.contains_key(FILL), without };
+            drop(crate::reduce::reduce(out, None, &choices, true)?);
         }
     }
     let same = |(name, hash): (&String, &String)| (name.clone(), sha256_file(&out.join(name)).is_ok_and(|found| found == *hash));

@@ -9,6 +9,7 @@ use sim_core::flags;
 use sim_core::frame::Window;
 use sim_core::noise;
 use sim_core::stream::StreamKey;
+use std::collections::BTreeMap;
 use std::error::Error;
 use validate::measures::cosmic_rays::Truth;
 
@@ -28,6 +29,8 @@ pub struct Made {
     pub owner: Array2<u32>,
     pub out: Array2<bool>,
     pub read_variance: ReadVariance,
+    /// What the finder is told of the charge cloud [pixel].
+    pub cloud_px: f32,
 }
 
 /// Shot noise of `expected`, cosmic rays, full well (or bleeding along columns), read noise.
@@ -102,11 +105,52 @@ fn flaw(scene: &Scene, id: u64, made: &mut Made) {
     }
 }
 
+/// Copies hits of the frame to places within 12 pixels of bright stars, where few fall by chance.
+fn put_beside(scene: &Scene, id: u64, sources: &Array2<f32>, electrons: &mut Array2<f32>, owner: &mut Array2<u32>) {
+    let (ny, nx) = sources.dim();
+    let mut hits: BTreeMap<u32, Vec<(usize, usize, f32)>> = BTreeMap::new();
+    for ((y, x), number) in owner.indexed_iter().filter(|(_, n)| **n > 0) {
+        hits.entry(*number).or_default().push((y, x, electrons[(y, x)]));
+    }
+    let stars: Vec<(usize, usize)> = (3..ny - 3)
+        .flat_map(|y| (3..nx - 3).map(move |x| (y, x)))
+        .filter(|&(y, x)| {
+            let v = sources[(y, x)];
+            v > scene.beside_electrons && (0..25).all(|k| sources[(y + k / 5 - 2, x + k % 5 - 2)] <= v)
+        })
+        .collect();
+    let hits: Vec<Vec<(usize, usize, f32)>> = hits.into_values().collect();
+    if hits.is_empty() || stars.is_empty() {
+        return;
+    }
+    let mut dice = Dice::new(StreamKey::new(97).with_name(&scene.name).stream(id));
+    let mut pick = |n: usize| ((dice.uniform() * n as f64) as usize).min(n - 1);
+    // Not so many that a star has no pixel left without one.
+    for copy in 0..scene.beside_stars.min(4 * stars.len()) {
+        let (star, hit) = (stars[pick(stars.len())], &hits[pick(hits.len())]);
+        let (dy, dx) = (star.0 + pick(25), star.1 + pick(25));
+        let (from, number) = (hit[pick(hit.len())], 1_000_000 + copy as u32);
+        for &(y, x, charge) in hit {
+            let (v, u) = ((dy + y) as isize - 12 - from.0 as isize, (dx + x) as isize - 12 - from.1 as isize);
+            if v >= 0 && u >= 0 && (v as usize) < ny && (u as usize) < nx {
+                let at = (v as usize, u as usize);
+                if charge > electrons[at] {
+                    owner[at] = number;
+                }
+                electrons[at] += charge;
+            }
+        }
+    }
+}
+
 /// Makes a frame.
 pub fn make(bench: &Bench, id: u64, window: Window) -> Result<Made, Box<dyn Error>> {
     let scene = &bench.scene;
     let sources = bench.sources(id, window)?;
-    let (electrons, owner) = bench.hits(id, window)?;
+    let (mut electrons, mut owner) = bench.hits(id, window)?;
+    if scene.beside_stars > 0 {
+        put_beside(scene, id, &sources, &mut electrons, &mut owner);
+    }
     let sky = scene.sky_electron_s * scene.time_s + DARK * (scene.time_s + 0.5 * READOUT_S);
     let expected = sources.mapv(|v| v + sky as f32);
     let data = measured(&expected, &electrons, id, scene.flaws);
@@ -114,7 +158,7 @@ pub fn make(bench: &Bench, id: u64, window: Window) -> Result<Made, Box<dyn Erro
     let noise = expected.mapv(|v| (v + READ_NOISE * READ_NOISE).sqrt());
     let out = Array2::from_elem(data.dim(), false);
     let read_variance = ReadVariance::uniform(READ_NOISE * READ_NOISE, data.dim());
-    let mut made = Made { data, expected, sources, noise, flags, electrons, owner, out, read_variance };
+    let mut made = Made { data, expected, sources, noise, flags, electrons, owner, out, read_variance, cloud_px: scene.cloud_px() };
     if scene.flaws {
         flaw(scene, id, &mut made);
     }
@@ -132,6 +176,7 @@ impl Made {
             defects: None,
             leave_out: flags::SATURATED | flags::HOT,
             read_variance: &self.read_variance,
+            cloud_px: self.cloud_px,
         }
     }
     /// What is true.

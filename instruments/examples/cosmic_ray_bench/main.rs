@@ -4,8 +4,10 @@
 //! - `count`: hits and pixels of one chip in 150 s, sizes and charges of hits, beside published numbers.
 //! - `speed`: forward effect and detectors on one chip of 9216 x 9232 pixels with sky.
 //! - `score`: recall, precision, events, source damage and the ceiling, over scenes. Keys: scenes=PART_OF_NAME, frames, size,
-//!   seed, rate; threshold and weights=FOLDER of the network; core, contrast, edge, fall, ratio, steep of the classical detector; out=FOLDER
+//!   seed, rate; threshold, weights=FOLDER of the network and cloud, what it is told of the diffusion [pixel]; core, contrast, edge, fall, ratio, steep of the classical detector; out=FOLDER
 //!   writes the frames as FITS for other tools.
+//! - `detectors`: the network on the 18 imaging detectors at 150 and 250 s, with ceilings and medians. Keys: kind=field|crowded|slitless, frames,
+//!   size, seed, time, rate, threshold, weights.
 //! - `inpaint`: flux bias of stars and galaxies with replaced pixels.
 //! - `thresholds`: the network over thresholds, on scenes drawn as in training, of other seeds.
 //! - `export`: frames for training. Keys: out, frames, seed, size.
@@ -15,9 +17,12 @@
 
 mod arguments;
 mod count;
+mod detectors;
+mod drawn;
 mod export;
 mod inpaint;
 mod made;
+mod pool;
 mod scene;
 mod score;
 mod simple;
@@ -36,9 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "count" => count::count(&arguments),
         "speed" => speed::speed(&arguments),
         "score" => score::scores(&arguments),
+        "detectors" => detectors::detectors(&arguments),
         "inpaint" => inpaint::inpainting(&arguments),
         "thresholds" => score::thresholds(&arguments),
         "export" => export::export(&arguments),
-        other => Err(format!("mode `{other}` is not one of count, speed, score, inpaint, thresholds, export").into()),
+        other => Err(format!("mode `{other}` is not one of count, speed, score, detectors, inpaint, thresholds, export").into()),
     }
 }

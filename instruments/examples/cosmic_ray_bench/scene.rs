@@ -3,6 +3,7 @@
 use crate::arguments::Dice;
 use crate::simple::SimpleRays;
 use instruments::description::{DetectorSpec, Instrument, load};
+use instruments::effects::cosmic_rays::laplacian::CLOUD_PX;
 use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images};
 use instruments::effects::registry;
 use instruments::optics::{Imaging, RenderTolerance};
@@ -33,6 +34,8 @@ pub enum Optics {
     Gaussian(f64),
     /// Moffat of that full width and exponent, pixel included.
     Moffat(f64, f64),
+    /// A perfect pupil of 2 m, half of its width obscured, with that diffusion [pixel]: rings, no wings of a wavefront; not in training.
+    Airy(f64),
 }
 
 /// What makes the hits.
@@ -52,6 +55,8 @@ pub struct Scene {
     pub galaxies_per_arcmin2: f64,
     /// Magnitude of the brightest star.
     pub brightest: f64,
+    /// Magnitude of the faintest star.
+    pub faintest: f64,
     pub sky_electron_s: f64,
     pub time_s: f64,
     pub optics: Optics,
@@ -62,15 +67,20 @@ pub struct Scene {
     pub rays: Rays,
     /// Errors of calibration, hot pixels, bleeding.
     pub flaws: bool,
+    /// Copies of hits put within 12 pixels of bright stars: training alone.
+    pub beside_stars: usize,
+    /// Electrons in the brightest pixel of what counts as a bright star there.
+    pub beside_electrons: f32,
 }
 
 impl Scene {
-    fn plain(name: &str, stars_per_arcmin2: f64, sky_electron_s: f64, time_s: f64) -> Self {
+    pub fn plain(name: &str, stars_per_arcmin2: f64, sky_electron_s: f64, time_s: f64) -> Self {
         Self {
             name: name.into(),
             stars_per_arcmin2,
             galaxies_per_arcmin2: 40.0,
             brightest: 15.0,
+            faintest: 26.0,
             sky_electron_s,
             time_s,
             optics: Optics::Camera(1.0),
@@ -78,6 +88,15 @@ impl Scene {
             slitless: false,
             rays: Rays::Effect(Vec::new()),
             flaws: false,
+            beside_stars: 0,
+            beside_electrons: 1500.0,
+        }
+    }
+    /// Standard deviation of a hit's charge from the light side \[pixel\].
+    pub fn cloud_px(&self) -> f32 {
+        match &self.rays {
+            Rays::Simple(simple) => simple.blur_px as f32,
+            Rays::Effect(keys) => keys.iter().find(|(key, _)| key == "diffusion").map_or(CLOUD_PX, |(_, um)| 0.1 * *um as f32),
         }
     }
     /// Scenes of the figures: none of them has parameters that training draws.
@@ -92,7 +111,9 @@ impl Scene {
             Self { galaxies_per_arcmin2: 20.0, ..plain("low sky 150 s", 3.0, 0.004, 150.0) },
             Self { band: (255.0, 317.0), ..plain("NUV 150 s", 10.0, 0.004, 150.0) },
             Self { optics: Optics::Gaussian(1.6), ..plain("FWHM 1.6", 20.0, 0.1, 150.0) },
+            Self { optics: Optics::Airy(0.35), ..plain("perfect pupil", 20.0, 0.207, 150.0) },
             Self { optics: Optics::Camera(3.0), ..plain("out of focus", 20.0, 0.207, 150.0) },
+            Self { brightest: 13.0, faintest: 20.0, ..plain("bright stars", 12.0, 0.207, 150.0) },
             Self { flaws: true, ..plain("flaws", 20.0, 0.207, 150.0) },
             Self { slitless: true, galaxies_per_arcmin2: 20.0, ..plain("slitless", 10.0, 0.214, 150.0) },
             // Its stars are as wide as a cloud of 6 um makes them.
@@ -105,55 +126,6 @@ impl Scene {
             Self { rays: Rays::Simple(SimpleRays::default()), ..plain("other hits", 10.0, 0.207, 150.0) },
         ]
     }
-    /// Whether stars are at least as wide as a hit that enters from the light side: light passes the same silicon, so sharper ones do
-    /// not exist, and a detector cannot tell them from hits. The camera's PSF has 3.5 um of diffusion in it.
-    pub fn is_consistent(&self) -> bool {
-        let Rays::Effect(keys) = &self.rays else { return true };
-        let Some((_, diffusion_um)) = keys.iter().find(|(key, _)| key == "diffusion") else { return true };
-        let cloud_px = 0.1 * diffusion_um * (8.0 * std::f64::consts::LN_2).sqrt();
-        match self.optics {
-            Optics::Camera(_) => *diffusion_um < 4.6,
-            // The pixel and a little light: 1.3 pixel^2.
-            Optics::Gaussian(fwhm) | Optics::Moffat(fwhm, _) => fwhm >= (1.3 + cloud_px.powi(2)).sqrt(),
-        }
-    }
-    /// A scene of the training set: all parameters drawn, exposure times and hits other than those of the figures.
-    pub fn drawn(number: u64) -> Self {
-        let mut dice = Dice::new(StreamKey::new(78).with_name("training").stream(number));
-        let mut log = |low: f64, high: f64| low * (high / low).powf(dice.uniform());
-        let (stars, galaxies, sky, thickness, diffusion) =
-            (log(3.0, 600.0), log(8.0, 300.0), log(0.003, 0.5), log(9.0, 60.0), log(2.2, 8.0));
-        let pick = |dice: &mut Dice, n: usize| ((dice.uniform() * n as f64) as usize).min(n - 1);
-        let time_s = [80.0, 120.0, 180.0, 300.0][pick(&mut dice, 4)];
-        let fwhm = 1.55 + 1.3 * dice.uniform();
-        let optics = match pick(&mut dice, 6) {
-            0..=2 => Optics::Camera(0.7 + 0.6 * dice.uniform()),
-            3 => Optics::Camera(2.0 + 2.5 * dice.uniform()),
-            4 => Optics::Gaussian(fwhm),
-            _ => Optics::Moffat(fwhm, 2.5 + 2.0 * dice.uniform()),
-        };
-        let band = [(255.0, 317.0), (322.0, 396.0), (403.0, 545.0), (554.0, 684.0), (695.0, 833.0), (846.0, 1000.0)][pick(&mut dice, 6)];
-        let rate = [1.0, 3.0, 6.0, 6.0, 9.0, 9.0][pick(&mut dice, 6)];
-        let mut keys = vec![("rate".to_string(), rate)];
-        if dice.uniform() < 0.5 {
-            let shares = [("electron_fraction", 0.3), ("stopping_fraction", 0.05), ("shower_fraction", 0.05), ("angular_power", 2.0)];
-            keys.extend([("thickness".to_string(), thickness), ("diffusion".to_string(), diffusion)]);
-            keys.extend(shares.map(|(key, most)| (key.to_string(), most * dice.uniform())));
-        }
-        Self {
-            name: format!("drawn {number}"),
-            stars_per_arcmin2: stars,
-            galaxies_per_arcmin2: galaxies,
-            brightest: 14.0 + 3.0 * dice.uniform(),
-            sky_electron_s: sky,
-            time_s,
-            optics,
-            band,
-            slitless: dice.uniform() < 0.15,
-            rays: Rays::Effect(keys),
-            flaws: dice.uniform() < 0.7,
-        }
-    }
 }
 
 /// Everything a scene needs that does not change with the frame.
@@ -163,6 +135,8 @@ pub struct Bench {
     psf: Box<dyn Psf>,
     sed: Sed,
     band: Bandpass,
+    /// Magnitude that gives one electron per second.
+    zero_point: f64,
 }
 
 /// A pixel is a top hat of variance 1/12 per axis: this much is in a full width squared.
@@ -182,6 +156,12 @@ fn psf_table(instrument: &Instrument, optics: Optics, scale: f64) -> Result<toml
             return Ok(table);
         }
         Optics::Gaussian(fwhm) => format!("kind = \"gaussian\"\n{}", quantity("fwhm", scale * without_pixel(fwhm), "arcsec")),
+        Optics::Airy(diffusion) => format!(
+            "kind = \"airy\"\n{}{}[blur]\n{}",
+            quantity("diameter", 2.0, "m"),
+            quantity("obscuration", 0.5, "1"),
+            quantity("diffusion", diffusion, "pixel")
+        ),
         Optics::Moffat(fwhm, beta) => {
             format!("kind = \"moffat\"\n{}{}", quantity("fwhm", scale * without_pixel(fwhm), "arcsec"), quantity("beta", beta, "1"))
         }
@@ -193,7 +173,27 @@ impl Bench {
     /// Of a scene; `rate` replaces the rate of hits of the effect.
     pub fn new(scene: Scene, rate: Option<f64>) -> Result<Self, Box<dyn Error>> {
         let instrument: Instrument = load("msc")?;
-        let mut spec = instrument.detectors.get(&8).ok_or("msc has no detector 8")?.clone();
+        let (low, high) = scene.band;
+        let band = Bandpass::new("scene", vec![low, low + 5.0, high - 5.0, high], vec![0.0, 0.5, 0.5, 0.0])?;
+        Self::built(scene, &instrument, 8, band, ZERO_POINT, rate)
+    }
+    /// Of a detector of the instrument, with its band, zero point and table sky.
+    pub fn of_detector(scene: Scene, instrument: &Instrument, number: u16, rate: Option<f64>) -> Result<Self, Box<dyn Error>> {
+        let spec = instrument.detectors.get(&number).ok_or("no such detector")?;
+        let band = (*spec.band).clone();
+        let sky_electron_s = spec.table_sky_electron_s.ok_or("no sky in the table of the band")?;
+        let zero_point = band.zero_point(instrument.area_cm2);
+        Self::built(Scene { sky_electron_s, band: band.range_nm(), ..scene }, instrument, number, band, zero_point, rate)
+    }
+    fn built(
+        scene: Scene,
+        instrument: &Instrument,
+        number: u16,
+        band: Bandpass,
+        zero_point: f64,
+        rate: Option<f64>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut spec = instrument.detectors.get(&number).ok_or("no such detector")?.clone();
         if let Rays::Effect(keys) = &scene.rays {
             registry::set_parameters(&mut spec, "cosmic_rays", keys, "benchmark")?;
         }
@@ -201,12 +201,11 @@ impl Bench {
             registry::set_parameters(&mut spec, "cosmic_rays", &[("rate".into(), rate)], "benchmark")?;
         }
         let scale = spec.geometry.pixel_scale_arcsec;
-        let psf = psf::config::build(&psf_table(&instrument, scene.optics, scale)?, scale)?;
+        let psf = psf::config::build(&psf_table(instrument, scene.optics, scale)?, scale)?;
         let (low, high) = scene.band;
         let waves: Vec<f64> = (0..=200).map(|i| low + (high - low) * f64::from(i) / 200.0).collect();
         let sed = Sed::rest(Arc::new(Spectrum::new("flat", waves.clone(), vec![1.0; waves.len()])?));
-        let band = Bandpass::new("scene", vec![low, low + 5.0, high - 5.0, high], vec![0.0, 0.5, 0.5, 0.0])?;
-        Ok(Self { scene, spec, psf, sed, band })
+        Ok(Self { scene, spec, psf, sed, band, zero_point })
     }
     pub fn rays(&self) -> Result<CosmicRays, Box<dyn Error>> {
         Ok(CosmicRays::new(&self.spec)?)
@@ -245,14 +244,14 @@ impl Bench {
         let mut dice = Dice::new(StreamKey::new(77).with_name(&scene.name).stream(id));
         let mut sources = Vec::new();
         for (kind, density, slope, bright, faint) in [
-            (SourceKind::Star, scene.stars_per_arcmin2, 0.15, scene.brightest, 26.0),
+            (SourceKind::Star, scene.stars_per_arcmin2, 0.15, scene.brightest, scene.faintest),
             (SourceKind::Galaxy, scene.galaxies_per_arcmin2, 0.35, 18.0, 26.5),
         ] {
             for _ in 0..(density * area) as usize {
                 let (x, y) = (dice.uniform() * window.nx as f64 + window.x0 as f64, dice.uniform() * window.ny as f64 + window.y0 as f64);
                 let power = |m: f64| 10.0_f64.powf(slope * m);
                 let m = (power(bright) + dice.uniform() * (power(faint) - power(bright))).log10() / slope;
-                let electrons = scene.time_s * 10.0_f64.powf(0.4 * (ZERO_POINT - m));
+                let electrons = scene.time_s * 10.0_f64.powf(0.4 * (self.zero_point - m));
                 let (size, index, g) = (0.1 * 6.0_f64.powf(dice.uniform()), 0.8 + 3.5 * dice.uniform().powi(2), 0.3 * dice.uniform());
                 let shear = Shear { g1: g, g2: 0.3 * dice.uniform() - 0.15 };
                 let profile = match kind {

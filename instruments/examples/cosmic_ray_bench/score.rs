@@ -5,19 +5,15 @@
 
 use crate::arguments::Arguments;
 use crate::made::{Made, make};
+use crate::pool::Pool;
 use crate::scene::{Bench, Scene};
 use instruments::effects::cosmic_rays::laplacian;
 use instruments::effects::cosmic_rays::network::{self, Look};
 use ndarray::{Array2, Zip};
 use sim_core::frame::Window;
 use std::error::Error;
+use validate::measures::cosmic_rays::classes::{SIZES, near_stars, sizes};
 use validate::measures::cosmic_rays::{Ceiling, DEFINITIONS, Definition, PRIMARY, Score, Truth, ceiling, f1, score};
-
-/// Bounds of the classes of size \[true pixels\].
-const SIZES: [(usize, usize); 5] = [(1, 1), (2, 4), (5, 9), (10, 29), (30, usize::MAX)];
-/// A star is bright above that \[electron in a pixel\], and near within so many pixels.
-const BRIGHT: f32 = 5000.0;
-const NEAR: usize = 10;
 
 /// Scores of the frames of one scene by one detector and definition.
 #[derive(Default)]
@@ -62,34 +58,8 @@ fn line(series: &Series, limits: &[Ceiling]) {
     );
 }
 
-/// Pixels within [`NEAR`] of a bright one.
-fn near_stars(sources: &Array2<f32>) -> Array2<bool> {
-    let (ny, nx) = sources.dim();
-    let mut near = Array2::from_elem((ny, nx), false);
-    for ((y, x), _) in sources.indexed_iter().filter(|(_, v)| **v > BRIGHT) {
-        for v in y.saturating_sub(NEAR)..(y + NEAR + 1).min(ny) {
-            for u in x.saturating_sub(NEAR)..(x + NEAR + 1).min(nx) {
-                near[(v, u)] |= (v.abs_diff(y)).pow(2) + (u.abs_diff(x)).pow(2) <= NEAR * NEAR;
-            }
-        }
-    }
-    near
-}
-
-/// True pixels of every hit.
-fn sizes(made: &Made) -> Vec<usize> {
-    let most = made.owner.iter().copied().max().unwrap_or(0) as usize;
-    let mut counts = vec![0; most + 1];
-    Zip::from(&made.owner).and(&made.electrons).and(&made.noise).and(&made.out).for_each(|owner, e, n, out| {
-        if !out && PRIMARY.holds(*e, *n) {
-            counts[*owner as usize] += 1;
-        }
-    });
-    counts
-}
-
 /// The truth without the pixels of which `leave` says so.
-fn scored(made: &Made, mask: &Array2<bool>, definition: Definition, leave: impl Fn((usize, usize)) -> bool) -> Score {
+pub fn scored(made: &Made, mask: &Array2<bool>, definition: Definition, leave: impl Fn((usize, usize)) -> bool) -> Score {
     let out = Array2::from_shape_fn(mask.dim(), |at| made.out[at] || leave(at));
     score(&Truth { left_out: Some(&out), ..made.truth() }, mask, definition)
 }
@@ -136,7 +106,8 @@ pub fn scores(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let mut detectors = [Detector::new("classical"), Detector::new("network")];
         let mut limits: [Vec<Ceiling>; 3] = Default::default();
         for id in seed..seed + frames {
-            let made = make(&bench, id, window)?;
+            let mut made = make(&bench, id, window)?;
+            made.cloud_px = arguments.number("cloud", f64::from(made.cloud_px))? as f32;
             let shape = made.data.dim();
             let field = made.field();
             let masks = [laplacian::detect(&field, &options), network::detect(&field, &weights, threshold, look)];
@@ -145,7 +116,7 @@ pub fn scores(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             if let Some(folder) = arguments.text("out") {
                 made.save(folder, &format!("{} {id}", bench.scene.name), &[("CLASSICAL", &masks[0]), ("NETWORK", &masks[1])])?;
             }
-            let (near, sizes) = (near_stars(&made.sources), sizes(&made));
+            let (near, sizes) = (near_stars(&made.sources), sizes(&made.truth(), PRIMARY));
             for (detector, mask) in detectors.iter_mut().zip(&masks) {
                 detector.add(&made, mask, &near, &sizes);
             }
@@ -180,33 +151,20 @@ pub fn thresholds(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let window = Window { x0: 4000, y0: 3900, nx: size, ny: size };
     let steps: Vec<f32> = (-6..=10).map(|k| 0.1 * k as f32).collect();
     let mut sums: Vec<Option<Score>> = vec![None; steps.len()];
-    let mut pixels: Vec<(f32, bool)> = Vec::new();
+    // All frames' pixels with charge under one threshold: their common ceiling.
+    let mut pool = Pool::default();
     for id in seed..seed + frames {
-        let scene = Scene::drawn(id);
-        if !scene.is_consistent() {
-            continue;
-        }
-        let made = make(&Bench::new(scene, arguments.maybe("rate")?)?, id, window)?;
+        let made = make(&Bench::new(Scene::drawn(id), arguments.maybe("rate")?)?, id, window)?;
         let image = network::logit_image(&made.field(), &weights, Look::Triggered);
-        // All frames' pixels with charge under one threshold: their common ceiling.
-        for (at, &charge) in made.electrons.indexed_iter().filter(|(at, charge)| **charge > 0.0 && !made.out[*at]) {
-            pixels.push(((made.data[at] - made.expected[at]) / made.noise[at], PRIMARY.holds(charge, made.noise[at])));
-        }
+        pool.add(&made, PRIMARY, |_| true);
         for (sum, step) in sums.iter_mut().zip(&steps) {
             let mask = Zip::from(&image).and(&made.out).map_collect(|z, out| *z > *step && !out);
             let s = score(&made.truth(), &mask, PRIMARY);
             *sum = Some(sum.map_or(s, |sum| sum.plus(s)));
         }
     }
-    pixels.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let total = pixels.iter().filter(|p| p.1).count() as f64;
-    let (mut right, mut best) = (0.0, [0.0; 3]);
-    for (k, (_, hit)) in pixels.iter().enumerate() {
-        right += f64::from(u8::from(*hit));
-        let (r, p) = (right / total, right / (k + 1) as f64);
-        best = if f1(r, p) > best[2] { [r, p, f1(r, p)] } else { best };
-    }
-    println!("{frames} scenes, {total} true pixels; ceiling R {:.4} P {:.4} F1 {:.4}", best[0], best[1], best[2]);
+    let (r, p) = pool.best();
+    println!("{frames} scenes, {} true pixels; ceiling R {r:.4} P {p:.4} F1 {:.4}", pool.true_pixels(), f1(r, p));
     for (s, step) in sums.iter().flatten().zip(&steps) {
         let [r, p, e, d] = [s.recall, s.precision, s.events, s.source_damage].map(|r| r.value());
         println!("logit {step:5.2}  R {r:.4}  P {p:.4}  F1 {:.4}  events {e:.4}  damage {d:.1e}", s.f1());

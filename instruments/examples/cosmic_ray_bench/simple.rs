@@ -2,12 +2,22 @@
 //!
 //! Straight tracks through a slab of 25 um with directions uniform over the half sphere, each step of 1 um losing 60 to 120 electrons
 //! (one number a track) with Moyal fluctuations, spread by one Gaussian of 0.45 pixel; a tenth are points, a tenth random walks.
-//! Nothing here comes from the effect: no spectrum, no Landau table, no depth-dependent diffusion.
+//! Nothing here comes from the effect: no spectrum, no Landau table, no depth-dependent diffusion. Training sees tracks of this kind too, in
+//! other thicknesses and clouds and with another loss (`Loss::Even`); the Moyal loss of the figures stays unseen.
 
 use crate::arguments::Dice;
 use ndarray::Array2;
 use sim_core::frame::Window;
 use sim_core::stream::StreamKey;
+
+/// What a step of 1 um loses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// 60 to 120 electrons with Moyal fluctuations: the figures.
+    Moyal,
+    /// 50 to 150 electrons, evenly between 0.6 and 1.4 of it: training.
+    Even,
+}
 
 /// Its parameters.
 #[derive(Clone, Debug)]
@@ -15,11 +25,12 @@ pub struct SimpleRays {
     pub rate_cm2_s: f64,
     pub thickness_um: f64,
     pub blur_px: f64,
+    pub loss: Loss,
 }
 
 impl Default for SimpleRays {
     fn default() -> Self {
-        Self { rate_cm2_s: 1.0, thickness_um: 25.0, blur_px: 0.45 }
+        Self { rate_cm2_s: 1.0, thickness_um: 25.0, blur_px: 0.45, loss: Loss::Moyal }
     }
 }
 
@@ -39,7 +50,10 @@ impl SimpleRays {
             let (mut x, mut y) = (dice.uniform() * window.nx as f64, dice.uniform() * window.ny as f64);
             let (cosine, mut angle) = (dice.uniform().max(0.02), dice.uniform() * std::f64::consts::TAU);
             let kind = dice.uniform();
-            let per_um = 60.0 + 60.0 * dice.uniform();
+            let per_um = match self.loss {
+                Loss::Moyal => 60.0 + 60.0 * dice.uniform(),
+                Loss::Even => 50.0 + 100.0 * dice.uniform(),
+            };
             let (steps, across) = match kind {
                 k if k < 0.1 => (3, 0.0),
                 k if k < 0.2 => (30 + (170.0 * dice.uniform()) as usize, 1.0),
@@ -53,7 +67,11 @@ impl SimpleRays {
                 x += across * angle.cos() / PITCH_UM;
                 y += across * angle.sin() / PITCH_UM;
                 // Moyal 1955: -ln z^2 of a normal z has his distribution; 0.1 of the mean as its scale.
-                let lost = per_um * (0.85 - 0.1 * dice.normal().powi(2).max(1e-9).ln()).clamp(0.2, 6.0);
+                let lost = per_um
+                    * match self.loss {
+                        Loss::Moyal => (0.85 - 0.1 * dice.normal().powi(2).max(1e-9).ln()).clamp(0.2, 6.0),
+                        Loss::Even => 0.6 + 0.8 * dice.uniform(),
+                    };
                 for _ in 0..4 {
                     let (u, v) = (x + self.blur_px * dice.normal(), y + self.blur_px * dice.normal());
                     if u >= 0.0 && v >= 0.0 && u < window.nx as f64 && v < window.ny as f64 {

@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::made::measured;
 use crate::scene::{Bench, Scene};
-use instruments::effects::cosmic_rays::laplacian::{Field, ReadVariance, edges, grow};
+use instruments::effects::cosmic_rays::laplacian::{CLOUD_PX, Field, ReadVariance, edges, grow};
 use instruments::effects::cosmic_rays::network::{self, Look};
 use instruments::effects::registry;
 use ndarray::Array2;
@@ -27,8 +27,15 @@ pub fn speed(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let made = Array2::zeros(window.shape());
     let data = measured(&frame.pixels, &made, 1, false);
     let read_variance = ReadVariance::uniform(25.0, window.shape());
-    let field =
-        Field { electrons: &data, dark: None, flags: None, defects: None, leave_out: flags::SATURATED, read_variance: &read_variance };
+    let field = Field {
+        electrons: &data,
+        dark: None,
+        flags: None,
+        defects: None,
+        leave_out: flags::SATURATED,
+        read_variance: &read_variance,
+        cloud_px: CLOUD_PX,
+    };
     let options = arguments.options()?;
     let start = Instant::now();
     let cores = edges::cores(&field, &options);

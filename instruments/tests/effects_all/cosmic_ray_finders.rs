@@ -1,7 +1,7 @@
 //! Both finders of cosmic rays on one fixed frame: recall, precision, hits and source damage beside the ceiling of noise.
 
 use instruments::description::load;
-use instruments::effects::cosmic_rays::laplacian::{self, Field, ReadVariance};
+use instruments::effects::cosmic_rays::laplacian::{self, CLOUD_PX, Field, ReadVariance};
 use instruments::effects::cosmic_rays::network::{self, Look, Weights};
 use instruments::effects::cosmic_rays::{CosmicRays, Images};
 use instruments::effects::registry;
@@ -86,6 +86,7 @@ fn judged(frame: &Frame, find: impl Fn(&Field<'_>) -> Vec<bool>) -> (Score, Ceil
         defects: None,
         leave_out: flags::SATURATED,
         read_variance: &read_variance,
+        cloud_px: CLOUD_PX,
     };
     let mask = Array2::from_shape_vec(frame.data.dim(), find(&field)).unwrap();
     (score(&truth, &mask, PRIMARY), ceiling(&truth, &frame.data, &frame.expected, PRIMARY).unwrap())

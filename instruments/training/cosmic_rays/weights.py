@@ -50,7 +50,7 @@ def main():
     rng = np.random.default_rng(3)
     y, x = np.mgrid[:40, :44]
     sigmas = rng.normal(size=(40, 44)) + 300 * np.exp(-((y - 14) ** 2 + (x - 30) ** 2) / 2) + 40 * (abs(y - x) < 1)
-    image = np.stack([np.arcsinh(sigmas / 2), np.arcsinh((sigmas - 2) / 2.2), 0.3 + 0 * sigmas], -1).astype("<f4")
+    image = np.stack([np.arcsinh(sigmas / 2), np.arcsinh((sigmas - 2) / 2.2), 0.3 + 0 * sigmas, np.clip(sigmas / 2 - 2.5, -2, 2), sigmas > 250, 0.4 + 0 * sigmas], -1).astype("<f4")
     with torch.no_grad():
         logits = net.double()(torch.from_numpy(image.astype(float)).permute(2, 0, 1)[None])[0].numpy().astype("<f4")
     (folder / "pair.f32").write_bytes(image.tobytes() + logits.tobytes())

@@ -1,8 +1,8 @@
 //! `demo`, `simulate`, `reduce`, `validate`, `remake`: the loop and its parts.
 
 use anyhow::Context as _;
-use reduction::Finder;
 use scenarios::pair::Pair;
+use scenarios::reduced::Choices;
 use scenarios::scenario::Scenario;
 use scenarios::unit::Plan;
 use std::path::Path;
@@ -23,15 +23,8 @@ pub fn simulate(scenario: &str, out: &Path, pair: &[String], quiet: bool) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn reduce(
-    folder: &Path,
-    masters: Option<&Path>,
-    finder: Option<Finder>,
-    without: &[String],
-    explain: bool,
-    quiet: bool,
-) -> anyhow::Result<ExitCode> {
-    let summary = scenarios::reduce::reduce(folder, masters, finder, without, quiet)?;
+pub fn reduce(folder: &Path, masters: Option<&Path>, choices: &Choices, explain: bool, quiet: bool) -> anyhow::Result<ExitCode> {
+    let summary = scenarios::reduce::reduce(folder, masters, choices, quiet)?;
     for (file, steps) in summary.explained.iter().filter(|_| explain) {
         println!("{file}\n{}", reduction::explain::text(steps));
     }
@@ -66,7 +59,7 @@ pub fn demo(scenario: &str, out: &Path, quiet: bool) -> anyhow::Result<ExitCode>
     for pair in pairs {
         pair.simulate(out, quiet)?;
     }
-    scenarios::reduce::reduce(out, None, None, &[], quiet)?;
+    scenarios::reduce::reduce(out, None, &Choices::default(), quiet)?;
     validate(out, None, quiet)
 }
 

@@ -12,7 +12,7 @@ fn the_loop_of_detector_physics_meets_its_criteria() {
     for pair in pairs(&plan.scenario).unwrap() {
         pair.simulate(folder.path(), true).unwrap();
     }
-    scenarios::reduce::reduce(folder.path(), None, None, &[], true).unwrap();
+    scenarios::reduce::reduce(folder.path(), None, &scenarios::reduced::Choices::default(), true).unwrap();
     let judged = scenarios::judge::judge(folder.path(), None, true).unwrap();
     assert!(judged.passed, "{}", judged.summary);
 }

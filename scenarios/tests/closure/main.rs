@@ -55,5 +55,5 @@ electron_s = 0.2
 fn reduced(text: &str, out: &Path) {
     let plan = Plan::new(Scenario::parse(text, "test").unwrap()).unwrap();
     simulate(&plan, out, true).unwrap();
-    scenarios::reduce::reduce(out, None, None, &[], true).unwrap();
+    scenarios::reduce::reduce(out, None, &scenarios::reduced::Choices::default(), true).unwrap();
 }

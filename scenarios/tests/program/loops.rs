@@ -198,9 +198,41 @@ fn cosmic_rays_that_are_switched_on_are_flagged_and_scored() {
     assert!(!refused.status.success() && text(&refused.stderr).contains("`network` and `classical`"), "{}", text(&refused.stderr));
     // Judged below is what the scenario asks for.
     assert!(flagged(&on).1 > 10);
+    // Filled on request: the same flags, other values and a weight where only a cosmic ray is flagged, and nowhere else.
+    let product = |part: &str| {
+        let files = scenarios::folder::Folder::fits_files(&on.join("L1"));
+        let file = files.iter().find(|f| f.to_string_lossy().contains(part)).unwrap();
+        match sim_core::fits::read(file).unwrap().swap_remove(1).data {
+            sim_core::fits::Data::F32(pixels) => pixels,
+            sim_core::fits::Data::U16(pixels) => pixels.mapv(f32::from),
+            _ => panic!("{part} is no image"),
+        }
+    };
+    let before = ["_img", "_wht", "_flg"].map(product);
+    assert!(skyloop(&["reduce", path(&on), "--fill-cosmic-rays"]).status.success());
+    let after = ["_img", "_wht", "_flg"].map(product);
+    assert_eq!(before[2], after[2], "flags stay");
+    let hit = f32::from(sim_core::flags::official(sim_core::flags::COSMIC_RAY));
+    let mut filled = 0;
+    for (at, flag) in after[2].indexed_iter() {
+        let same = before[0][at].to_bits() == after[0][at].to_bits();
+        if *flag == hit {
+            assert!(before[1][at] == 0.0 && after[1][at] > 0.0 && after[0][at].is_finite());
+            filled += usize::from(!same);
+        } else {
+            assert!(same && before[1][at] == after[1][at], "{at:?}");
+        }
+    }
+    assert!(filled > 10, "{filled} pixels");
+    assert!(flagged(&on).1 > 10);
     let _ = skyloop(&["validate", path(&on)]);
     let report = std::fs::read_to_string(on.join("report/report.json")).unwrap();
     assert!(report.contains("cosmic_ray_recall\"") && report.contains("cosmic_ray_recall_ceiling"));
+    let page = std::fs::read_to_string(on.join("report/report.html")).unwrap();
+    assert!(
+        page.contains("charge &gt; 10 sigma of the local noise") && page.contains("hits of 2 to 4"),
+        "the table with its truths and classes"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! distortion solution are left out: PV1_m of a TAN system would change its meaning for every reader.
 
 use crate::explain;
+use crate::hit_count;
 use crate::level1::Level1;
 use crate::qc0::Verdict;
 use crate::references::REFERENCES;
@@ -55,6 +56,8 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
     let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
     header.set("CRCOUNT", hits.unwrap_or(FILL as i64), "cosmic rays counts: pixels flagged");
+    let groups = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit_count::groups) } else { None };
+    header.set("CRHITS", groups.map_or(FILL as i64, |n| n as i64), "cosmic rays: groups of touching flagged pixels");
     if let Some((finder, Ok((threshold, meaning, hash)))) =
         level1.cosmic_rays.filter(|_| level1.is_done("cosmic_rays")).map(|finder| (finder, finder.describe()))
     {

@@ -13,14 +13,16 @@ use crate::options::{Finder, Options};
 use crate::qc0::{self, Qc0};
 use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
+use instruments::effects::cosmic_rays::smooth_fill::{self, Prior};
 use instruments::product::level0::Level0;
 use ndarray::s;
 use rayon::prelude::*;
 use sim_core::correction::StepStatus;
 use sim_core::exposure::ExposureKind;
+use sim_core::flags;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
-use sim_core::plane::Rate;
+use sim_core::plane::{Light, Rate};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,6 +113,9 @@ pub fn reduce_frame_after(
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
     light.pixels.par_mapv_inplace(|v| v * per_time);
     light.variance.get_or_insert_with(|| ndarray::Array2::zeros(shape)).par_mapv_inplace(|v| v * per_time2);
+    if options.fill_cosmic_rays && kind == ExposureKind::Science {
+        walk.record(FILL, fill_cosmic_rays(&mut light, &walk.steps));
+    }
     let flags = &*light.flags.get_or_insert_with(|| ndarray::Array2::zeros(shape));
     let flagged =
         flags.axis_iter(ndarray::Axis(0)).into_par_iter().map(|row| row.iter().filter(|f| sim_core::flags::official(**f) != 0).count());
@@ -129,6 +134,28 @@ pub fn reduce_frame_after(
         cosmic_rays: options.cosmic_rays,
         earlier: used.take(),
     })
+}
+
+/// Name of the step that fills flagged pixels.
+pub const FILL: &str = "fill_cosmic_rays";
+
+/// Gives pixels whose one official flag is COSMIC_RAY the value and variance that their neighbours allow.
+fn fill_cosmic_rays(frame: &mut Frame<Light>, steps: &[Step]) -> StepStatus {
+    if !steps.iter().any(|s| s.name == "cosmic_rays" && s.status == StepStatus::Done) {
+        return StepStatus::Skipped("cosmic rays were not looked for".into());
+    }
+    let (Some(bits), Some(variance)) = (&frame.flags, &mut frame.variance) else {
+        return StepStatus::Skipped("no flags".into());
+    };
+    let hit = bits.mapv(is_filled);
+    let unusable = bits.mapv(|b| flags::official(b) != 0);
+    smooth_fill::fill(&mut frame.pixels, variance, &hit, &unusable, smooth_fill::LENGTH_PX, Prior::Star);
+    StepStatus::Done
+}
+
+/// Whether a flagged pixel is one that is filled.
+pub(crate) fn is_filled(bits: u32) -> bool {
+    flags::official(bits) == flags::official(flags::COSMIC_RAY)
 }
 
 /// Charge at which the first amplifier saturates: the converter's ceiling above its level, or the full well: the measured one of its

@@ -26,6 +26,7 @@ pub mod flat_ramp;
 pub mod fringe_fit;
 pub mod ghost_fit;
 pub mod group;
+pub mod hit_count;
 pub mod hot_pixel_trails;
 pub mod index;
 pub mod injected_lines;

@@ -1,7 +1,8 @@
 //! The three files of a level-1 image.
 //!
 //! `_img`: rate, float32. `_wht`: inverse variance of the rate, float32, 0 where any official flag is set. `_flg`: flags,
-//! uint16, and a table of the bits.
+//! uint16, and a table of the bits. Pixels of cosmic rays that were filled on request (`Options::fill_cosmic_rays`) keep their flag and have the
+//! weight of the filled value.
 //!
 //! The official weight (csster/csst as coded) is `t^2 / (1/w0 + 1/std(bias))` with `w0 = 1 / (gain max(img, 0) + RN^2)`: the same
 //! inverse variance with a term of the bias that has the wrong dimension. Here every variance is propagated.
@@ -9,7 +10,7 @@
 use crate::error::ReductionError;
 use crate::explain::{self, ExplainedStep};
 use crate::keywords;
-use crate::level1::{Level1, reduce_frame_after};
+use crate::level1::{FILL, Level1, is_filled, reduce_frame_after};
 use crate::options::Options;
 use crate::set::{CalibrationSet, DetectorCalibration};
 use instruments::product::level0::{Level0Info, read_level0};
@@ -85,12 +86,13 @@ pub fn reduce_after(
     Ok(Reduced { paths, steps: explain::steps(&level1, &calibration), earlier: level1.earlier })
 }
 
-/// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number.
+/// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number. With `filled`, pixels whose one flag
+/// is that of a cosmic ray have the weight of their filled value.
 #[must_use]
-pub fn weight(variance: &Array2<f32>, bits: &Array2<u32>) -> Array2<f32> {
+pub fn weight(variance: &Array2<f32>, bits: &Array2<u32>, filled: bool) -> Array2<f32> {
     let mut out = Array2::zeros(variance.dim());
     Zip::from(&mut out).and(variance).and(bits).par_for_each(|w, &v, &b| {
-        if flags::official(b) == 0 && v > 0.0 && v.is_finite() {
+        if (flags::official(b) == 0 || filled && is_filled(b)) && v > 0.0 && v.is_finite() {
             *w = 1.0 / v;
         }
     });
@@ -115,12 +117,11 @@ pub fn write_level1(
     let variance = level1.rate.variance.as_ref();
     let none = Array2::zeros(if level1.rate.flags.is_some() { (0, 0) } else { shape });
     let bits = level1.rate.flags.as_ref().unwrap_or(&none);
-    let inverse = variance.map_or_else(|| Array2::zeros(shape), |variance| weight(variance, bits));
+    let filled = level1.is_done(FILL);
+    let inverse = variance.map_or_else(|| Array2::zeros(shape), |variance| weight(variance, bits, filled));
+    let what = if filled { "inverse variance, 0 where flagged and not filled" } else { "inverse variance, 0 where flagged" };
     let unit = if level1.unit == "electron" { "electron**(-2)" } else { "s2/electron**2" };
-    fits::write(
-        &paths.weight,
-        &[primary(Level1Part::Weight), Hdu::new("WHT", companion(info, unit, "inverse variance, 0 where flagged"), Data::F32(inverse))],
-    )?;
+    fits::write(&paths.weight, &[primary(Level1Part::Weight), Hdu::new("WHT", companion(info, unit, what), Data::F32(inverse))])?;
 
     let folded = bits.mapv(flags::official);
     let units = [

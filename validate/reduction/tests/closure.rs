@@ -169,6 +169,7 @@ fn products_have_the_official_files_and_states_and_the_same_bits_again() {
         ("STA_POSI", 1),
         ("STA_FLUX", 1),
         ("CRCOUNT", -9999),
+        ("CRHITS", -9999),
         ("STA_QC0", 0),
         ("STA_QC1", -1),
         ("Q_DTNOIS", 0),

@@ -253,6 +253,9 @@ pub struct FrameMeasures {
     pub depth: Option<depth::Depth>,
     /// The effects' ledger.
     pub ledger: Vec<LedgerLine>,
+    /// Scores of the cosmic-ray flags; empty without a truth.
+    #[serde(default)]
+    pub cosmic_rays: Vec<cosmic_rays::table::Row>,
     /// Pictures.
     pub pictures: Vec<picture::Picture>,
     /// Stars by distance from the register, with charge transfer and with its correction.
@@ -353,6 +356,7 @@ pub fn measure_frame(
         histograms: Vec::new(),
         depth: None,
         ledger,
+        cosmic_rays: Vec::new(),
         pictures: Vec::new(),
         transfer: Vec::new(),
     };

@@ -100,6 +100,7 @@ fn frame(f: &FrameMeasures) -> Result<Value, ValidateError> {
         figures => figures::of_frame(f)?.into_iter().map(|(title, svg, caption)| context! { title, svg => safe(svg), caption }).collect::<Vec<_>>(),
         noise => tables::noise(f),
         ledger => tables::ledger(f),
+        cosmic_rays => tables::cosmic_rays(f),
         depth => f.depth,
     })
 }

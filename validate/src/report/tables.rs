@@ -1,6 +1,7 @@
 //! Numbers of the report as rows of text: rounding to their errors happens here and nowhere else.
 
 use crate::criteria::{Outcome, Verdict, VerdictLine};
+use crate::measures::cosmic_rays::{Ceiling, Ratio};
 use crate::measures::effect::EffectMeasures;
 use crate::measures::reference::ReferenceMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure, Measures};
@@ -183,6 +184,31 @@ pub fn ledger(f: &FrameMeasures) -> Vec<Value> {
             context! {
                 name => l.name, plane => l.plane, unit => l.unit,
                 added => grouped(l.ledger.added), lost => grouped(l.ledger.lost), net => grouped(l.ledger.net()),
+            }
+        })
+        .collect()
+}
+
+/// Scores of cosmic rays as rows; every number with its ceiling.
+pub fn cosmic_rays(f: &FrameMeasures) -> Vec<Value> {
+    let dash = || "\u{2013}".to_string();
+    let percent = |r: &Ratio| {
+        let (value, error) = r.fraction();
+        if r.whole == 0 { dash() } else { format!("{:.2} \u{b1} {:.2}", 100.0 * value, 100.0 * error) }
+    };
+    f.cosmic_rays
+        .iter()
+        .map(|r| {
+            let limit = |of: fn(&Ceiling) -> f64| r.ceiling.as_ref().map_or_else(dash, |c| format!("{:.2}", 100.0 * of(c)));
+            let s = &r.score;
+            context! {
+                what => r.what, truth => r.truth, pixels => s.recall.whole, hits => s.events.whole,
+                recall => percent(&s.recall), recall_ceiling => limit(|c| c.recall),
+                precision => percent(&s.precision), precision_ceiling => limit(|c| c.precision),
+                f1 => format!("{:.2}", 100.0 * s.f1()), f1_ceiling => limit(Ceiling::f1),
+                near => format!("{} / {}", percent(&s.recall_near), percent(&s.precision_near)),
+                events => percent(&s.events),
+                damage => if s.source_damage.whole == 0 { dash() } else { format!("{:.1e} of {}", s.source_damage.value(), s.source_damage.whole) },
             }
         })
         .collect()

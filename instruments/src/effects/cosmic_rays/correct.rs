@@ -1,6 +1,6 @@
 //! Backward: finds hits in the one exposure and flags them.
 
-use super::laplacian::{self, Field, Options, ReadVariance};
+use super::laplacian::{self, CLOUD_PX, Field, Options, ReadVariance};
 use super::network::{self, Look, Weights};
 use crate::effects::rows;
 use ndarray::Array2;
@@ -122,6 +122,7 @@ impl Correction<Charge> for FlagCosmicRays {
             defects: self.defects.as_deref(),
             leave_out: LEAVE_OUT,
             read_variance: &self.read_variance,
+            cloud_px: CLOUD_PX,
         };
         let mask = match &self.finder {
             Ready::Classical(options) => laplacian::detect(&field, options),

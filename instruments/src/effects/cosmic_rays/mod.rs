@@ -29,8 +29,8 @@
 //! # Twin
 //! Flag only: COSMIC_RAY on the single exposure, by a small trained network (`network`, the default) or by a Laplacian detector (`laplacian`,
 //! the class of L.A.Cosmic, van Dokkum 2001, edges at 4.9 sigma). Recall and precision of pixels above 5 sigma, beside what noise
-//! allows: FIGURES.md. The charge under a hit cannot be given back. `laplacian::inpaint` fills pixels for display and source
-//! detection, with a flux bias.
+//! allows: FIGURES.md. The charge under a hit cannot be given back. On request `smooth_fill` fills pixels from their neighbours (level 1:
+//! `reduce --fill-cosmic-rays`); the flags stay, and what is left of a star's flux is in FIGURES.md.
 
 mod apply;
 mod correct;
@@ -42,6 +42,7 @@ pub mod landau;
 pub mod laplacian;
 pub mod network;
 pub mod silicon;
+pub mod smooth_fill;
 pub mod spectrum;
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,7 @@ impl<'a> Reduced<'a> {
     pub fn new(level1: &'a Level1, layout: &'a ReadoutLayout) -> Self {
         let shape = level1.rate.pixels.dim();
         let weight = match (&level1.rate.variance, &level1.rate.flags) {
-            (Some(variance), Some(flags)) => weight(variance, flags),
+            (Some(variance), Some(flags)) => weight(variance, flags, false),
             _ => Array2::zeros(shape),
         };
         let median = |tile: &sim_core::detector::AmplifierTile| {

@@ -20,8 +20,10 @@
 //! Pure functions on arrays `[y, x]`: nothing here knows how hits were made or found.
 
 mod ceiling;
+pub mod classes;
 pub mod in_frame;
 mod score;
+pub mod table;
 #[cfg(test)]
 mod tests;
 

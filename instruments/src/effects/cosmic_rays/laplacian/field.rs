@@ -47,7 +47,12 @@ pub struct Field<'a> {
     pub leave_out: u32,
     /// Read noise.
     pub read_variance: &'a ReadVariance,
+    /// Standard deviation of a charge cloud from the light side \[pixel\]; [`CLOUD_PX`] where nothing else is known. The network alone uses it.
+    pub cloud_px: f32,
 }
+
+/// Charge cloud of the survey camera's silicon \[pixel\]: 3.5 um in pixels of 10 um (`effects.cosmic_rays.diffusion`, assumed).
+pub const CLOUD_PX: f32 = 0.35;
 
 impl Field<'_> {
     /// Rows and columns.
@@ -115,6 +120,14 @@ impl Field<'_> {
                 row[x..end].fill(fill);
                 x = end;
             }
+        }
+        mirror(out, pad);
+    }
+    /// 1 where a pixel of a row is left out, 0 elsewhere, with `pad` mirrored pixels at both ends.
+    pub(in crate::effects::cosmic_rays) fn padded_out(&self, y: usize, pad: usize, out: &mut [f32]) {
+        let nx = self.electrons.ncols();
+        for (x, to) in out[pad..pad + nx].iter_mut().enumerate() {
+            *to = f32::from(u8::from(self.is_out(y, x)));
         }
         mirror(out, pad);
     }

@@ -9,6 +9,7 @@
 //! Both lose flux at a star's peak, where all neighbours are fainter: of stars of 1.7 pixel, in 5 x 5 pixels, the median loses
 //! 23 % with the peak replaced, 8 % with a pixel beside it, 0.6 % two pixels away; the weighted mean (s = 0.9) 17 %, 2 %, and
 //! gains 2 % (`examples/cosmic_ray_bench.rs inpaint`). The flags stay: a replaced pixel is for looking at and for finding sources, not for photometry.
+//! `super::super::smooth_fill` does better on sources; these two stay for comparison.
 
 use rayon::prelude::*;
 

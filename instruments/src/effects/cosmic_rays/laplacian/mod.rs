@@ -11,7 +11,7 @@ pub mod inpaint;
 pub mod medians;
 pub mod steep;
 
-pub use field::{Field, ReadVariance};
+pub use field::{CLOUD_PX, Field, ReadVariance};
 pub use grow::grow;
 
 /// Thresholds.
@@ -137,7 +137,15 @@ mod tests {
 
     fn found(pixels: &Array2<f32>, options: &Options) -> Vec<usize> {
         let read_variance = ReadVariance::uniform(25.0, pixels.dim());
-        let field = Field { electrons: pixels, dark: None, flags: None, defects: None, leave_out: 0, read_variance: &read_variance };
+        let field = Field {
+            electrons: pixels,
+            dark: None,
+            flags: None,
+            defects: None,
+            leave_out: 0,
+            read_variance: &read_variance,
+            cloud_px: CLOUD_PX,
+        };
         let mask = detect(&field, options);
         (0..mask.len()).filter(|&i| mask[i]).collect()
     }
@@ -215,8 +223,15 @@ mod tests {
         let mut flags = Array2::<u32>::zeros((64, 64));
         flags[(20, 20)] = 2;
         let read_variance = ReadVariance::uniform(25.0, (64, 64));
-        let field =
-            Field { electrons: &pixels, dark: None, flags: Some(&flags), defects: None, leave_out: 2, read_variance: &read_variance };
+        let field = Field {
+            electrons: &pixels,
+            dark: None,
+            flags: Some(&flags),
+            defects: None,
+            leave_out: 2,
+            read_variance: &read_variance,
+            cloud_px: CLOUD_PX,
+        };
         assert!(detect(&field, &Options::default()).iter().all(|m| !m));
     }
 }

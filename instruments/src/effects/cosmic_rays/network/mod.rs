@@ -3,7 +3,7 @@
 //! # Effect
 //! Marks the pixels that hold charge of a hit above 5 sigma of the local noise, the primary definition of truth.
 //! # Formula
-//! [`inputs`]: three numbers a pixel; `unet`: two scales, 25,681 weights; flagged where the logit exceeds the threshold. `tiles`: only
+//! [`inputs`]: six numbers a pixel; `unet`: two scales, 26,113 weights; flagged where the logit exceeds the threshold. `tiles`: only
 //! blocks near a trigger are looked at, and those beside flagged pixels.
 //! # Symbols
 //! logit \[1\]: logarithm of the odds, as trained, that the pixel is true
@@ -11,8 +11,9 @@
 //! Weights trained on Skyloop's own frames, `instruments/training/cosmic_rays` (command, seeds, provenance in `weights/cosmic_rays.json`).
 //! Architecture: Ronneberger et al. 2015; Zhang & Bloom 2020 (ApJ 889, 24).
 //! # Limits
-//! Trained on stars 1.55 to 2.85 pixels wide, silicon of 11 to 24 um with 2.4 to 4.6 um of diffusion, sky below 0.5 electron/s. Hits that are
-//! broader are found but not to their edges: recall 0.74 in 40 um of silicon with 6 um of diffusion (the classical finder 0.70; FIGURES.md).
+//! Trained on stars 1.4 to 3.5 pixels wide, silicon of 10 to 50 um with 2 to 8 um of diffusion, sky below 0.5 electron/s. What silicon it looks at it is
+//! told by one number, the charge cloud of the field (`Field::cloud_px`); level 1 tells it that of the survey camera's description, 0.35 pixel. Told wrong,
+//! broad hits lose their edges and sharp stars are flagged (FIGURES.md).
 //! Pixels left out (saturated, hot) are never flagged. The threshold is that of one definition of truth.
 //! # Twin
 //! A part of the twin of `cosmic_rays`: flags only.

@@ -1,17 +1,17 @@
 //! The network agrees with torch, and its mask with itself.
 
 use super::*;
-use crate::effects::cosmic_rays::laplacian::ReadVariance;
+use crate::effects::cosmic_rays::laplacian::{CLOUD_PX, ReadVariance};
 use ndarray::Array3;
 use sim_core::noise;
 use sim_core::stream::StreamKey;
 
-/// Input `[40, 44, 3]` and torch's logits `[24, 28]`, in double precision, made with the weights (`training/cosmic_rays/weights.py`).
+/// Input `[40, 44, 6]` and torch's logits `[24, 28]`, in double precision, made with the weights (`training/cosmic_rays/weights.py`).
 fn pair() -> (Array3<f32>, Vec<f32>) {
     let bytes = include_bytes!("weights/pair.f32");
     let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    let (input, logits) = values.split_at(40 * 44 * 3);
-    (Array3::from_shape_vec((40, 44, 3), input.to_vec()).unwrap(), logits.to_vec())
+    let (input, logits) = values.split_at(40 * 44 * 6);
+    (Array3::from_shape_vec((40, 44, 6), input.to_vec()).unwrap(), logits.to_vec())
 }
 
 /// Sky, a star, tracks and points.
@@ -37,7 +37,15 @@ fn frame(ny: usize, nx: usize) -> Array2<f32> {
 
 fn with_field<T>(pixels: &Array2<f32>, act: impl FnOnce(&Field<'_>) -> T) -> T {
     let read_variance = ReadVariance::uniform(25.0, pixels.dim());
-    act(&Field { electrons: pixels, dark: None, flags: None, defects: None, leave_out: 0, read_variance: &read_variance })
+    act(&Field {
+        electrons: pixels,
+        dark: None,
+        flags: None,
+        defects: None,
+        leave_out: 0,
+        read_variance: &read_variance,
+        cloud_px: CLOUD_PX,
+    })
 }
 
 #[test]
@@ -103,7 +111,7 @@ fn damaged_weights_are_refused() {
     bytes[100] ^= 1;
     assert!(matches!(Weights::read(text, &bytes), Err(WeightsError::Hash { .. })));
     bytes[100] ^= 1;
-    let wrong = text.replace("\"inputs\": 3", "\"inputs\": 4");
+    let wrong = text.replace("\"inputs\": 6", "\"inputs\": 4");
     assert_ne!(wrong, text);
     let error = Weights::read(&wrong, &bytes).unwrap_err().to_string();
     assert!(error.contains("layers[0]") && error.contains("4 to 16"), "{error}");
