@@ -118,7 +118,8 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         None => None,
     };
     let without = Level1Paths::of(&info, &folder.level1_without("cti"));
-    let before = without.image.exists().then_some(Before { files: [without.image, without.weight, without.flags], rows: info.geometry.ny });
+    let files = [without.image, without.weight, without.flags];
+    let before = files[0].exists().then_some(Before { files, rows: info.geometry.ny });
     let inputs = FrameInputs {
         label: format!("{}, chip {}", info.geometry.filter, info.geometry.number),
         img: paths.image,
