@@ -1,8 +1,9 @@
 //! First-pixel response along rows: what the first pixels of a row lose to traps that nothing has filled since the row before.
 //!
 //! # Formula
-//! Mean over rows and amplifiers of the first pixels of a row of a flat, `m_kl = r_k I_l - loss_k(I_l)`: I_l the mean of pixels farther in,
-//! r_k the response of the k-th pixels, unknown and the same at all levels l ([`crate::transfer_lines::Common::Response`])
+//! Mean over rows and amplifiers of the first pixels of a row of a flat, `m_kl = r_k I_l + b_k - loss_k(I_l)`: I_l the mean of pixels farther
+//! in, r_k the response of the k-th pixels and b_k what the shutter and the bias add there, unknown and the same at all levels l
+//! ([`crate::transfer_lines::Common::Response`])
 //! # Symbols
 //! counts less the overscan of their row and the master bias, times the gain \[electron\]; error: shot and read noise of both means
 //! # Source

@@ -56,7 +56,8 @@ impl TransferLine {
 pub enum Common {
     /// Nothing.
     Nothing,
-    /// The charge of a packet has an unknown factor, the same in all lines: the response of its pixels.
+    /// The charge of a packet has an unknown factor, the same in all lines: the response of its pixels; and an unknown charge is added to it:
+    /// the time that the shutter adds there, what is left of the bias.
     Response,
 }
 
@@ -87,7 +88,7 @@ impl LineSet {
         let count = self.numbers().count();
         match self.common {
             Common::Nothing => count,
-            Common::Response => count - self.lines.iter().map(|l| l.measured.len()).max().unwrap_or(0).min(count),
+            Common::Response => count - 2 * self.lines.iter().map(|l| l.measured.len()).max().unwrap_or(0).min(count / 2),
         }
     }
     fn stands(&self) -> bool {
@@ -131,6 +132,27 @@ struct Problem<'a> {
     scale: Vec<f64>,
 }
 
+/// Takes from the residuals of every packet what a factor of its charge and charge added to it explain.
+fn project(all: &mut [(usize, f64, f64, f64)]) {
+    let mut sums: std::collections::BTreeMap<usize, [f64; 5]> = std::collections::BTreeMap::new();
+    for (k, residual, factor, added) in &*all {
+        let of = sums.entry(*k).or_default();
+        let products = [factor * factor, factor * added, added * added, residual * factor, residual * added];
+        of.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+    }
+    for (k, residual, factor, added) in all {
+        let [ff, fa, aa, rf, ra] = sums[k];
+        let determinant = ff * aa - fa * fa;
+        // Lines of one level cannot tell the two apart.
+        let (by_factor, by_added) = if determinant > 1e-12 * ff * aa {
+            ((rf * aa - ra * fa) / determinant, (ra * ff - rf * fa) / determinant)
+        } else {
+            (if ff > 0.0 { rf / ff } else { 0.0 }, 0.0)
+        };
+        *residual -= *factor * by_factor + *added * by_added;
+    }
+}
+
 impl Problem<'_> {
     fn model(&self, p: &DVector<f64>) -> TrapModel {
         let n = self.given.species;
@@ -143,8 +165,8 @@ impl Problem<'_> {
         let (path, keys) = (set.path, [LineKey::default(); WIDTH]);
         let steps = if path.first + path.packets <= SHORT { Steps::Exact } else { Steps::Blocks(BLOCKS) };
         let forward = Expected::new(model, steps);
-        // Number of the packet, residual, and how it changes with a factor of its charge.
-        let mut all: Vec<(usize, f64, f64)> = Vec::new();
+        // Number of the packet, residual, and how it changes with a factor of its charge and with charge added to it.
+        let mut all: Vec<(usize, f64, f64, f64)> = Vec::new();
         for lines in set.lines.chunks(WIDTH) {
             let row = |k: usize| -> Row { std::array::from_fn(|l| lines.get(l).map_or(0.0, |line| line.charge_of(k).max(0.0))) };
             let mut packets: Vec<Row> = (0..path.packets).map(row).collect();
@@ -153,23 +175,14 @@ impl Problem<'_> {
             for (l, line) in lines.iter().enumerate() {
                 for (k, measured) in &line.measured {
                     let error = scale * measured.error.hypot(MODEL_ERROR * (measured.value - line.charge_of(*k)));
-                    all.push((*k, (packets[*k][l] - measured.value) / error, line.charge_of(*k) / error));
+                    all.push((*k, (packets[*k][l] - measured.value) / error, line.charge_of(*k) / error, 1.0 / error));
                 }
             }
         }
         if set.common == Common::Response {
-            let mut sums = std::collections::BTreeMap::new();
-            for (k, residual, charge) in &all {
-                let (product, square) = sums.entry(*k).or_insert((0.0, 0.0));
-                *product += residual * charge;
-                *square += charge * charge;
-            }
-            for (k, residual, charge) in &mut all {
-                let (product, square) = sums[k];
-                *residual -= if square > 0.0 { *charge * product / square } else { 0.0 };
-            }
+            project(&mut all);
         }
-        all.into_iter().map(|(_, residual, _)| residual).collect()
+        all.into_iter().map(|(_, residual, ..)| residual).collect()
     }
     /// Residuals of the release times.
     fn of_release(&self, p: &DVector<f64>, scale: f64) -> Vec<f64> {

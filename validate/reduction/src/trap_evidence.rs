@@ -180,8 +180,8 @@ impl Readings {
         }
         let levels = self.first.iter().map(|f| f.level_electron);
         let (low, high) = levels.fold((f64::INFINITY, 0.0_f64), |(low, high), l| (low.min(l), high.max(l)));
-        if self.first.len() < 2 || low <= 0.0 || high < LEVELS * low {
-            return Err("flats of levels a factor of two apart are needed to tell losses from responses".into());
+        if self.first.len() < 3 || low <= 0.0 || high < LEVELS * low {
+            return Err("three flats of levels a factor of two apart are needed to tell losses from responses".into());
         }
         let Some(path) = self.paths.map(|p| Path { packets: FIRST, ..p[1] }) else { return Err("the layout has no amplifier".into()) };
         let line = |f: &FirstPixels| TransferLine {
