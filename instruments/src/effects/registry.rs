@@ -73,6 +73,8 @@ pub enum Need {
     Time,
     /// Random numbers that are new in every exposure, forward; traps followed one by one and drawn arrivals need them too.
     Dice,
+    /// What the detector held in earlier exposures, which one image does not tell.
+    History,
 }
 
 /// One effect.

@@ -45,7 +45,7 @@ static PARAMETERS: [Parameter; 5] = [
 /// Registry entry.
 pub const ENTRY: Entry<Light> = Entry {
     name: "persistence",
-    needs: &[Need::Time],
+    needs: &[Need::Time, Need::History],
     after: &["sky", "lamp", "flat", "shutter", "defects"],
     parameters: &PARAMETERS,
     forward: apply::make,

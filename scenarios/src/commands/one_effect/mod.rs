@@ -112,6 +112,11 @@ impl OneEffect {
     pub fn apply(&self, quiet: bool) -> anyhow::Result<ExitCode> {
         let act = Act::named(&self.effect)?;
         ensure!(self.reference.is_none(), "--reference is for `correct`; `apply` takes its parameters from the instrument and --set");
+        ensure!(
+            !needs(act.name(), Need::History),
+            "{} needs what the detector held in earlier exposures, which one image does not tell: simulate a scenario with it",
+            act.name()
+        );
         let (mut input, instrument, mut spec) = self.open()?;
         let numbers = self.numbers()?;
         registry::set_parameters(&mut spec, act.name(), &numbers, "command line")?;
