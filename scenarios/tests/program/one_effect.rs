@@ -88,7 +88,11 @@ fn apart(a: &Array2<f32>, b: &Array2<f32>) -> f32 {
 
 /// Options with which every effect can be applied.
 fn needs(effect: &str) -> &'static [&'static str] {
-    if ["sky", "lamp", "fringing", "charge_injection", "trap_pumping"].contains(&effect) { &["--rate", "5"] } else { &[] }
+    match effect {
+        "sky" | "lamp" | "fringing" => &["--rate", "5"],
+        "charge_injection" | "trap_pumping" => &["--rate", "500"],
+        _ => &[],
+    }
 }
 
 #[test]

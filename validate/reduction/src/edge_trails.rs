@@ -10,6 +10,7 @@
 //! # Limits
 //! Trails of columns are read in the rows of parallel overscan, with the far end of the serial overscan of the same rows as b.
 //! Trails of rows are read in the serial overscan with its own far end as b: species slower than a quarter of it are lost.
+//! Structure of the scans that bias frames have too is not a trail: [`crate::trap_evidence`] takes it away.
 //! Amplifiers are averaged: one set of traps per detector and direction.
 
 use ndarray::{Array2, ArrayView2, Axis, s};

@@ -33,6 +33,8 @@ pub struct Readout<'a> {
     pub layout: &'a ReadoutLayout,
     /// Master bias of the window \[ADU\].
     pub bias: Option<&'a Array2<f32>>,
+    /// What is left of bias frames by amplifier, where it was measured \[ADU\].
+    pub zero: &'a [f64],
     /// Gain by amplifier \[electron / ADU\].
     pub gain: &'a [Measured],
     /// Read noise by amplifier \[electron\].
@@ -40,6 +42,20 @@ pub struct Readout<'a> {
 }
 
 impl Readout<'_> {
+    /// Mean of the science pixels of a raw bias frame, by amplifier: the overscan is read in other columns than those whose structure the
+    /// master bias is relative to \[ADU\].
+    #[must_use]
+    pub fn zero_of(&self, raw: &Array2<f32>) -> Vec<f64> {
+        let mut zero = vec![0.0; self.layout.amplifier_count];
+        for tile in &self.layout.tiles {
+            let found = self.electrons(raw, tile, tile.science.ny).and_then(|(e, _)| e.mean());
+            if let (Some(electron), Some(gain)) = (found, self.gain.get(tile.amplifier)) {
+                zero[tile.amplifier] = electron / gain.value;
+            }
+        }
+        zero
+    }
+
     /// Science pixels of a tile in reading order \[electron\], up to so many rows, with the read noise; `None` without overscan or gain.
     #[must_use]
     pub fn electrons(&self, raw: &Array2<f32>, tile: &AmplifierTile, rows: usize) -> Option<(Array2<f64>, f64)> {
@@ -50,13 +66,14 @@ impl Readout<'_> {
         }
         // Trails of rows run into the first half.
         let scan = scan.slice_move(ndarray::s![.., tile.raw_overscan.nx / 2..]);
+        let zero = self.zero.get(tile.amplifier).copied().unwrap_or(0.0);
         let bias = self.bias.map(|bias| part(bias, &tile.science, tile));
         let rows = rows.min(science.nrows());
         let mut out = Array2::zeros((rows, science.ncols()));
         for (y, mut row) in out.rows_mut().into_iter().enumerate() {
             let level = scan.row(y).iter().map(|&v| f64::from(v)).sum::<f64>() / scan.ncols() as f64;
             for (x, out) in row.iter_mut().enumerate() {
-                *out = gain * (f64::from(science[[y, x]]) - level - bias.map_or(0.0, |b| f64::from(b[[y, x]])));
+                *out = gain * (f64::from(science[[y, x]]) - level - zero - bias.map_or(0.0, |b| f64::from(b[[y, x]])));
             }
         }
         // The mean of the overscan has the same error in all pixels of a row.

@@ -83,6 +83,21 @@ impl LineSet {
     fn numbers(&self) -> impl Iterator<Item = (f64, f64)> {
         self.lines.iter().flat_map(TransferLine::numbers)
     }
+    /// What the transfer may have done, in units of the errors: what an unknown response explains does not count.
+    fn deviations(&self) -> Vec<f64> {
+        let of = |line: &TransferLine| -> Vec<(usize, f64, f64, f64)> {
+            let number = |(k, m): &(usize, Measured)| {
+                let charge = line.charge_of(*k);
+                (*k, (m.value - charge) / m.error, charge / m.error, 1.0 / m.error)
+            };
+            line.measured.iter().map(number).collect()
+        };
+        let mut all: Vec<(usize, f64, f64, f64)> = self.lines.iter().flat_map(of).collect();
+        if self.common == Common::Response {
+            project(&mut all);
+        }
+        all.into_iter().map(|(_, deviation, ..)| deviation).collect()
+    }
     /// Numbers less what the unknown factors take.
     fn freedom(&self) -> usize {
         let count = self.numbers().count();
@@ -233,8 +248,8 @@ pub fn fit_all(sets: &[LineSet], release: &[Measured], given: &Given) -> Result<
     // What packets gained: those that lost are told by a minus.
     let signal: f64 = numbers.iter().map(|(change, _)| change.abs()).sum();
     let error = numbers.iter().map(|(_, error)| error * error).sum::<f64>().sqrt();
-    let power: f64 = numbers.iter().map(|(change, error)| (change / error).powi(2)).sum();
-    let count = numbers.len() as f64;
+    let power: f64 = sets.iter().flat_map(LineSet::deviations).map(|d| d * d).sum();
+    let count = sets.iter().map(LineSet::freedom).sum::<usize>() as f64;
     if power.is_nan() || power <= count + 5.0 * (2.0 * count).sqrt() {
         return Err(TrapFitError::NoTrail { signal, error });
     }

@@ -43,6 +43,9 @@ pub struct Readings {
     paths: Option<[Path; 2]>,
     columns: Vec<EdgeTrail>,
     rows: Vec<EdgeTrail>,
+    /// The same of bias frames: structure of the scans.
+    zero_columns: Vec<EdgeTrail>,
+    zero_rows: Vec<EdgeTrail>,
     first: Vec<FirstPixels>,
     flats: usize,
     flat_trouble: Option<String>,
@@ -72,6 +75,13 @@ impl Readings {
     #[must_use]
     pub fn of_layout(layout: &ReadoutLayout) -> Self {
         Self { paths: section_paths(layout), ..Self::default() }
+    }
+
+    /// Adds a raw bias frame: what the scans hold without charge.
+    pub fn add_bias(&mut self, raw: &Array2<f32>, readout: &Readout<'_>) {
+        for (direction, trails) in [(Direction::Parallel, &mut self.zero_columns), (Direction::Serial, &mut self.zero_rows)] {
+            trails.extend(edge_trails::measure(raw, readout.layout, direction, readout.gain, readout.read_noise));
+        }
     }
 
     /// Adds a raw flat.
@@ -127,17 +137,17 @@ impl Readings {
 
     /// What there is along one direction; `register`: traps along rows, where they are known.
     fn readings(&self, along_columns: bool, register: Option<&TrapModel>) -> Vec<Reading> {
-        let from_flats = |trails: &[EdgeTrail], path: Option<Path>| match (&self.flat_trouble, path) {
+        let from_flats = |trails: &[EdgeTrail], zero: &[EdgeTrail], path: Option<Path>| match (&self.flat_trouble, path) {
             (Some(reason), _) => Err(reason.clone()),
             (None, None) => Err("the layout has no amplifier".into()),
             (None, Some(_)) if trails.len() < 2 => Err(format!("{} unsaturated flats", trails.len())),
-            (None, Some(path)) => Ok(vec![edge_lines(trails, path)]),
+            (None, Some(path)) => Ok(vec![edge_lines(&above(trails, zero), path)]),
         };
         let paths = self.paths;
-        let eper = |along_columns: bool, trails: &[EdgeTrail]| Reading {
+        let eper = |along_columns: bool, trails: &[EdgeTrail], zero: &[EdgeTrail]| Reading {
             kind: EvidenceKind::FlatTrails,
             frames: self.flats,
-            sets: from_flats(trails, paths.map(|p| p[usize::from(!along_columns)])),
+            sets: from_flats(trails, zero, paths.map(|p| p[usize::from(!along_columns)])),
         };
         let first = Reading { kind: EvidenceKind::FirstPixels, frames: self.flats, sets: self.first_set() };
         let no_first = Reading {
@@ -164,9 +174,9 @@ impl Readings {
             },
         };
         if !along_columns {
-            return vec![eper(false, &self.rows), first];
+            return vec![eper(false, &self.rows, &self.zero_rows), first];
         }
-        let mut all = vec![eper(true, &self.columns), no_first, injected];
+        let mut all = vec![eper(true, &self.columns, &self.zero_columns), no_first, injected];
         for reading in &mut all {
             reading.sets = std::mem::replace(&mut reading.sets, Ok(Vec::new())).map(|sets| before_register(sets, register));
         }
@@ -283,6 +293,21 @@ impl Readings {
         let traps = TrapKnowledge { parallel: of(&fits[0]), serial: of(&fits[1]), blocks, iterations };
         Ok(Combined { traps, measurement, fits })
     }
+}
+
+/// Trails above those of bias frames.
+fn above(trails: &[EdgeTrail], zero: &[EdgeTrail]) -> Vec<EdgeTrail> {
+    let count = zero.len() as f64;
+    let one = |trail: &EdgeTrail| {
+        let number = |(k, m): (usize, &Measured)| {
+            let of: Vec<&Measured> = zero.iter().filter_map(|z| z.trail.get(k)).collect();
+            let sum: f64 = of.iter().map(|z| z.value).sum();
+            let square: f64 = of.iter().map(|z| z.error * z.error).sum();
+            Measured { value: m.value - sum / count, error: m.error.hypot(square.sqrt() / count) }
+        };
+        EdgeTrail { level_electron: trail.level_electron, trail: trail.trail.iter().enumerate().map(number).collect() }
+    };
+    if zero.is_empty() { trails.to_vec() } else { trails.iter().map(one).collect() }
 }
 
 fn injected_sets(lines: &[(Path, TransferLine)]) -> Vec<LineSet> {

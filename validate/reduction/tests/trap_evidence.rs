@@ -170,7 +170,7 @@ fn frames_without_overscan_say_so() {
     let bench = Bench::new();
     let layout = ReadoutLayout::new(&bench.spec.geometry, bench.spec.geometry.full_window(), Scans::Trimmed);
     let (gain, read_noise) = (bench.sure(1.0), bench.sure(5.0));
-    let readout = Readout { layout: &layout, bias: None, gain: &gain, read_noise: &read_noise };
+    let readout = Readout { layout: &layout, bias: None, zero: &[], gain: &gain, read_noise: &read_noise };
     let mut readings = Readings::of_layout(&layout);
     let flat = Array2::from_elem((1200, 512), 1000.0_f32);
     readings.add_flat(&flat, &readout);
@@ -189,7 +189,7 @@ fn an_older_device_has_more_traps() {
         let mut bench = Bench::new();
         bench.mjd = 61_000.0 + 365.25 * years;
         let (gain, read_noise) = (bench.sure(GAIN), bench.sure(READ_NOISE));
-        let readout = Readout { layout: &bench.layout, bias: None, gain: &gain, read_noise: &read_noise };
+        let readout = Readout { layout: &bench.layout, bias: None, zero: &[], gain: &gain, read_noise: &read_noise };
         let mut readings = Readings::of_layout(&bench.layout);
         for (id, level) in (0..).zip([300.0_f32, 2500.0, 25_000.0]) {
             readings.add_flat(&bench.flat(level, id), &readout);
@@ -199,4 +199,20 @@ fn an_older_device_has_more_traps() {
     // 0.2 of the traps of the reference date are added in a year.
     let (young, old) = (at(0.0), at(1.5));
     assert!((old / young / 1.3 - 1.0).abs() < 0.02, "{young} {old}");
+}
+
+#[test]
+fn a_device_without_traps_has_none_whatever_its_responses() {
+    let mut bench = Bench::new();
+    let off: Vec<(String, f64)> =
+        (1..=3).flat_map(|k| [(format!("parallel_density_{k}"), 0.0), (format!("serial_density_{k}"), 0.0)]).collect();
+    registry::set_parameters(&mut bench.spec, "cti", &off, "no traps").unwrap();
+    let (gain, read_noise) = (bench.sure(GAIN), bench.sure(READ_NOISE));
+    let readout = Readout { layout: &bench.layout, bias: None, zero: &[], gain: &gain, read_noise: &read_noise };
+    let mut readings = Readings::of_layout(&bench.layout);
+    for (id, level) in (0..).zip([300.0_f32, 2500.0, 25_000.0]) {
+        readings.add_flat(&bench.flat(level, id), &readout);
+    }
+    let reason = readings.combine(&OPTIONS, &|_| true).unwrap_err();
+    assert!(reason.contains("along columns: trap fit: no trail") && reason.contains("along rows: trap fit: no trail"), "{reason}");
 }

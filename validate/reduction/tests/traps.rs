@@ -78,7 +78,7 @@ fn flats_injected_lines_and_hot_pixels_see_the_same_traps() {
     let bench = Bench::new();
     let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
     let pattern = Pattern { first: 100, lines: 20, period: 120 };
-    let readout = Readout { layout: &bench.layout, bias: None, gain: &gain, read_noise: &read };
+    let readout = Readout { layout: &bench.layout, bias: None, zero: &[], gain: &gain, read_noise: &read };
     let injected: Vec<TransferLine> = [500.0, 2000.0, 8000.0, 30_000.0]
         .iter()
         .enumerate()
@@ -114,7 +114,7 @@ fn flats_injected_lines_and_hot_pixels_see_the_same_traps() {
 fn lines_that_tell_nothing_are_refused() {
     let bench = Bench::new();
     let (gain, read) = (bench.sure(GAIN), bench.sure(READ_NOISE));
-    let readout = Readout { layout: &bench.layout, bias: None, gain: &gain, read_noise: &read };
+    let readout = Readout { layout: &bench.layout, bias: None, zero: &[], gain: &gain, read_noise: &read };
     let dark = bench.dark(300);
     let few = HotPixelOptions { threshold_electron: 1e6, trail: 80 };
     assert_eq!(hot_pixel_trails::measure(&[&dark], &bench.layout, &gain, &few).unwrap(), vec![]);

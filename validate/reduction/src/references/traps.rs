@@ -43,8 +43,15 @@ const HOT_SIGMA: f64 = 60.0;
 
 fn readings(evidence: &Evidence<'_>, gain: &[Measured], read_noise: &[Measured]) -> Result<Readings, ReductionError> {
     let Some(layout) = evidence.group.all().next().map(|info| info.layout.clone()) else { return Ok(Readings::default()) };
-    let readout = Readout { layout: &layout, bias: Some(&evidence.bias.image), gain, read_noise };
+    let bare = Readout { layout: &layout, bias: Some(&evidence.bias.image), zero: &[], gain, read_noise };
     let mut readings = Readings::of_layout(&layout);
+    let mut zero = vec![0.0; layout.amplifier_count];
+    for info in &evidence.group.bias {
+        let raw = evidence.raw(info)?.frame().pixels;
+        readings.add_bias(&raw, &bare);
+        zero.iter_mut().zip(bare.zero_of(&raw)).for_each(|(sum, of)| *sum += of / evidence.group.bias.len() as f64);
+    }
+    let readout = Readout { zero: &zero, ..bare };
     for info in &evidence.group.flat {
         readings.add_flat(&evidence.raw(info)?.frame().pixels, &readout);
     }

@@ -174,7 +174,7 @@ impl Bench {
     /// All that calibration would read: six flats, four injected frames, three darks, three pumped frames of ten phase times.
     pub fn readings(&self) -> Readings {
         let (gain, read_noise) = (self.sure(GAIN), self.sure(READ_NOISE));
-        let readout = Readout { layout: &self.layout, bias: None, gain: &gain, read_noise: &read_noise };
+        let readout = Readout { layout: &self.layout, bias: None, zero: &[], gain: &gain, read_noise: &read_noise };
         let mut readings = Readings::of_layout(&self.layout);
         for (id, level) in (0..).zip([200.0_f32, 700.0, 2500.0, 8000.0, 25_000.0, 60_000.0]) {
             readings.add_flat(&self.flat(level, id), &readout);
