@@ -31,8 +31,8 @@ impl Pool {
             right += f64::from(u8::from(*hit));
             let here = (right / total, right / (k + 1) as f64);
             // No hit yet: no F1.
-            let (is, was) = (f1(here.0, here.1), f1(best.0, best.1));
-            best = if right > 0.0 && (was.is_nan() || is > was) { here } else { best };
+            let first = best.0 == 0.0;
+            best = if right > 0.0 && (first || f1(here.0, here.1) > f1(best.0, best.1)) { here } else { best };
         }
         best
     }

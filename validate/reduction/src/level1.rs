@@ -15,7 +15,7 @@ use crate::set::{DetectorCalibration, Master};
 use crate::steps::{Step, Walk};
 use instruments::effects::cosmic_rays::smooth_fill::{self, Prior};
 use instruments::product::level0::Level0;
-use ndarray::s;
+use ndarray::{Array2, s};
 use rayon::prelude::*;
 use sim_core::correction::StepStatus;
 use sim_core::exposure::ExposureKind;
@@ -112,11 +112,11 @@ pub fn reduce_frame_after(
     let time_s = if kind == ExposureKind::Bias { 1.0 } else { info.observation.time_s };
     let (per_time, per_time2) = ((1.0 / time_s) as f32, (1.0 / (time_s * time_s)) as f32);
     light.pixels.par_mapv_inplace(|v| v * per_time);
-    light.variance.get_or_insert_with(|| ndarray::Array2::zeros(shape)).par_mapv_inplace(|v| v * per_time2);
+    light.variance.get_or_insert_with(|| Array2::zeros(shape)).par_mapv_inplace(|v| v * per_time2);
     if options.fill_cosmic_rays && kind == ExposureKind::Science {
         walk.record(FILL, fill_cosmic_rays(&mut light, &walk.steps));
     }
-    let flags = &*light.flags.get_or_insert_with(|| ndarray::Array2::zeros(shape));
+    let flags = &*light.flags.get_or_insert_with(|| Array2::zeros(shape));
     let flagged =
         flags.axis_iter(ndarray::Axis(0)).into_par_iter().map(|row| row.iter().filter(|f| sim_core::flags::official(**f) != 0).count());
     let flagged_fraction = flagged.sum::<usize>() as f64 / flags.len().max(1) as f64;
@@ -148,7 +148,11 @@ fn fill_cosmic_rays(frame: &mut Frame<Light>, steps: &[Step]) -> StepStatus {
         return StepStatus::Skipped("no flags".into());
     };
     let hit = bits.mapv(is_filled);
-    let unusable = bits.mapv(|b| flags::official(b) != 0);
+    // Pixels beside a flagged one hold light of the hit that was too faint to be flagged.
+    let unusable = Array2::from_shape_fn(bits.dim(), |(y, x)| {
+        let around = [(y.wrapping_sub(1), x), (y + 1, x), (y, x.wrapping_sub(1)), (y, x + 1)];
+        flags::official(bits[(y, x)]) != 0 || around.iter().any(|at| hit.get(*at).copied().unwrap_or(false))
+    });
     smooth_fill::fill(&mut frame.pixels, variance, &hit, &unusable, smooth_fill::LENGTH_PX, Prior::Star);
     StepStatus::Done
 }
