@@ -50,8 +50,8 @@ fn failures(effect: &str, folder: &Path) -> String {
     let calibration = r#"
 [catalog]
 kind = "star_grid"
-spacing_pixel = 40.0
-bright = 17.0
+spacing_pixel = 120.0
+bright = 19.0
 faint = 25.0
 
 [calibration]

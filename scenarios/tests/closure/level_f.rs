@@ -67,7 +67,7 @@ short_flat_time_s = 4.0
 lamp_electron_s = 1500.0
 "#;
     let out = folder.path().join("out");
-    reduced(&format!("{}{calibration}", scenario("level_f", 20_261_122, "2032-06-26T20:35:58", (1536, 640), "with = [\"cti\"]")), &out);
+    reduced(&format!("{}{calibration}", scenario("level_f", 20_261_122, "2030-06-26T20:35:58", (1536, 640), "with = [\"cti\"]")), &out);
     assert_eq!(suspects(&out, None), Vec::<String>::new(), "right references are not suspected");
 
     let masters = Folder::at(&out).masters();

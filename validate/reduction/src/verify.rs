@@ -19,10 +19,11 @@ use crate::error::ReductionError;
 use crate::level1::reduce_frame;
 use crate::options::Options;
 use crate::set::{CalibrationSet, DetectorCalibration, Master};
-use instruments::product::level0::{Level0Info, read_level0};
+use instruments::product::level0::{Level0Info, read_level0, read_level0_info};
 use serde::Serialize;
 use sim_core::exposure::ExposureKind;
 use sim_core::knowledge::Measured;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// One figure of one reference.
@@ -72,16 +73,21 @@ pub fn verify(exposures: &[PathBuf], set: &CalibrationSet) -> Result<Vec<Check>,
     let mut checks = Vec::new();
     // Levels of the flats of every detector, for the figure that needs two.
     let mut flats: Vec<FlatLevels> = Vec::new();
-    for path in exposures {
+    let mut biases = BTreeMap::new();
+    for path in biases_first(exposures)? {
         let level0 = read_level0(path)?;
         let info = level0.info.clone();
         let calibration = set.of(&info)?;
+        if info.observation.kind == ExposureKind::Bias {
+            biases.insert(info.geometry.number, trails::of_frame(&level0.frame().pixels, &calibration));
+        }
         let mut found = Figures { calibration: &calibration, info: &info, checks: &mut checks };
         if let ExposureKind::Flat { .. } = info.observation.kind
             && let Some(traps) = &calibration.knowledge_for("cti", &info)?.traps
         {
             let raw = level0.frame().pixels;
-            for (name, offset) in ["trails_columns", "trails_rows"].into_iter().zip(trails::offsets(&raw, &calibration, traps)) {
+            let bias = biases.get(&info.geometry.number);
+            for (name, offset) in ["trails_columns", "trails_rows"].into_iter().zip(trails::offsets(&raw, bias, &calibration, traps)) {
                 offset.into_iter().for_each(|offset| found.add(name, "", offset));
             }
         }
@@ -119,6 +125,16 @@ pub fn verify(exposures: &[PathBuf], set: &CalibrationSet) -> Result<Vec<Check>,
         }
     }
     Ok(checks)
+}
+
+/// Exposures with the bias frames in front.
+fn biases_first(exposures: &[PathBuf]) -> Result<Vec<&PathBuf>, ReductionError> {
+    let mut sorted = Vec::new();
+    for path in exposures {
+        sorted.push((read_level0_info(path)?.observation.kind != ExposureKind::Bias, path));
+    }
+    sorted.sort_by_key(|(later, _)| *later);
+    Ok(sorted.into_iter().map(|(_, path)| path).collect())
 }
 
 fn figure(name: &str) -> (&'static str, &'static str, &'static str) {

@@ -2,10 +2,11 @@
 //!
 //! # Formula
 //! `a = sum m p / s^2 / sum p^2 / s^2` over the pixels of the trail: m measured, s its error, p the forward model of packets of the flat's level; `a - 1`.
+//! The trail is that of the flat without what a bias frame shows in the same pixels.
 //! # Limits
 //! The shape is taken for right: traps whose release times are wrong move `a` by the mean of what they change.
 
-use crate::edge_trails::{self, Direction};
+use crate::edge_trails::{self, Direction, EdgeTrail};
 use crate::set::DetectorCalibration;
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
@@ -14,21 +15,42 @@ use instruments::effects::cti::schedule::Steps;
 use ndarray::Array2;
 use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge};
 
-/// Departures of the trails along columns and rows from what the traps predict; `None` where no trail stands out or none can be read.
+/// What stands in the overscan along columns and rows of a raw frame.
 #[must_use]
-pub fn offsets(raw: &Array2<f32>, calibration: &DetectorCalibration, traps: &TrapKnowledge) -> [Option<Measured>; 2] {
+pub fn of_frame(raw: &Array2<f32>, calibration: &DetectorCalibration) -> [Option<EdgeTrail>; 2] {
+    [Direction::Parallel, Direction::Serial]
+        .map(|direction| edge_trails::measure(raw, &calibration.layout, direction, &calibration.gain, &calibration.read_noise))
+}
+
+/// The trail of a flat without what a bias frame shows in the same pixels: the structure of the overscan itself.
+fn cleaned(flat: &EdgeTrail, bias: Option<&EdgeTrail>) -> EdgeTrail {
+    let Some(bias) = bias else { return flat.clone() };
+    let less = |(f, b): (&Measured, &Measured)| Measured { value: f.value - b.value, error: f.error.hypot(b.error) };
+    EdgeTrail { trail: flat.trail.iter().zip(&bias.trail).map(less).collect(), ..flat.clone() }
+}
+
+/// Departures of the trails along columns and rows of a raw flat from what the traps predict, `bias` being the trails of a bias frame;
+/// `None` where no trail stands out or none can be read.
+#[must_use]
+pub fn offsets(
+    raw: &Array2<f32>,
+    bias: Option<&[Option<EdgeTrail>; 2]>,
+    calibration: &DetectorCalibration,
+    traps: &TrapKnowledge,
+) -> [Option<Measured>; 2] {
     let Some(tile) = calibration.layout.tiles.first() else { return [None, None] };
     let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
     let section = tile.serial_overscan.saturating_sub(tile.serial_start);
     let rows = Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 };
-    [(Direction::Parallel, columns, &traps.parallel), (Direction::Serial, rows, &traps.serial)].map(|(direction, path, traps)| {
-        let trail = edge_trails::measure(raw, &calibration.layout, direction, &calibration.gain, &calibration.read_noise)?;
+    let flat = of_frame(raw, calibration);
+    [(0, columns, &traps.parallel), (1, rows, &traps.serial)].map(|(direction, path, traps)| {
+        let trail = cleaned(flat[direction].as_ref()?, bias.and_then(|b| b[direction].as_ref()));
         scale(&trail, path, traps)
     })
 }
 
 /// The scale of a trail on the model's, minus 1.
-fn scale(trail: &edge_trails::EdgeTrail, path: Path, traps: &TransferTraps) -> Option<Measured> {
+fn scale(trail: &EdgeTrail, path: Path, traps: &TransferTraps) -> Option<Measured> {
     let model = known_model(traps)?;
     let path = Path { trailing: trail.trail.len(), ..path };
     let level: Row = [trail.level_electron.max(0.0); WIDTH];
