@@ -6,9 +6,9 @@
 //! V variance of the noise of the data; S variance of the five, at least their mean (shot noise) and one electron
 //! # Source
 //! Ridge regression (Tikhonov 1963; Hoerl & Kennard 1970) has V / S where the signal scatters by S about what is expected. A
-//! fifth of it is taken: with the whole, stars of 1000 electrons keep 21 % of their trail at the far end of columns that lose half of their
-//! light to ten years of traps in a sky of 30 electrons, with a fifth 9 %, with a tenth 5 %, but blank sky then scatters by 20 % more
-//! (`cti_quality`).
+//! fifth of it is taken, chosen on the frames of `cti_quality`: of stars of 1000 electrons at the far end of columns that lose half of their
+//! light to ten years of traps, in a sky of 30 electrons, a third leaves 12.5 % of the trail, a fifth 9.0 %, a tenth 5.1 %, and blank sky is
+//! 6.2, 7.3, 9.1 electrons from the truth.
 
 use super::marks::{Row, WIDTH};
 use super::unwind::Belief;

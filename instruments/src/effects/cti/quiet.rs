@@ -8,8 +8,9 @@
 //! # Source
 //! The estimate: Lee 1980 (IEEE PAMI 2, 165), with the shot noise of m as least variance of the signal, but with the root: the
 //! estimate then scatters as much as the charge itself. What traps take is no straight line in the charge, and traps of a blank sky are
-//! filled by its highest pixels: from an estimate that scatters too little (Lee's own) 7 to 11 % more than the trail of a star of 1000 electrons
-//! was taken back, from the data themselves 6 to 8 % less, from this one -1.5 to 0 % (sky 30, read noise 5, a year of traps). That what is computed
+//! filled by its highest pixels: undamped, from an estimate that scatters too little (Lee's own) 7 % more than the trail of a star of 1000
+//! electrons was taken back, from the data themselves 6 to 8 % less, from this one 0 to 1.5 % more; with the damping in use (`belief.rs`) 2 to
+//! 3 % more (sky 30, read noise 5, a year of traps). That what is computed
 //! from a smoothed image is added to the image as it is, so that read noise is not sharpened: Anderson & Bedin 2010 (PASP 122,
 //! 1035).
 //! # Limits
