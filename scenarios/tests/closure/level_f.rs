@@ -81,7 +81,7 @@ lamp_electron_s = 1500.0
         vec![
             ("MBIAS", "amplifier_level", Box::new(gain(1.01, Some(4)))),
             ("MFLAT", "flat_pattern", Box::new(pattern(1.01))),
-            ("MDARK", "dark_pattern", Box::new(image(1.01))),
+            ("MDARK", "dark_pattern", Box::new(image(1.03))),
             ("MTRAP", "trails_columns", Box::new(traps(1.01))),
         ],
         vec![
