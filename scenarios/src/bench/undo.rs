@@ -1,6 +1,6 @@
 //! Benchmarks of corrections of charge, and of what approximate effects are off.
 //!
-//! Each entry of [`UNDONE`] says how the correction of an effect is told what it needs; the time of the effect itself is a stage of the
+//! Each entry of `UNDONE` says how the correction of an effect is told what it needs; the time of the effect itself is a stage of the
 //! chain.
 
 use crate::unit::Plan;

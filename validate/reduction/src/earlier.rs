@@ -1,7 +1,7 @@
 //! Raw frames before the one being reduced: which of its pixels were full in them.
 //!
 //! A pixel was full when the converter was at its ceiling, or its charge near the full well that calibration knows (less
-//! [`LOWER`]: raw frames still lack what charge transfer took). Only frames of the same detector and window count, and only as
+//! `LOWER`: raw frames still lack what charge transfer took). Only frames of the same detector and window count, and only as
 //! far back as full pixels still glow.
 
 use crate::error::ReductionError;

@@ -3,7 +3,7 @@
 //! # Formula
 //! A reference that is wrong by the factor `1 + e` leaves `e` times its own pattern in a reduced frame. So each figure is the share of
 //! the reference that is found in a frame, from least squares over its pixels, 0 (or a ratio, 1) when the reference holds, with its error.
-//! - bias, dark, flat: residual on the pattern of the master ([`images::share`]);
+//! - bias, dark, flat: residual on the pattern of the master ([`images::Reduced::share`]);
 //! - gain: variance of a reduced flat over what gain and read noise predict, the amplifier that stands out most; and the levels of the
 //!   amplifiers under the even lamp;
 //! - linearity: rates of flats of different times, the amplifier that differs most;
