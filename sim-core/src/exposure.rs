@@ -69,11 +69,6 @@ impl ExposureKind {
             _ => 0.0,
         }
     }
-    /// Whether the exposure is for charge traps alone: no masters are made of it, and it is not reduced itself.
-    #[must_use]
-    pub fn is_for_traps(&self) -> bool {
-        self.injected_electron().is_some()
-    }
     /// Whether light reaches the detector.
     #[must_use]
     pub fn is_illuminated(&self) -> bool {

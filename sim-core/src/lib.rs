@@ -18,6 +18,7 @@ pub mod history;
 pub mod knowledge;
 pub mod ledger;
 pub mod manifest;
+pub mod median;
 pub mod memory;
 pub mod noise;
 pub mod plane;

@@ -2,22 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The median (upper of the two middle values for even counts); reorders `values`. NaN when empty.
+/// The median; reorders `values`. NaN when empty.
 pub fn median(values: &mut [f32]) -> f32 {
-    if values.is_empty() {
-        return f32::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+    sim_core::median::median(values).unwrap_or(f32::NAN)
 }
 
 /// The median of 64-bit values; reorders `values`. NaN when empty.
 pub fn median64(values: &mut [f64]) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    sim_core::median::median(values).unwrap_or(f64::NAN)
 }
 
 /// Mean, median and standard deviation of what survives clipping.

@@ -22,6 +22,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::knowledge::{CrosstalkKnowledge, Measured};
+use sim_core::median::median;
 use std::ops::Range;
 
 /// Pixels of a stretch: a few hits are few of them.
@@ -123,11 +124,6 @@ struct Part {
     sigma: f32,
 }
 
-fn middle(values: &mut [f32]) -> f32 {
-    let at = values.len() / 2;
-    *values.select_nth_unstable_by(at, f32::total_cmp).1
-}
-
 impl<'a> CrosstalkFit<'a> {
     /// For a layout; gain \[electron / ADU\] and read noise \[electron\] by amplifier number.
     ///
@@ -206,11 +202,11 @@ impl<'a> CrosstalkFit<'a> {
         if value.iter().any(|&v| v >= CEILING) {
             return None;
         }
-        let median = middle(&mut value.clone());
-        value.iter_mut().for_each(|v| *v -= median);
+        let level = median(&mut value.clone()).unwrap_or(0.0);
+        value.iter_mut().for_each(|v| *v -= level);
         let least = BRIGHT_SIGMAS * self.noise_adu[amplifier];
         let bright = value.map(|v| if v > least { v } else { 0.0 });
-        let deviation = middle(&mut value.map(f32::abs));
+        let deviation = median(&mut value.map(f32::abs)).unwrap_or(0.0);
         Some(Part {
             amplifier,
             is_bright: bright.iter().any(|&v| v > 0.0),

@@ -24,6 +24,7 @@ use sim_core::detector::{AmplifierTile, ReadoutLayout, Rect};
 use sim_core::flags;
 use sim_core::frame::Window;
 use sim_core::knowledge::{ColumnDefect, ColumnFault, Measured};
+use sim_core::median::median;
 use std::collections::BTreeMap;
 
 /// Side of the blocks whose median is the local level.
@@ -80,14 +81,6 @@ fn check(what: &'static str, got: (usize, usize), need: (usize, usize)) -> Resul
     if got == need { Ok(()) } else { Err(DefectSearchError::Shape { what, got, need }) }
 }
 
-fn median(values: &mut [f32]) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let at = values.len() / 2;
-    *values.select_nth_unstable_by(at, f32::total_cmp).1
-}
-
 /// Median of every block; those at the upper and right edge are the smaller ones that are left.
 fn block_medians(image: &Array2<f32>) -> Array2<f32> {
     let (rows, columns) = image.dim();
@@ -97,7 +90,7 @@ fn block_medians(image: &Array2<f32>) -> Array2<f32> {
         .map(|k| {
             let (y, x) = (k / shape.1 * BLOCK, k % shape.1 * BLOCK);
             let block = image.slice(s![y..(y + BLOCK).min(rows), x..(x + BLOCK).min(columns)]);
-            median(&mut block.iter().copied().filter(|v| v.is_finite()).collect::<Vec<f32>>())
+            median(&mut block.iter().copied().filter(|v| v.is_finite()).collect::<Vec<f32>>()).unwrap_or(0.0)
         })
         .collect();
     Array2::from_shape_fn(shape, |(y, x)| values[y * shape.1 + x])
@@ -109,7 +102,7 @@ fn block_medians(image: &Array2<f32>) -> Array2<f32> {
 /// When the flat has no light.
 pub fn dead_pixels(flat: &Array2<f32>) -> Result<Array2<u32>, DefectSearchError> {
     let local = block_medians(flat);
-    let level = median(&mut local.iter().copied().collect::<Vec<f32>>());
+    let level = median(&mut local.iter().copied().collect::<Vec<f32>>()).unwrap_or(0.0);
     if level.is_nan() || level <= 0.0 {
         return Err(DefectSearchError::NoLight { what: "the flat", level });
     }
@@ -249,7 +242,7 @@ fn light_beside(dim: ArrayView1<'_, f32>, bright: ArrayView1<'_, f32>, area: Rec
         let reach = if reach < 2 { NEIGHBOURS } else { reach };
         let near = x.saturating_sub(reach).max(low)..(x + reach + 1).min(high);
         let mut values: Vec<f32> = near.filter(|&k| k != x && bright[k] > 0.0).map(ratio).filter(|v| v.is_finite()).collect();
-        median(&mut values)
+        median(&mut values).unwrap_or(0.0)
     };
     (low..high).map(of_column).collect()
 }
@@ -279,7 +272,7 @@ impl<'a> PocketSearch<'a> {
         check("the bright flat", flats.bright.dim(), flats.dim.dim())?;
         check("the dim flat", flats.dim.dim(), (flats.dim.nrows(), self.window.nx))?;
         for (what, image) in [("the dim flat", flats.dim), ("the bright flat", flats.bright)] {
-            let level = median(&mut block_medians(image).iter().copied().collect::<Vec<f32>>());
+            let level = median(&mut block_medians(image).iter().copied().collect::<Vec<f32>>()).unwrap_or(0.0);
             if level.is_nan() || level <= 0.0 {
                 return Err(DefectSearchError::NoLight { what, level });
             }
@@ -363,7 +356,7 @@ pub fn telegraph_pixels(
     // Median and standard deviation of every pixel of a row, with a border of one pixel.
     let row_medians = |y: usize| -> Vec<(f32, f32)> {
         let of = |x: usize| {
-            let middle = median(&mut darks.iter().map(|d| d[(y, x)]).collect::<Vec<f32>>());
+            let middle = median(&mut darks.iter().map(|d| d[(y, x)]).collect::<Vec<f32>>()).unwrap_or(0.0);
             (middle, (read_noise2(y, x) + middle.max(0.0)).sqrt())
         };
         (0..shape.1).map(of).collect()

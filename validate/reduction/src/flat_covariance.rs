@@ -14,13 +14,13 @@
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use sim_core::knowledge::Measured;
+use sim_core::median::{SIGMA_PER_MAD, median};
 
 /// Lags measured in each direction: 0 to 4 pixels.
 pub const LAGS: usize = 5;
 /// Partial sums of a row.
 const LANES: usize = 16;
 /// Standard deviation of a normal in units of its median absolute deviation.
-const SIGMA_PER_MAD: f64 = 1.482_602_218_505_602;
 /// Pixels that a region needs in each direction, its edge taken off.
 const LEAST: usize = 24;
 
@@ -100,11 +100,6 @@ fn mean(region: ArrayView2<'_, f32>) -> f64 {
     rows / region.len() as f64
 }
 
-fn median(values: &mut [f32]) -> f64 {
-    let at = values.len() / 2;
-    f64::from(*values.select_nth_unstable_by(at, f32::total_cmp).1)
-}
-
 /// Sum of products, in fixed lanes.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     let n = a.len().min(b.len());
@@ -146,9 +141,9 @@ pub fn of_pair(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, options: &Covaria
     ndarray::Zip::from(&mut d).and(a).and(b).for_each(|d, &a, &b| *d = (scale_a * f64::from(a) - scale_b * f64::from(b)) as f32);
 
     let mut values: Vec<f32> = d.iter().copied().collect();
-    let centre = median(&mut values);
-    values.iter_mut().for_each(|v| *v = (*v - centre as f32).abs());
-    let sigma = SIGMA_PER_MAD * median(&mut values);
+    let centre = median(&mut values).unwrap_or(0.0);
+    values.iter_mut().for_each(|v| *v = (*v - centre).abs());
+    let sigma = SIGMA_PER_MAD * median(&mut values).map_or(0.0, f64::from);
     if sigma <= 0.0 {
         return Err(CovarianceError::NoScatter(level));
     }

@@ -19,6 +19,7 @@ use instruments::effects::fringing::amplitude;
 use ndarray::Array2;
 use sim_core::frame::Window;
 use sim_core::knowledge::FringeFrame;
+use sim_core::median::median;
 
 /// Side of a cell \[pixel\].
 pub const CELL: usize = 8;
@@ -103,8 +104,7 @@ pub fn residual(pixels: &Array2<f32>, flags: &Array2<u32>, cell: usize) -> Optio
 /// Median of |values| times 1.4826; 0 for none.
 fn scatter(values: impl Iterator<Item = f64>) -> f64 {
     let mut all: Vec<f64> = values.map(f64::abs).collect();
-    let middle = all.len() / 2;
-    if all.is_empty() { 0.0 } else { 1.4826 * *all.select_nth_unstable_by(middle, f64::total_cmp).1 }
+    1.4826 * median(&mut all).unwrap_or(0.0)
 }
 
 /// One pattern for all frames, their strengths and scatters: the solution in turns. The pattern has no fixed scale.

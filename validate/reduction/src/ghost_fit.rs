@@ -13,6 +13,7 @@
 use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
 use sim_core::knowledge::{GhostPath, Measured};
+use sim_core::median::median;
 
 /// Side of the squares that are averaged, as a part of the least radius.
 const FINE: f64 = 0.2;
@@ -95,16 +96,14 @@ pub fn look(pixels: &Array2<f32>, flags: &Array2<u32>, star: (f64, f64), origin:
             }
         }
         if 2 * values.len() as i64 >= inner * inner && !values.is_empty() {
-            let middle = values.len() / 2;
-            *cell = *values.select_nth_unstable_by(middle, f64::total_cmp).1;
+            *cell = median(&mut values).unwrap_or(f64::NAN);
         }
     }
     let mut all: Vec<f64> = map.iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
     if all.len() < 200 {
         return None;
     }
-    let middle = all.len() / 2;
-    let sigma = 1.4826 * *all.select_nth_unstable_by(middle, f64::total_cmp).1;
+    let sigma = 1.4826 * median(&mut all)?;
     if sigma <= 0.0 {
         return None;
     }

@@ -22,6 +22,7 @@ use sim_core::exposure::ExposureKind;
 use sim_core::flags;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Measured;
+use sim_core::median::median;
 use sim_core::plane::{Light, Rate};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -178,8 +179,7 @@ fn saturation_electron(level0: &Level0, calibration: &DetectorCalibration) -> Re
             let area = tile.raw_overscan;
             let mut values: Vec<u16> =
                 level0.pixels.slice(s![area.y0..area.y0 + area.ny, area.x0..area.x0 + area.nx]).iter().copied().collect();
-            let at = values.len() / 2;
-            f64::from(*values.select_nth_unstable(at).1)
+            median(&mut values).map_or(0.0, f64::from)
         } else {
             let area = tile.science;
             bias.as_ref().map_or(0.0, |bias| {

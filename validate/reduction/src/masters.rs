@@ -24,8 +24,8 @@ mod made;
 mod ramp;
 mod shutter;
 
-pub(crate) use defects::median;
-pub use defects::{hot_and_warm, hot_and_warm_pixels};
+pub use defects::hot_and_warm_pixels;
+pub(crate) use defects::median_of;
 pub use made::{Made, MadeDark, MadeFlat};
 pub use ramp::Ramp;
 

@@ -17,11 +17,11 @@
 //! is known. Differences beyond 6 robust standard deviations of their row are left out (2e-9 of a normal).
 
 use sim_core::knowledge::Measured;
+use sim_core::median::{SIGMA_PER_MAD, median};
 
 /// Clip of differences, in robust standard deviations of the row.
 const CLIP_SIGMA: f64 = 6.0;
 /// Standard deviation of a normal in units of its median absolute deviation.
-const SIGMA_PER_MAD: f64 = 1.482_602_218_505_602;
 
 /// Sums over the pixels of a pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -43,8 +43,7 @@ impl PairSums {
         let mut middle = |values: &mut dyn Iterator<Item = f32>| {
             scratch.clear();
             scratch.extend(values);
-            let at = scratch.len() / 2;
-            f64::from(*scratch.select_nth_unstable_by(at, f32::total_cmp).1)
+            median(scratch).map_or(0.0, f64::from)
         };
         if a.is_empty() {
             return Self::default();

@@ -207,7 +207,7 @@ impl Figures<'_> {
                 (mean * (response - 1.0) / response, (mean / response).powi(2) * f64::from(flat.variance[(y, x)]))
             });
             share.into_iter().for_each(|share| self.add("flat_pattern", "", share));
-            let value = f64::from(crate::masters::median(&flat.image)) - 1.0;
+            let value = f64::from(crate::masters::median_of(&flat.image)) - 1.0;
             let pixels = flat.variance.len() as f64;
             let error = (flat.variance.iter().map(|&v| f64::from(v)).sum::<f64>() / pixels / pixels).sqrt();
             self.add("flat_level", "", Measured { value, error });

@@ -12,6 +12,7 @@ use sim_core::detector::{AmplifierTile, ReadoutLayout};
 use sim_core::flags;
 use sim_core::frame::Frame;
 use sim_core::knowledge::OverscanKnowledge;
+use sim_core::median::median;
 use sim_core::plane::Counts;
 use std::sync::Arc;
 
@@ -47,16 +48,15 @@ fn robust_mean(values: &mut [f32]) -> Option<(f64, f64)> {
     if values.len() < LEAST_PIXELS {
         return None;
     }
-    let middle = values.len() / 2;
-    let median = f64::from(*values.select_nth_unstable_by(middle, f32::total_cmp).1);
-    let mut distance: Vec<f32> = values.iter().map(|&v| (f64::from(v) - median).abs() as f32).collect();
+    let middle = f64::from(median(values)?);
+    let mut distance: Vec<f32> = values.iter().map(|&v| (f64::from(v) - middle).abs() as f32).collect();
     // Half a count at least: whole counts of a quiet output can have no spread at all.
-    let sigma = (1.4826 * f64::from(*distance.select_nth_unstable_by(middle, f32::total_cmp).1)).max(0.5);
-    let good = || values.iter().map(|&v| f64::from(v) - median).filter(|d| d.abs() <= 4.0 * sigma);
+    let sigma = (1.4826 * f64::from(median(&mut distance)?)).max(0.5);
+    let good = || values.iter().map(|&v| f64::from(v) - middle).filter(|d| d.abs() <= 4.0 * sigma);
     let n = good().count() as f64;
     let mean = good().sum::<f64>() / n;
     let scatter = good().map(|d| (d - mean).powi(2)).sum::<f64>() / n;
-    Some((median + mean, scatter / n))
+    Some((middle + mean, scatter / n))
 }
 
 /// Rows per bin: at least 32 bins where there are rows for them, so that small sections follow the drift too.

@@ -10,6 +10,7 @@
 use nalgebra::{DMatrix, DVector};
 use ndarray::Array2;
 use rayon::prelude::*;
+use sim_core::median::median;
 
 /// Degree of the background.
 pub const DEGREE: usize = 4;
@@ -90,8 +91,7 @@ pub fn medians(pixels: &Array2<f32>, flags: Option<&Array2<u32>>, cell: usize, s
                     if 4 * all.len() < per_cell || all.is_empty() {
                         return f32::NAN;
                     }
-                    let middle = all.len() / 2;
-                    *all.select_nth_unstable_by(middle, f32::total_cmp).1
+                    median(&mut all).unwrap_or(f32::NAN)
                 })
                 .collect::<Vec<_>>()
         })
@@ -134,12 +134,8 @@ pub fn fit(cells: &[Cell]) -> Option<Fit> {
         .collect();
     let count = rows.first()?.len();
     // Bright sources out before the first fit, which they would bend.
-    let middle = |values: &mut Vec<f64>| {
-        let at = values.len() / 2;
-        *values.select_nth_unstable_by(at, f64::total_cmp).1
-    };
-    let centre = middle(&mut cells.iter().map(|c| c.value).collect());
-    let spread = 1.4826 * middle(&mut cells.iter().map(|c| (c.value - centre).abs()).collect());
+    let centre = median(&mut cells.iter().map(|c| c.value).collect::<Vec<_>>())?;
+    let spread = 1.4826 * median(&mut cells.iter().map(|c| (c.value - centre).abs()).collect::<Vec<_>>())?;
     let mut good: Vec<bool> = cells.iter().map(|c| (c.value - centre).abs() <= FIRST_CLIP * spread || spread == 0.0).collect();
     let mut last = None;
     for _ in 0..10 {
@@ -163,8 +159,7 @@ pub fn fit(cells: &[Cell]) -> Option<Fit> {
         let of = |row: &[f64], from: usize| (from..count).map(|k| row[k] * solution[k]).sum::<f64>();
         let residual: Vec<f64> = rows.iter().zip(cells).map(|(row, cell)| cell.value - of(row, 0)).collect();
         let mut absolute: Vec<f64> = residual.iter().zip(&good).filter(|(_, g)| **g).map(|(r, _)| r.abs()).collect();
-        let middle = absolute.len() / 2;
-        let sigma = 1.4826 * *absolute.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let sigma = 1.4826 * median(&mut absolute)?;
         let square: f64 = residual.iter().zip(&good).filter(|(_, g)| **g).map(|(r, _)| r * r).sum();
         let scatter = (square / (used - count) as f64).sqrt();
         let (amplitude, error) = if patterned { (solution[0], scatter * inverse[(0, 0)].sqrt()) } else { (0.0, 0.0) };

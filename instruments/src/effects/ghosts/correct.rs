@@ -6,6 +6,7 @@ use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::flags;
 use sim_core::frame::{Frame, Window};
 use sim_core::knowledge::{GhostKnowledge, Knowledge};
+use sim_core::median::median;
 use sim_core::plane::Light;
 use std::sync::Arc;
 
@@ -92,16 +93,16 @@ pub fn saturated_groups(bits: &Array2<u32>) -> Vec<Group> {
     out
 }
 
-fn median(values: &mut [f32]) -> Option<f64> {
-    let middle = values.len() / 2;
-    (values.len() >= 30).then(|| f64::from(*values.select_nth_unstable_by(middle, f32::total_cmp).1))
+/// The median of thirty values at least.
+fn median_of_many(values: &mut [f32]) -> Option<f64> {
+    if values.len() >= 30 { median(values).map(f64::from) } else { None }
 }
 
 /// Whether the light of `inside` exceeds that of `outside` significantly.
 fn brighter(mut inside: Vec<f32>, mut outside: Vec<f32>) -> bool {
-    let (Some(high), Some(low)) = (median(&mut inside), median(&mut outside)) else { return false };
+    let (Some(high), Some(low)) = (median_of_many(&mut inside), median_of_many(&mut outside)) else { return false };
     let mut deviations: Vec<f32> = outside.iter().map(|v| (f64::from(*v) - low).abs() as f32).collect();
-    let Some(mad) = median(&mut deviations) else { return false };
+    let Some(mad) = median_of_many(&mut deviations) else { return false };
     // Error of a median: 1.2533 sigma / sqrt n.
     let error = 1.2533 * 1.4826 * mad * (1.0 / inside.len() as f64 + 1.0 / outside.len() as f64).sqrt();
     high - low > SIGNIFICANT * error

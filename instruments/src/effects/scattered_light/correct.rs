@@ -6,6 +6,7 @@ use sim_core::correction::{Correction, CorrectionError, StepStatus};
 use sim_core::flags;
 use sim_core::frame::Frame;
 use sim_core::knowledge::Knowledge;
+use sim_core::median::median;
 use sim_core::plane::Light;
 
 /// Cell of the mesh \[pixel\].
@@ -30,8 +31,7 @@ impl Correction<Light> for FlagScattered {
         let mut levels: Vec<f32> = mesh.level.iter().copied().collect();
         let tenth = levels.len() / 10;
         let dark = *levels.select_nth_unstable_by(tenth, f32::total_cmp).1;
-        let (mut sigmas, middle) = (mesh.sigma.iter().copied().collect::<Vec<f32>>(), mesh.sigma.len() / 2);
-        let sigma = *sigmas.select_nth_unstable_by(middle, f32::total_cmp).1;
+        let sigma = median(&mut mesh.sigma.iter().copied().collect::<Vec<f32>>()).unwrap_or(0.0);
         let limit = dark + (SIGMAS * sigma).max(PART * dark.abs());
         if mesh.level.iter().all(|&level| level <= limit) {
             return Ok(StepStatus::Done);

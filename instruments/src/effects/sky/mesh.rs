@@ -38,13 +38,9 @@ fn edge(i: usize, count: usize, n: usize) -> usize {
     i * n / count
 }
 
-/// Median of the values (the upper one of an even number); NaN for none.
+/// Median of the values; NaN for none.
 fn median(values: &mut [f32]) -> f32 {
-    if values.is_empty() {
-        return f32::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+    sim_core::median::median(values).unwrap_or(f32::NAN)
 }
 
 /// Clipped mode and standard deviation; `None` for less than 16 values.

@@ -17,6 +17,7 @@ use super::radon::Lines;
 use crate::effects::sky::mesh::Mesh;
 use ndarray::Array2;
 use rayon::prelude::*;
+use sim_core::median::median;
 
 /// Cut of a pixel and of a block \[standard deviations\].
 const PIXEL_CUT: f32 = 4.0;
@@ -228,8 +229,7 @@ fn best_line(blocks: &Array2<f32>) -> Option<Candidate> {
         if sample.len() < 16 {
             continue;
         }
-        let middle = sample.len() / 2;
-        let sigma = (1.4826 * *sample.select_nth_unstable_by(middle, f32::total_cmp).1).max(1.0);
+        let sigma = (1.4826 * median(&mut sample).unwrap_or(0.0)).max(1.0);
         let (mut k_best, mut most) = (0, 0.0);
         for k in from..values.sums.len() {
             let value = at(k);

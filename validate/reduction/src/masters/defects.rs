@@ -4,6 +4,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::knowledge::{DefectPixel, Measured};
+use sim_core::median::median;
 
 /// How far a dark must stand out of the median dark to be called hot or warm, in units of its own error.
 const SIGNIFICANT: f64 = 4.0;
@@ -22,7 +23,7 @@ pub fn hot_and_warm_pixels(
     time_s: f64,
 ) -> Vec<DefectPixel> {
     use sim_core::flags::{HOT, WARM};
-    let usual = f64::from(median(dark));
+    let usual = f64::from(median_of(dark));
     let of_row = |y: usize| {
         let mut found = Vec::new();
         for (_, tile) in crate::amplifiers::tiles_of_row(layout, y) {
@@ -40,26 +41,9 @@ pub fn hot_and_warm_pixels(
     (0..dark.nrows()).into_par_iter().map(of_row).collect::<Vec<_>>().concat()
 }
 
-/// [`hot_and_warm_pixels`] as a map of the window.
-#[must_use]
-pub fn hot_and_warm(
-    layout: &ReadoutLayout,
-    dark: &Array2<f32>,
-    variance: impl Fn(usize, usize, usize, f64) -> f64 + Sync,
-    read_noise: &[Measured],
-    time_s: f64,
-) -> Array2<u32> {
-    let mut out = Array2::zeros(dark.dim());
-    for DefectPixel { y, x, bits } in hot_and_warm_pixels(layout, dark, variance, read_noise, time_s) {
-        out[(y, x)] |= bits;
-    }
-    out
-}
-
 /// Median of an image; of every k-th pixel when there are more than 16 million.
-pub(crate) fn median(image: &Array2<f32>) -> f32 {
+pub(crate) fn median_of(image: &Array2<f32>) -> f32 {
     let stride = image.len().div_ceil(1 << 24).max(1);
     let mut values: Vec<f32> = image.iter().step_by(stride).copied().collect();
-    let at = values.len() / 2;
-    *values.select_nth_unstable_by(at, f32::total_cmp).1
+    median(&mut values).unwrap_or(f32::NAN)
 }

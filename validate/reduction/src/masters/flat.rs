@@ -1,6 +1,6 @@
 //! Master flat.
 
-use super::defects::median;
+use super::defects::median_of;
 use super::flat_levels::FlatLevels;
 use super::{MadeDark, MadeFlat, Maker};
 use crate::amplifiers::spread;
@@ -61,7 +61,7 @@ impl Maker<'_> {
                 Ok(())
             },
         )?;
-        let middle = median(&response);
+        let middle = median_of(&response);
         if middle.is_nan() || middle <= 0.0 {
             return Err(self.failed("median of the flat", f64::from(middle), "above 0"));
         }

@@ -1,13 +1,13 @@
 //! Masters just made: images, and the numbers that give their variances.
 
-use super::defects::hot_and_warm;
+use super::defects::hot_and_warm_pixels;
 use crate::amplifiers::spread;
 use crate::references::Outcome;
 use crate::shutter_fit::ShutterMap;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::{Knowledge, Measured};
+use sim_core::knowledge::{DefectPixel, Knowledge, Measured};
 
 /// The masters of one detector and window, just made: images, and the numbers that give their variances.
 #[derive(Debug, Clone)]
@@ -126,7 +126,9 @@ impl Made {
             let variance = |amplifier: usize, _: usize, _: usize, rate: f64| {
                 dark.factor * (read[amplifier] * dark.inverse_square + rate.max(0.0) * dark.inverse_time_s) + bias[amplifier]
             };
-            out.zip_mut_with(&hot_and_warm(&self.layout, &dark.rate, variance, &self.read_noise, time_s), |bits, hot| *bits |= hot);
+            for DefectPixel { y, x, bits } in hot_and_warm_pixels(&self.layout, &dark.rate, variance, &self.read_noise, time_s) {
+                out[(y, x)] |= bits;
+            }
         }
         out
     }

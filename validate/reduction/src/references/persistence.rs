@@ -9,6 +9,7 @@ use instruments::product::level0::Level0Info;
 use ndarray::s;
 use sim_core::fits::{Data, Hdu, Header};
 use sim_core::knowledge::{HeldCharge, Knowledge, Measured, PersistenceKnowledge};
+use sim_core::median::{SIGMA_PER_MAD, median};
 use sim_core::table::{Column, ColumnData, Table};
 use std::sync::Arc;
 
@@ -29,8 +30,6 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 const FULL_SHARE: f64 = 0.99;
 /// Pixels this far from the median of their amplifier, in standard deviations, are hot or hit.
 const CLIP: f64 = 4.0;
-/// Median of the deviations from the median of a normal, in standard deviations.
-const MEDIAN_OF_DEVIATIONS: f64 = 0.674_489_75;
 const SPECIES: &str = "SPECIES";
 
 /// Mean of a dark \[electron\], hot pixels and hits left out, with its error.
@@ -60,13 +59,10 @@ fn mean(evidence: &Evidence<'_>, info: &Level0Info, knowledge: &Knowledge) -> Re
 
 /// Median, and the standard deviation by the median of the deviations from it.
 fn middle_and_sigma(values: &[f32]) -> (f64, f64) {
-    let median = |mut values: Vec<f32>| {
-        let at = values.len() / 2;
-        if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(at, f32::total_cmp).1 }
-    };
-    let middle = median(values.to_vec());
-    let deviation = median(values.iter().map(|v| (v - middle).abs()).collect());
-    (f64::from(middle), f64::from(deviation) / MEDIAN_OF_DEVIATIONS)
+    let of = |mut values: Vec<f32>| median(&mut values).unwrap_or(0.0);
+    let middle = of(values.to_vec());
+    let deviation = of(values.iter().map(|v| (v - middle).abs()).collect());
+    (f64::from(middle), f64::from(deviation) * SIGMA_PER_MAD)
 }
 
 fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome, ReductionError> {

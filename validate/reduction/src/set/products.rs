@@ -4,7 +4,7 @@ use super::Master;
 use crate::error::ReductionError;
 use crate::group::Group;
 use crate::keywords::FILL;
-use crate::masters::{Made, median};
+use crate::masters::{Made, median_of};
 use crate::references::{self, Outcome};
 use crate::shutter_fit::ShutterMap;
 use instruments::product::level0::Level0Info;
@@ -125,7 +125,7 @@ fn figures(kind: Master, made: &Made) -> Vec<Quality> {
             ("RDNOISE", mean(&made.read_noise), "[electron] mean read noise of the amplifiers"),
             ("PTCCHI2", made.transfer_chi2, "worst chi2/dof of the photon transfer"),
         ],
-        Master::Dark => made.dark.iter().map(|d| ("DARKRATE", f64::from(median(&d.rate)), "[electron/s] median of the dark")).collect(),
+        Master::Dark => made.dark.iter().map(|d| ("DARKRATE", f64::from(median_of(&d.rate)), "[electron/s] median of the dark")).collect(),
         Master::Flat => vec![("LEVEL", made.flat.level_electron, "[electron] of a pixel of response 1 in one frame")],
         Master::Shutter => made.shutter.iter().map(|map| ("CHI2DOF", map.reduced_chi2, "chi2/dof of the blocks")).collect(),
     }

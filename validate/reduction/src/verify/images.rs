@@ -14,6 +14,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::knowledge::Measured;
+use sim_core::median::median;
 
 /// Pixels further from the level than this many errors are left out.
 const LIMIT: f32 = 6.0;
@@ -46,14 +47,13 @@ impl<'a> Reduced<'a> {
             (Some(variance), Some(flags)) => weight(variance, flags, false),
             _ => Array2::zeros(shape),
         };
-        let median = |tile: &sim_core::detector::AmplifierTile| {
+        let middle = |tile: &sim_core::detector::AmplifierTile| {
             let area = tile.science;
             let rows = (area.y0..area.y0 + area.ny).flat_map(|y| columns(tile).map(move |x| (y, x)));
             let mut values: Vec<f32> = rows.filter(|&p| weight[p] > 0.0).map(|p| level1.rate.pixels[p]).collect();
-            let middle = values.len() / 2;
-            if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
+            median(&mut values).unwrap_or(0.0)
         };
-        let medians = layout.tiles.par_iter().map(median).collect();
+        let medians = layout.tiles.par_iter().map(middle).collect();
         Self { rate: &level1.rate.pixels, weight, layout, medians }
     }
     /// Sums of every tile, row by row in order.
