@@ -13,10 +13,12 @@ use instruments::effects::cti::traps::{Species, TrapModel};
 use instruments::effects::cti::{Settings, quiet};
 use instruments::effects::registry;
 use ndarray::{Array2, s};
-use reduction::trap_fit::{self, TrapOptions};
+use reduction::injected_lines::Readout;
+use reduction::trap_evidence::Readings;
+use reduction::trap_fit::TrapOptions;
 use sim_core::detector::{AmplifierGrid, ReadoutLayout, Scans};
 use sim_core::frame::{Frame, ScanCharge, Window};
-use sim_core::knowledge::{Knowledge, Measured, TrapKnowledge};
+use sim_core::knowledge::{EvidenceKind, Knowledge, Measured, TrapKnowledge};
 use sim_core::noise;
 use sim_core::plane::Charge;
 use sim_core::stream::StreamKey;
@@ -93,10 +95,14 @@ impl Device {
     }
     fn fitted(&self, species: usize) -> Result<(TrapKnowledge, [f64; 2]), Box<dyn Error>> {
         let levels = [30.0_f32, 100.0, 300.0, 1000.0, 4000.0, 16_000.0, 60_000.0];
-        let flats: Vec<Array2<f32>> = levels.iter().zip(100..).map(|(&level, id)| self.flat(level, id)).collect();
         let sure = |value: f64| vec![Measured { value, error: 0.0 }; self.layout.amplifier_count];
+        let (gain, read_noise) = (sure(1.0), sure(f64::from(READ_NOISE)));
+        let readout = Readout { layout: &self.layout, bias: None, zero: &[], gain: &gain, read_noise: &read_noise };
+        let mut readings = Readings::of_layout(&self.layout);
+        levels.iter().zip(100..).for_each(|(&level, id)| readings.add_flat(&self.flat(level, id), &readout));
         let options = TrapOptions { species: [species, 2], full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 1 };
-        Ok(trap_fit::from_flats(flats.iter(), &self.layout, &sure(1.0), &sure(f64::from(READ_NOISE)), &options)?)
+        let found = readings.combine(&options, &|kind| kind == EvidenceKind::FlatTrails)?;
+        Ok((found.traps, found.fits.map(|fit| fit.map_or(f64::NAN, |fit| fit.reduced_chi2))))
     }
 }
 

@@ -10,7 +10,7 @@
 //! # Limits
 //! Trails of columns are read in the rows of parallel overscan, with the far end of the serial overscan of the same rows as b.
 //! Trails of rows are read in the serial overscan with its own far end as b: species slower than a quarter of it are lost.
-//! Structure of the scans that bias frames have too is not a trail: [`crate::trap_evidence`] takes it away.
+//! Structure of the scans that bias frames have too is not a trail: [`EdgeTrail::above`] takes it away.
 //! Amplifiers are averaged: one set of traps per detector and direction.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
@@ -38,6 +38,24 @@ pub struct EdgeTrail {
     pub level_electron: f64,
     /// Mean electrons of the pixels clocked out after them, in order \[electron\].
     pub trail: Vec<Measured>,
+}
+
+impl EdgeTrail {
+    /// The trail without what bias frames show in the same pixels, the mean of theirs; as it is without any.
+    #[must_use]
+    pub fn above(&self, zero: &[Self]) -> Self {
+        if zero.is_empty() {
+            return self.clone();
+        }
+        let count = zero.len() as f64;
+        let number = |(k, m): (usize, &Measured)| {
+            let of: Vec<&Measured> = zero.iter().filter_map(|z| z.trail.get(k)).collect();
+            let sum: f64 = of.iter().map(|z| z.value).sum();
+            let square: f64 = of.iter().map(|z| z.error * z.error).sum();
+            Measured { value: m.value - sum / count, error: m.error.hypot(square.sqrt() / count) }
+        };
+        Self { level_electron: self.level_electron, trail: self.trail.iter().enumerate().map(number).collect() }
+    }
 }
 
 /// A part of a raw frame in reading order.

@@ -10,10 +10,8 @@
 
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
-use instruments::effects::cti::fill::Well;
 use instruments::effects::cti::schedule::Steps;
 use instruments::effects::cti::traps::{Species, TrapModel};
-use sim_core::knowledge::TransferTraps;
 
 /// Places along a row at which losses are computed.
 const PLACES: usize = 9;
@@ -21,13 +19,6 @@ const PLACES: usize = 9;
 const BLOCKS: usize = 8;
 /// The grid of charge ends here \[electron\].
 const MOST: f64 = 2e5;
-
-/// The model of traps that calibration knows.
-#[must_use]
-pub fn model(traps: &TransferTraps) -> TrapModel {
-    let species = traps.species.iter().map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth }).collect();
-    TrapModel { species, well: Well { exponent: traps.exponent, full_well: traps.full_well_electron, notch: traps.notch_electron } }
-}
 
 /// Electrons that the traps of a pixel take from a packet of n when they are empty.
 fn own(model: &TrapModel, n: f64) -> f64 {
@@ -92,6 +83,7 @@ impl SerialLoss {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use instruments::effects::cti::fill::Well;
 
     fn traps() -> TrapModel {
         let species = vec![Species { density: 1.0, release: 0.5, depth: 0.0 }, Species { density: 2.0, release: 5.0, depth: 0.0 }];

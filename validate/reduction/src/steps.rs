@@ -37,6 +37,7 @@ pub struct Walk<'a> {
     unknown: ReasonOf<'a>,
     path: &'a Path,
     without: &'a [String],
+    observer: &'a dyn Fn(&Step),
     /// Steps so far.
     pub steps: Vec<Step>,
 }
@@ -45,7 +46,7 @@ impl<'a> Walk<'a> {
     /// A walk with what is known; `path` names the frame in errors.
     #[must_use]
     pub fn new(knowledge: KnowledgeOf<'a>, path: &'a Path) -> Self {
-        Self { knowledge, unknown: &|_| None, path, without: &[], steps: Vec::new() }
+        Self { knowledge, unknown: &|_| None, path, without: &[], observer: &|_| (), steps: Vec::new() }
     }
     /// A walk that leaves these effects as they are.
     #[must_use]
@@ -57,12 +58,19 @@ impl<'a> Walk<'a> {
     pub fn with_reasons(self, unknown: ReasonOf<'a>) -> Self {
         Self { unknown, ..self }
     }
+    /// The same walk; `observer` hears of every step when it is done or skipped.
+    #[must_use]
+    pub fn observed(self, observer: &'a dyn Fn(&Step)) -> Self {
+        Self { observer, ..self }
+    }
     fn failed(&self, source: CorrectionError) -> ReductionError {
         ReductionError::Correction { path: self.path.into(), source }
     }
     /// Records a step.
     pub fn record(&mut self, name: &str, status: StepStatus) {
-        self.steps.push(Step { name: name.into(), status });
+        let step = Step { name: name.into(), status };
+        (self.observer)(&step);
+        self.steps.push(step);
     }
     /// Applies the corrections of a plane's effects, last effect first. A step that `leave` gives a reason for, or whose
     /// reference calibration has not made, is recorded as skipped.

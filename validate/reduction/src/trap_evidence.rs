@@ -15,6 +15,7 @@ use crate::transfer_lines::{Common, Given, JointFit, LineSet, TransferLine, fit_
 use crate::trap_fit::{TrapFit, TrapFitError, TrapOptions, edge_lines, section_paths};
 use instruments::effects::charge_injection::Pattern;
 use instruments::effects::cti::direction::Path;
+use instruments::effects::cti::known_model;
 use instruments::effects::cti::traps::TrapModel;
 use ndarray::Array2;
 pub use pumped::{NearRows, Pumped, PumpedReadings};
@@ -141,7 +142,7 @@ impl Readings {
             (Some(reason), _) => Err(reason.clone()),
             (None, None) => Err("the layout has no amplifier".into()),
             (None, Some(_)) if trails.len() < 2 => Err(format!("{} unsaturated flats", trails.len())),
-            (None, Some(path)) => Ok(vec![edge_lines(&above(trails, zero), path)]),
+            (None, Some(path)) => Ok(vec![edge_lines(&trails.iter().map(|t| t.above(zero)).collect::<Vec<_>>(), path)]),
         };
         let paths = self.paths;
         let eper = |along_columns: bool, trails: &[EdgeTrail], zero: &[EdgeTrail]| Reading {
@@ -273,7 +274,7 @@ impl Readings {
             }
             match found {
                 Ok(joint) => {
-                    register = (!along_columns).then(|| serial_loss::model(&joint.fit.traps));
+                    register = if along_columns { None } else { known_model(&joint.fit.traps) };
                     fits[slot] = Some(joint.fit);
                 }
                 Err(reason) => reasons.push(format!("along {}: {reason}", if along_columns { "columns" } else { "rows" })),
@@ -293,21 +294,6 @@ impl Readings {
         let traps = TrapKnowledge { parallel: of(&fits[0]), serial: of(&fits[1]), blocks, iterations };
         Ok(Combined { traps, measurement, fits })
     }
-}
-
-/// Trails above those of bias frames.
-fn above(trails: &[EdgeTrail], zero: &[EdgeTrail]) -> Vec<EdgeTrail> {
-    let count = zero.len() as f64;
-    let one = |trail: &EdgeTrail| {
-        let number = |(k, m): (usize, &Measured)| {
-            let of: Vec<&Measured> = zero.iter().filter_map(|z| z.trail.get(k)).collect();
-            let sum: f64 = of.iter().map(|z| z.value).sum();
-            let square: f64 = of.iter().map(|z| z.error * z.error).sum();
-            Measured { value: m.value - sum / count, error: m.error.hypot(square.sqrt() / count) }
-        };
-        EdgeTrail { level_electron: trail.level_electron, trail: trail.trail.iter().enumerate().map(number).collect() }
-    };
-    if zero.is_empty() { trails.to_vec() } else { trails.iter().map(one).collect() }
 }
 
 fn injected_sets(lines: &[(Path, TransferLine)]) -> Vec<LineSet> {

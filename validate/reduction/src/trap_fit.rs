@@ -5,13 +5,12 @@
 //! # Limits
 //! Those of [`crate::transfer_lines`].
 
-use crate::edge_trails::{self, Direction, EdgeTrail};
+use crate::edge_trails::EdgeTrail;
 use crate::transfer_lines::{self, Common, Given, LineSet, TransferLine};
 use instruments::effects::cti::direction::Path;
 use instruments::effects::cti::traps::SPECIES;
-use ndarray::Array2;
 use sim_core::detector::ReadoutLayout;
-use sim_core::knowledge::{EvidenceKind, Measured, TransferTraps, TrapKnowledge};
+use sim_core::knowledge::{EvidenceKind, TransferTraps};
 
 /// Why traps could not be fitted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -121,62 +120,6 @@ pub struct TrapOptions {
     pub iterations: usize,
 }
 
-/// The trails of raw flats along both directions, frame by frame: a stack need not be in memory.
-#[derive(Debug, Default)]
-pub struct FlatTrails {
-    parallel: Vec<EdgeTrail>,
-    serial: Vec<EdgeTrail>,
-}
-
-impl FlatTrails {
-    /// Adds a raw flat.
-    ///
-    /// # Errors
-    /// When it has no overscan to read trails from.
-    pub fn add(
-        &mut self,
-        raw: &Array2<f32>,
-        layout: &ReadoutLayout,
-        gain: &[Measured],
-        read_noise: &[Measured],
-    ) -> Result<(), TrapFitError> {
-        for (direction, trails) in [(Direction::Parallel, &mut self.parallel), (Direction::Serial, &mut self.serial)] {
-            trails.push(edge_trails::measure(raw, layout, direction, gain, read_noise).ok_or(TrapFitError::NoOverscan)?);
-        }
-        Ok(())
-    }
-    /// Traps of the detector at the date of the flats, with chi-square per degree of freedom along columns and rows.
-    ///
-    /// # Errors
-    /// When the layout has no amplifier, or the trails do not determine the traps.
-    pub fn fit(&self, layout: &ReadoutLayout, options: &TrapOptions) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
-        let [columns, rows] = section_paths(layout).ok_or(TrapFitError::NoOverscan)?;
-        let TrapOptions { species, full_well_electron, notch_electron, blocks, iterations } = *options;
-        let of = |trails: &[EdgeTrail], path, species| fit(trails, path, full_well_electron, notch_electron, species);
-        let (columns, rows) = (of(&self.parallel, columns, species[0])?, of(&self.serial, rows, species[1])?);
-        let traps = TrapKnowledge { parallel: columns.traps, serial: rows.traps, blocks, iterations };
-        Ok((traps, [columns.reduced_chi2, rows.reduced_chi2]))
-    }
-}
-
-/// Traps of a detector from raw flats of several levels, at the date of the flats.
-///
-/// # Errors
-/// When a flat has no overscan to read trails from, or the trails do not determine the traps.
-pub fn from_flats<'a>(
-    flats: impl Iterator<Item = &'a Array2<f32>>,
-    layout: &ReadoutLayout,
-    gain: &[Measured],
-    read_noise: &[Measured],
-    options: &TrapOptions,
-) -> Result<(TrapKnowledge, [f64; 2]), TrapFitError> {
-    let mut trails = FlatTrails::default();
-    for raw in flats {
-        trails.add(raw, layout, gain, read_noise)?;
-    }
-    trails.fit(layout, options)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +128,7 @@ mod tests {
     use instruments::effects::cti::fill::Well;
     use instruments::effects::cti::schedule::Steps;
     use instruments::effects::cti::traps::{Species, TrapModel};
+    use sim_core::knowledge::Measured;
 
     const PATH: Path = Path { first: 0, prescan: 0, packets: 600, trailing: 84 };
 

@@ -10,16 +10,24 @@ use reduction::edge_trails::{self, Direction};
 use reduction::hot_pixel_trails::{self, HotPixelOptions};
 use reduction::injected_lines::{self, Readout};
 use reduction::transfer_lines::{self, TransferLine};
-use reduction::trap_fit::{self, TrapFitError, TrapOptions};
+use reduction::trap_evidence::Readings;
+use reduction::trap_fit::{TrapFitError, TrapOptions};
 use sim_core::detector::{ReadoutLayout, Scans};
 use sim_core::frame::Frame;
-use sim_core::knowledge::{Knowledge, Measured, TrapKnowledge};
+use sim_core::knowledge::{EvidenceKind, Knowledge, Measured, TrapKnowledge};
 use sim_core::plane::Charge;
 use std::sync::Arc;
 use trap_bench::{Bench, GAIN, READ_NOISE, capture};
 
 fn rms(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
     (a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / a.len() as f64).sqrt()
+}
+
+fn from_flats(flats: &[Array2<f32>], layout: &ReadoutLayout, gain: &[Measured], read_noise: &[Measured]) -> Readings {
+    let readout = Readout { layout, bias: None, zero: &[], gain, read_noise };
+    let mut readings = Readings::of_layout(layout);
+    flats.iter().for_each(|flat| readings.add_flat(flat, &readout));
+    readings
 }
 
 #[test]
@@ -35,7 +43,10 @@ fn traps_fitted_from_flats_restore_a_field() {
     }
     let fitted = |species| {
         let options = TrapOptions { species, full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 4 };
-        trap_fit::from_flats(flats.iter(), &bench.layout, &sure(GAIN), &sure(READ_NOISE), &options).unwrap()
+        let found = from_flats(&flats, &bench.layout, &sure(GAIN), &sure(READ_NOISE))
+            .combine(&options, &|kind| kind == EvidenceKind::FlatTrails)
+            .unwrap();
+        (found.traps, found.fits.map(|fit| fit.unwrap().reduced_chi2))
     };
     let (three, chi2) = fitted([3, 2]);
     assert!((three.parallel.exponent - 0.478).abs() < 0.02, "{three:?}");
@@ -69,8 +80,8 @@ fn flats_without_overscan_have_no_traps() {
     let sure = vec![Measured { value: 1.0, error: 0.0 }; 4];
     let options = TrapOptions { species: [3, 2], full_well_electron: 84_700.0, notch_electron: 0.0, blocks: 6, iterations: 4 };
     let flat = Array2::from_elem((1200, 512), 1000.0_f32);
-    let error = trap_fit::from_flats([&flat].into_iter(), &layout, &sure, &sure, &options).unwrap_err();
-    assert_eq!(error, TrapFitError::NoOverscan);
+    let error = from_flats(&[flat], &layout, &sure, &sure).combine(&options, &|kind| kind == EvidenceKind::FlatTrails).unwrap_err();
+    assert!(error.contains(&TrapFitError::NoOverscan.to_string()), "{error}");
 }
 
 #[test]

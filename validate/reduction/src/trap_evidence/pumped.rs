@@ -2,12 +2,12 @@
 
 use crate::injected_lines::Readout;
 use crate::pumped_moments::{self, PhaseStack};
-use crate::serial_loss;
 use crate::transfer_lines::JointFit;
 use crate::trap_fit::{TrapFit, TrapOptions};
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Undo, Work};
 use instruments::effects::cti::fill::Well;
+use instruments::effects::cti::known_model;
 use instruments::effects::cti::schedule::Steps;
 use ndarray::{Array2, Axis};
 use sim_core::knowledge::{Measured, PumpedSpecies, PumpedTraps, TransferTraps, TrapSpecies};
@@ -158,7 +158,7 @@ fn rows_within(traps: &TransferTraps, well: &Well, level: f64) -> usize {
 
 /// The charge before the transfer: rows beyond change nothing nearer to the register.
 fn undone(near: &Array2<f64>, traps: &TransferTraps) -> Array2<f64> {
-    let model = serial_loss::model(traps);
+    let Some(model) = known_model(traps) else { return near.clone() };
     let undo = Undo { forward: Expected::new(&model, Steps::Blocks(16)), iterations: 3 };
     let path = Path { first: 0, prescan: 0, packets: near.nrows(), trailing: 0 };
     let mut out = near.clone();

@@ -8,6 +8,7 @@
 
 use crate::edge_trails::{self, Direction, EdgeTrail};
 use crate::set::DetectorCalibration;
+use crate::trap_fit::section_paths;
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
 use instruments::effects::cti::known_model;
@@ -22,13 +23,6 @@ pub fn of_frame(raw: &Array2<f32>, calibration: &DetectorCalibration) -> [Option
         .map(|direction| edge_trails::measure(raw, &calibration.layout, direction, &calibration.gain, &calibration.read_noise))
 }
 
-/// The trail of a flat without what a bias frame shows in the same pixels: the structure of the overscan itself.
-fn cleaned(flat: &EdgeTrail, bias: Option<&EdgeTrail>) -> EdgeTrail {
-    let Some(bias) = bias else { return flat.clone() };
-    let less = |(f, b): (&Measured, &Measured)| Measured { value: f.value - b.value, error: f.error.hypot(b.error) };
-    EdgeTrail { trail: flat.trail.iter().zip(&bias.trail).map(less).collect(), ..flat.clone() }
-}
-
 /// Departures of the trails along columns and rows of a raw flat from what the traps predict, `bias` being the trails of a bias frame;
 /// `None` where no trail stands out or none can be read.
 #[must_use]
@@ -38,14 +32,11 @@ pub fn offsets(
     calibration: &DetectorCalibration,
     traps: &TrapKnowledge,
 ) -> [Option<Measured>; 2] {
-    let Some(tile) = calibration.layout.tiles.first() else { return [None, None] };
-    let columns = Path { first: 0, prescan: 0, packets: tile.parallel_overscan, trailing: 0 };
-    let section = tile.serial_overscan.saturating_sub(tile.serial_start);
-    let rows = Path { first: tile.serial_start, prescan: tile.serial_start, packets: section, trailing: 0 };
+    let Some(paths) = section_paths(&calibration.layout) else { return [None, None] };
     let flat = of_frame(raw, calibration);
-    [(0, columns, &traps.parallel), (1, rows, &traps.serial)].map(|(direction, path, traps)| {
-        let trail = cleaned(flat[direction].as_ref()?, bias.and_then(|b| b[direction].as_ref()));
-        scale(&trail, path, traps)
+    [(0, &traps.parallel), (1, &traps.serial)].map(|(direction, traps)| {
+        let zero = bias.and_then(|b| b[direction].clone());
+        scale(&flat[direction].as_ref()?.above(zero.as_slice()), paths[direction], traps)
     })
 }
 
