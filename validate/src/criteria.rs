@@ -4,7 +4,7 @@ use crate::error::ValidateError;
 use crate::measures::calibration::CalibrationMeasures;
 use crate::measures::effect::EffectMeasures;
 use crate::measures::reference::ReferenceMeasures;
-use crate::measures::{FrameMeasures, MEASURES, Measure};
+use crate::measures::{FrameMeasures, MEASURES, Measure, Measures};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -214,35 +214,34 @@ pub fn judge(subjects: &Subjects<'_>, criteria: &Criteria) -> Verdict {
     let Subjects { frames: measures, calibration, effects, references } = *subjects;
     let mut lines = Vec::new();
     for c in &criteria.criteria {
+        let before = lines.len();
+        let value = |values: &Measures| values.get(&c.measure).cloned();
         match c.scope {
             Scope::Pooled => lines.push(line(c, "all frames", pool(measures, &c.measure))),
             Scope::Frame => {
                 let of_band = |f: &&FrameMeasures| c.filter.as_ref().is_none_or(|band| band.eq_ignore_ascii_case(&f.filter));
-                lines.extend(measures.iter().filter(of_band).map(|f| line(c, &f.label, f.values.get(&c.measure).cloned())));
+                lines.extend(measures.iter().filter(of_band).map(|f| line(c, &f.label, value(&f.values))));
                 if measures.is_empty() {
                     lines.push(line(c, "no frames", None));
                 }
             }
             Scope::Calibration => {
                 let of_kind = |m: &&CalibrationMeasures| c.kind.as_ref().is_none_or(|kind| *kind == m.kind);
-                let before = lines.len();
-                lines.extend(calibration.iter().filter(of_kind).map(|m| line(c, &m.label, m.values.get(&c.measure).cloned())));
+                lines.extend(calibration.iter().filter(of_kind).map(|m| line(c, &m.label, value(&m.values))));
                 if lines.len() == before {
                     lines.push(line(c, "no calibration frames", None));
                 }
             }
             Scope::Reference => {
                 let this = |m: &&ReferenceMeasures| c.figure.as_ref().is_none_or(|figure| *figure == m.figure);
-                let before = lines.len();
-                lines.extend(references.iter().filter(this).map(|m| line(c, &m.subject, m.values.get(&c.measure).cloned())));
+                lines.extend(references.iter().filter(this).map(|m| line(c, &m.subject, value(&m.values))));
                 if lines.len() == before {
                     lines.push(line(c, "no exposure to tell", None));
                 }
             }
             Scope::Effect => {
                 let this = |m: &&EffectMeasures| c.effect.as_ref().is_none_or(|effect| *effect == m.effect);
-                let before = lines.len();
-                let of = |m: &EffectMeasures| line(c, &format!("{}, {}", m.effect, m.frame), m.values.get(&c.measure).cloned());
+                let of = |m: &EffectMeasures| line(c, &format!("{}, {}", m.effect, m.frame), value(&m.values));
                 lines.extend(effects.iter().filter(this).map(of));
                 if lines.len() == before {
                     lines.push(line(c, c.effect.as_deref().unwrap_or("no effects"), None));

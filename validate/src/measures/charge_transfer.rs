@@ -15,6 +15,7 @@ use crate::level2::Level2;
 use crate::product::{L1Frame, TruthObject};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+use sim_core::knowledge::Measured;
 
 /// Radius of the aperture, and of the moments \[pixel\].
 const RADIUS_PX: i64 = 5;
@@ -30,15 +31,6 @@ const PARTS: usize = 4;
 /// Fewest stars of a bin.
 const LEAST: usize = 5;
 
-/// A number and its standard error.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bias {
-    /// Value.
-    pub value: f64,
-    /// Standard error.
-    pub error: f64,
-}
-
 /// Stars of one range of brightness and distance; pairs are without the correction and with it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TransferBin {
@@ -51,13 +43,13 @@ pub struct TransferBin {
     /// Stars.
     pub stars: usize,
     /// Light gained within 5 pixels, as a fraction of the star's.
-    pub light: [Bias; 2],
+    pub light: [Measured; 2],
     /// Shift away from the register \[pixel\].
-    pub centroid_px: [Bias; 2],
+    pub centroid_px: [Measured; 2],
     /// Change of the ellipticity along the columns.
-    pub ellipticity: [Bias; 2],
+    pub ellipticity: [Measured; 2],
     /// Electrons in the trail.
-    pub trail_electron: [Bias; 2],
+    pub trail_electron: [Measured; 2],
 }
 
 /// Moments under the weight: sums of 1, y, y^2 and x^2.
@@ -75,11 +67,11 @@ struct Star {
 }
 
 /// Mean and its error.
-fn mean(values: impl Iterator<Item = f64> + Clone) -> Bias {
+fn mean(values: impl Iterator<Item = f64> + Clone) -> Measured {
     let n = values.clone().count().max(1) as f64;
     let value = values.clone().sum::<f64>() / n;
     let variance = values.map(|v| (v - value).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    Bias { value, error: (variance / n).sqrt() }
+    Measured { value, error: (variance / n).sqrt() }
 }
 
 fn plus(a: Moments, b: Moments) -> Moments {
@@ -104,7 +96,7 @@ fn bin(stars: &[Star], low: f64, high: f64) -> Option<TransferBin> {
         let shift = mean(stars.iter().map(|s| n * (s.change[k][1] - y * s.change[k][0]) / all[0])).error;
         let size = all[2] + all[3];
         let round = mean(stars.iter().map(|s| n * ((1.0 - e) * s.change[k][2] - (1.0 + e) * s.change[k][3]) / size)).error;
-        (Bias { value: y - y0, error: shift }, Bias { value: e - e0, error: round })
+        (Measured { value: y - y0, error: shift }, Measured { value: e - e0, error: round })
     };
     let moved = [moved(0), moved(1)];
     Some(TransferBin {

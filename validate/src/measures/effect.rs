@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn measured(before: &Array2<f32>, flagged: &Array2<f32>) -> Measures {
-        let objects: Vec<TruthObject> = (0..16).map(|i| star(i, 18.3 + 30.0 * (i % 4) as f64, 17.6 + 30.0 * (i / 4) as f64)).collect();
+        let objects = objects();
         let reference = field(&objects, 0.0, 1.0, 0.0);
         let weight = Array2::from_elem(reference.dim(), 4.0);
         let side = |rate, weight| Side { rate, weight };

@@ -2,10 +2,11 @@
 
 use super::charts::{Axes, FIRST, GRID, INK, MUTED, REFERENCE, SECOND, draw, legend};
 use crate::error::ValidateError;
-use crate::measures::charge_transfer::{Bias, TransferBin};
+use crate::measures::charge_transfer::TransferBin;
 use crate::measures::completeness::CompletenessBin;
 use crate::measures::{FrameMeasures, Histogram};
 use plotters::prelude::*;
+use sim_core::knowledge::Measured;
 
 const SIZE: (u32, u32) = (620, 390);
 /// Most points of a scatter figure: enough to see, few enough to keep the page small.
@@ -56,7 +57,13 @@ pub fn of_frame(f: &FrameMeasures) -> Result<Vec<Figure>, ValidateError> {
 }
 
 /// Stars by distance from the register, before and after the correction of charge transfer.
-fn transfer(f: &FrameMeasures, title: &str, y: &str, of: &dyn Fn(&TransferBin) -> [Bias; 2], scale: f64) -> Result<Figure, ValidateError> {
+fn transfer(
+    f: &FrameMeasures,
+    title: &str,
+    y: &str,
+    of: &dyn Fn(&TransferBin) -> [Measured; 2],
+    scale: f64,
+) -> Result<Figure, ValidateError> {
     let ends = f.transfer.iter().flat_map(|b| of(b).map(|v| [(v.value - v.error) * scale, (v.value + v.error) * scale])).flatten();
     let (low, high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
     let room = 0.12 * (high - low).max(1e-6);
@@ -69,7 +76,7 @@ fn transfer(f: &FrameMeasures, title: &str, y: &str, of: &dyn Fn(&TransferBin) -
             classes.dedup();
             for (number, class) in classes.iter().enumerate() {
                 let bins = f.transfer.iter().filter(|b| b.low_electron == *class);
-                let points: Vec<(f64, Bias)> = bins.map(|b| (b.distance_rows + 25.0 * number as f64, of(b)[when])).collect();
+                let points: Vec<(f64, Measured)> = bins.map(|b| (b.distance_rows + 25.0 * number as f64, of(b)[when])).collect();
                 chart.draw_series(LineSeries::new(
                     points.iter().map(|(x, b)| (*x, b.value * scale)),
                     colour.stroke_width(1 + number as u32),
