@@ -44,8 +44,11 @@ impl StageClock {
             cpu_s: self.cpu.elapsed().as_secs_f64(),
             wall_s: self.wall.elapsed().as_secs_f64(),
         });
-        self.cpu = ProcessTime::now();
-        self.wall = Instant::now();
+        self.restart();
+    }
+    /// Begins a stage anew.
+    pub fn restart(&mut self) {
+        (self.cpu, self.wall) = (ProcessTime::now(), Instant::now());
     }
     /// CPU seconds of all stages.
     #[must_use]
@@ -71,6 +74,8 @@ pub struct CcdBench {
     pub pixels: usize,
     /// Stages in order.
     pub stages: Vec<StageTime>,
+    /// Stages of the way back, when effects were switched on.
+    pub corrections: Vec<StageTime>,
     /// Parts of the stage `optics`, wall seconds: PSF, sources, modes and transforms, adding to the frame.
     pub optics_s: [f64; 4],
     /// Fourier modes drawn.
@@ -117,12 +122,15 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
     let objects = made.truth.len();
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
     let timings = made.optics;
-    let notes = undo::undo(&plan, spec, &made.counts, &made.layout, made.exposure.start_mjd, &mut |stage| clock.lap(stage))?;
+    let mut back = StageClock::default();
+    let notes = if with.is_empty() { Vec::new() } else { undo::undo(&plan, unit, &made, &mut |stage| back.lap(stage))? };
+    clock.restart();
     write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
     Ok(CcdBench {
         objects,
         pixels: spec.geometry.nx * spec.geometry.ny,
         stages: clock.stages,
+        corrections: back.stages,
         optics_s: [timings.psf_s, timings.sources_s, timings.paint_s, timings.add_s],
         modes: timings.modes,
         electrons_in_frame,
@@ -133,13 +141,19 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
 
 impl std::fmt::Display for CcdBench {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{:<38} {:>9} {:>9}", "stage", "CPU s", "wall s")?;
-        for s in &self.stages {
-            writeln!(f, "{:<38} {:>9.3} {:>9.3}", s.name, s.cpu_s, s.wall_s)?;
+        let mut table = |title: &str, stages: &[StageTime]| -> Result<f64, std::fmt::Error> {
+            writeln!(f, "{title:<38} {:>9} {:>9}", "CPU s", "wall s")?;
+            for s in stages {
+                writeln!(f, "{:<38} {:>9.3} {:>9.3}", s.name, s.cpu_s, s.wall_s)?;
+            }
+            let (cpu, wall): (f64, f64) = (stages.iter().map(|s| s.cpu_s).sum(), stages.iter().map(|s| s.wall_s).sum());
+            writeln!(f, "{:<38} {cpu:>9.3} {wall:>9.3}", "all")?;
+            Ok(cpu)
+        };
+        let cpu = table("stage", &self.stages)?;
+        if !self.corrections.is_empty() {
+            table("way back", &self.corrections)?;
         }
-        let cpu: f64 = self.stages.iter().map(|s| s.cpu_s).sum();
-        let wall: f64 = self.stages.iter().map(|s| s.wall_s).sum();
-        writeln!(f, "{:<38} {cpu:>9.3} {wall:>9.3}", "all")?;
         let [psf, sources, paint, add] = self.optics_s;
         writeln!(
             f,

@@ -54,8 +54,8 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
         let name = level0.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&name);
         frames.push(judge_frame(&folder, level0, &scenario, set.as_ref()).with_context(|| format!("measuring {name}"))?);
-        if let (Some(set), Some(frame)) = (&set, frames.last()) {
-            effects.extend(before_after::measure(&folder, level0, &frame.label, &scenario, set)?);
+        if let Some(frame) = frames.last() {
+            effects.extend(before_after::measure(&folder, level0, &frame.label, &scenario)?);
         }
         progress.done(&name);
     }
@@ -97,6 +97,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "references" => references::criteria()?,
             "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,
+            "fringes" => Criteria::from_toml(include_str!("../data/fringe_criteria.toml"), "fringes")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };
@@ -160,11 +161,7 @@ fn noise_of(set: &CalibrationSet, info: &Level0Info, scenario: &Scenario) -> any
 
 fn median(image: &Array2<f32>) -> f64 {
     let mut values: Vec<f32> = image.iter().copied().filter(|v| v.is_finite()).collect();
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = values.len() / 2;
-    f64::from(*values.select_nth_unstable_by(middle, f32::total_cmp).1)
+    sim_core::median::median(&mut values).map_or(0.0, f64::from)
 }
 
 /// Closure of a held-out calibration frame: what the chain leaves of it, in units of its own errors.

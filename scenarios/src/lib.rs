@@ -8,6 +8,7 @@ pub mod before_after;
 pub mod bench;
 pub mod folder;
 pub mod history;
+pub mod ideal;
 pub mod judge;
 pub mod pair;
 pub mod progress;

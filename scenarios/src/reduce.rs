@@ -1,6 +1,7 @@
 //! Reducing a folder: masters from its calibration frames, level 1 from its raw frames.
 
 use crate::folder::Folder;
+use crate::pair::Pair;
 use crate::progress::Progress;
 use crate::reduced::{Choices, Manifests};
 use anyhow::{Context as _, ensure};
@@ -93,8 +94,7 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 }
 
 /// What is looked for in science frames: what the folder's scenario has, cosmic rays also when a finder is given.
-#[must_use]
-pub fn level1_options(manifests: &Manifests<'_>, choices: &Choices) -> Options {
+fn level1_options(manifests: &Manifests<'_>, choices: &Choices) -> Options {
     let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
     Options {
         cosmic_rays: choices.finder.or(by_scenario),
@@ -154,12 +154,16 @@ pub fn reduce(path: &Path, masters: Option<&Path>, choices: &Choices, quiet: boo
         progress.done(&file);
         explained.push((file, done.steps));
     }
-    // Once more without a correction: for the report, so without manifests.
+    // Once more without a correction, the pair without the effect too: for the report, so without manifests.
     for step in manifests.before_and_after() {
         let options = Options { without: vec![step.clone()], ..options.clone() };
-        for path in &raw {
-            reduction::reduce_after(path, &all, &set, &options, &folder.level1_without(step))
-                .with_context(|| format!("reducing {} without {step}", path.display()))?;
+        let pair = Folder::at(&Pair::folder_of(step, folder.path()));
+        let pairs = Folder::fits_files(&pair.level0());
+        for (raw, out) in [(&raw, folder.level1_without(step)), (&pairs, pair.level1())] {
+            for path in raw {
+                reduction::reduce_after(path, &all, &set, &options, &out)
+                    .with_context(|| format!("reducing {} without {step}", path.display()))?;
+            }
         }
     }
     Ok(ReductionSummary { frames: raw.len(), sets: set.index().keys().len(), explained })

@@ -5,7 +5,7 @@
 //! where there is one: it was taken when the frame was written, and the reader checks the frame's FITS checksums.
 
 use crate::folder::Folder;
-use crate::scenario::{CalibrationPlan, Scenario};
+use crate::scenario::Scenario;
 use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
@@ -48,14 +48,8 @@ impl Reduced {
 /// Writes the manifests of one run of the reduction.
 pub struct Manifests<'a> {
     folder: &'a Folder,
-    scenario: String,
-    seed: u64,
-    /// Effects that the scenario switches on.
-    with: Vec<String>,
-    /// Effects whose correction is also left out.
-    before_and_after: Vec<String>,
-    /// The scenario's calibration.
-    calibration: Option<CalibrationPlan>,
+    /// The folder's scenario as it was written, and as it reads; frames from elsewhere have none.
+    scenario: Option<(String, Scenario)>,
     /// Hashes of the masters by their names, by detector.
     masters: BTreeMap<u16, BTreeMap<String, String>>,
     /// What was asked for.
@@ -87,27 +81,27 @@ impl<'a> Manifests<'a> {
     /// When the folder's scenario cannot be read.
     pub fn new(folder: &'a Folder) -> anyhow::Result<Self> {
         let path = folder.scenario();
-        let (scenario, seed, with, before_and_after, calibration) = match std::fs::read_to_string(&path) {
+        let scenario = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let Scenario { seed, with, before_and_after, calibration, .. } = Scenario::parse(&text, &path.display().to_string())?;
-                (text, seed, with, before_and_after, calibration)
+                let scenario = Scenario::parse(&text, &path.display().to_string())?;
+                Some((text, scenario))
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (String::new(), 0, Vec::new(), Vec::new(), None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => return Err(e).with_context(|| path.display().to_string()),
         };
-        Ok(Self { folder, scenario, seed, with, before_and_after, calibration, masters: BTreeMap::new(), choices: Choices::default() })
+        Ok(Self { folder, scenario, masters: BTreeMap::new(), choices: Choices::default() })
     }
 
     /// Whether the folder's scenario switches an effect on.
     #[must_use]
     pub fn scenario_has(&self, effect: &str) -> bool {
-        self.with.iter().any(|name| name == effect)
+        self.scenario.iter().any(|(_, scenario)| scenario.with.iter().any(|name| name == effect))
     }
 
     /// Effects whose correction the scenario also wants left out, for a comparison of before and after.
     #[must_use]
     pub fn before_and_after(&self) -> &[String] {
-        &self.before_and_after
+        self.scenario.as_ref().map_or(&[], |(_, scenario)| &scenario.before_and_after)
     }
 
     /// Notes what was asked for.
@@ -119,7 +113,7 @@ impl<'a> Manifests<'a> {
     #[must_use]
     pub fn calibration_options(&self) -> CalibrationOptions {
         let default = CalibrationOptions::default();
-        let Some(plan) = &self.calibration else { return default };
+        let Some(plan) = self.scenario.as_ref().and_then(|(_, scenario)| scenario.calibration.as_ref()) else { return default };
         let traps = TrapOptions { species: plan.trap_species, ..default.traps };
         CalibrationOptions { validity_days: plan.validity_days, traps, ..default }
     }
@@ -193,7 +187,7 @@ impl<'a> Manifests<'a> {
     ) -> anyhow::Result<()> {
         let unit = what.name();
         let key = sha256(format!("physics {PHYSICS}\n{unit}\n{inputs:?}").as_bytes());
-        let (scenario, seed) = (self.scenario.clone(), self.seed);
+        let (scenario, seed) = self.scenario.as_ref().map_or((String::new(), 0), |(text, scenario)| (text.clone(), scenario.seed));
         let manifest = Manifest { skyloop: env!("CARGO_PKG_VERSION").into(), physics: PHYSICS, scenario, unit, seed, inputs, products };
         let path = Folder::manifest_of(product);
         let text = serde_json::to_string_pretty(&UnitManifest { key, manifest })?;

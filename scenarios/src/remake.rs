@@ -27,6 +27,8 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
     );
     let scenario = Scenario::parse(&old.scenario, &shown.to_string())?;
     let mut plan = Plan::new(scenario)?;
+    // Comparisons are no products.
+    plan.scenario.before_and_after.clear();
     let reduced = Reduced::parse(&old.unit);
     let detector_of = |unit: &str| plan.units.iter().find(|u| u.name() == unit).map(|u| u.detector);
     let found = match &reduced {

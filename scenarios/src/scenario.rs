@@ -13,6 +13,7 @@ use catalogs::sky_background::SkyConditions;
 use catalogs::synthetic::FieldSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use sim_core::detector::Scans;
 use sim_core::frame::Window;
 
@@ -64,6 +65,10 @@ pub struct Scenario {
     /// Effects to switch on that the instrument has but leaves off (see `skyloop explain`), e.g. `["cosmic_rays"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+    /// Parameters of effects that replace those of the instrument, on every detector: a table for each effect, in the units of its page
+    /// (see `skyloop explain`), e.g. `[effects.cosmic_rays]` with `rate = 3.0`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<String, BTreeMap<String, f64>>,
     /// Effects whose damage is shown before and after the reduction undoes them: each costs a pair (the science exposures without it) and two
     /// reductions more (the frame's without the step stays in `L1_without_EFFECT`). Names of the instrument's chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

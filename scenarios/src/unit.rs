@@ -5,6 +5,7 @@ use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, PumpingPl
 use anyhow::{Context as _, bail};
 use instruments::chain::Chain;
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
+use instruments::effects::registry;
 use instruments::product::names::{NameStyle, ProductName};
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
@@ -71,6 +72,7 @@ impl Plan {
                 bail!("with = [\"{name}\"]: {} has no such effect that is off; off are: {off}", instrument.name);
             }
         }
+        set_parameters(&mut instrument, &scenario)?;
         let mut units = Vec::new();
         let windows: Vec<(u16, Window)> = scenario.detector.iter().map(|d| window_on(&instrument, d)).collect::<anyhow::Result<_>>()?;
         for (i, (number, _)) in windows.iter().enumerate() {
@@ -150,6 +152,23 @@ impl Plan {
     pub fn layout(&self, unit: &Unit) -> ReadoutLayout {
         ReadoutLayout::new(&self.spec(unit).geometry, unit.window, self.scenario.scans)
     }
+}
+
+/// Gives all detectors the parameters that a scenario has of its own; those of the scenario's detectors are tried.
+fn set_parameters(instrument: &mut Instrument, scenario: &Scenario) -> anyhow::Result<()> {
+    let source = format!("scenario {}", scenario.name);
+    for (effect, values) in &scenario.effects {
+        let numbers: Vec<(String, f64)> = values.iter().map(|(key, value)| (key.clone(), *value)).collect();
+        for spec in instrument.detectors.values_mut() {
+            registry::set_parameters(spec, effect, &numbers, &source).with_context(|| format!("{source}: [effects.{effect}]"))?;
+        }
+    }
+    if !scenario.effects.is_empty() {
+        for spec in scenario.detector.iter().filter_map(|d| instrument.detectors.get(&d.number)) {
+            Chain::new(instrument, spec).with_context(|| format!("{source}: [effects]"))?;
+        }
+    }
+    Ok(())
 }
 
 fn catalog_path(scenario: &Scenario) -> Option<PathBuf> {

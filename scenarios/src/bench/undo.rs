@@ -1,48 +1,25 @@
-//! Benchmarks of corrections of charge, and of what approximate effects are off.
-//!
-//! Each entry of `UNDONE` says how the correction of an effect is told what it needs; the time of the effect itself is a stage of the
-//! chain.
+//! Benchmarks of corrections, and of what approximate effects are off.
 
-use crate::unit::Plan;
+use crate::ideal;
+use crate::simulate::Made;
+use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::description::DetectorSpec;
+use instruments::effects::cti;
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
 use instruments::effects::cti::schedule::Steps;
-use instruments::effects::cti::{self};
-use instruments::effects::registry;
+use reduction::Options;
+use reduction::options::Finder;
+use reduction::steps::{Step, Walk};
+use sim_core::correction::StepStatus;
 use sim_core::detector::ReadoutLayout;
-use sim_core::frame::Frame;
-use sim_core::knowledge::Knowledge;
-use sim_core::plane::{Charge, Counts};
-use std::sync::Arc;
-
-/// What a calibration without error would know of one effect at a date.
-type Know = fn(&mut Knowledge, &DetectorSpec, f64) -> anyhow::Result<()>;
-
-/// Effects on charge whose correction is timed.
-const UNDONE: &[(&str, Know)] = &[("cti", |knowledge, spec, mjd| {
-    knowledge.traps = Some(Arc::new(cti::Settings::read(spec)?.knowledge(mjd, 1)));
-    Ok(())
-})];
+use sim_core::exposure::ExposureKind;
+use sim_core::knowledge::{Knowledge, Measured};
+use std::cell::RefCell;
 
 /// Columns on which the exact transfer is followed.
 const SAMPLE: usize = WIDTH;
-
-/// Electrons of the science pixels as the reduction has them before it undoes effects on charge; read noise is their variance.
-fn charge(counts: &Frame<Counts>, layout: &ReadoutLayout, spec: &DetectorSpec) -> Frame<Charge> {
-    let nominal = |effect: &str, key: &str, other: f64| spec.nominal(effect, key).unwrap_or(other) as f32;
-    let (gain, level, noise) = (nominal("digitise", "gain", 1.0), nominal("bias", "level", 0.0), nominal("read_noise", "sigma", 0.0));
-    let mut frame = Frame::<Charge>::zeros(counts.window);
-    for tile in &layout.tiles {
-        let (from, to) = (tile.raw_science, tile.science);
-        let raw = counts.pixels.slice(ndarray::s![from.y0..from.y0 + from.ny, from.x0..from.x0 + from.nx]);
-        let mut science = frame.pixels.slice_mut(ndarray::s![to.y0..to.y0 + to.ny, to.x0..to.x0 + to.nx]);
-        science.zip_mut_with(&raw, |to, &from| *to = (from - level) * gain);
-    }
-    frame.variance = Some(ndarray::Array2::from_elem(frame.pixels.dim(), noise * noise));
-    frame
-}
 
 /// Error of the blocks against every transfer, as a fraction of what transfer changes, on columns of the frame.
 fn error_of_blocks(pixels: &ndarray::Array2<f32>, layout: &ReadoutLayout, spec: &DetectorSpec, mjd: f64) -> anyhow::Result<f64> {
@@ -68,33 +45,52 @@ fn error_of_blocks(pixels: &ndarray::Array2<f32>, layout: &ReadoutLayout, spec: 
     Ok(apart(&sent(settings.steps), &exact) / apart(&exact, &packets))
 }
 
-/// Undoes on the raw frame what the scenario switched on, one stage each; returns lines of what was found beside the times.
+/// What a calibration without error would know of the detector, but for images.
+fn known(plan: &Plan, unit: &Unit, made: &Made) -> anyhow::Result<Knowledge> {
+    let spec = plan.spec(unit);
+    let mut knowledge = Knowledge::of_layout(made.layout.clone(), unit.window, unit.exposure.time_s);
+    let all = |effect: &str, key: &str| {
+        let value = spec.nominal(effect, key)?;
+        Some(vec![Measured { value, error: 0.0 }; made.layout.amplifier_count])
+    };
+    (knowledge.gain, knowledge.read_noise) = (all("digitise", "gain"), all("read_noise", "sigma"));
+    knowledge.saturation_electron = spec.nominal("full_well", "capacity");
+    for effect in ideal::KNOWN.iter().filter(|effect| plan.has_effect(effect)) {
+        ideal::add(effect, spec, unit.exposure.start_mjd, None, &mut knowledge)?;
+    }
+    Ok(knowledge)
+}
+
+/// Undoes on the raw frame what was done to it, each step that acts a stage: by a calibration without error and without images (master
+/// bias, dark, flat). Returns lines of what was found beside the times.
 ///
 /// # Errors
 /// When an effect refuses its parameters or its correction the frame.
-pub fn undo(
-    plan: &Plan,
-    spec: &DetectorSpec,
-    counts: &Frame<Counts>,
-    layout: &ReadoutLayout,
-    mjd: f64,
-    lap: &mut dyn FnMut(&str),
-) -> anyhow::Result<Vec<String>> {
-    let mut notes = Vec::new();
-    for (name, know) in UNDONE.iter().filter(|(name, _)| plan.scenario.with.iter().any(|w| w == name)) {
-        let mut frame = charge(counts, layout, spec);
-        let mut knowledge = Knowledge::of_layout(layout.clone(), counts.window, 1.0);
-        know(&mut knowledge, spec, mjd)?;
-        lap(&format!("charge for the correction of {name}"));
-        let entry = registry::charge().iter().find(|e| e.name == *name).context("a registered effect")?;
-        entry.twin.correction(&knowledge).context("an effect with a correction")??.correct(&mut frame)?;
-        lap(&format!("correction of {name}"));
-        if *name == "cti" {
-            let error = error_of_blocks(&frame.pixels, layout, spec, mjd)?;
-            notes
-                .push(format!("cti: blocks are {:.2} % of the change off every transfer, on {SAMPLE} columns of the frame", 100.0 * error));
-            lap("every transfer of 16 columns");
+pub fn undo(plan: &Plan, unit: &Unit, made: &Made, lap: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<String>> {
+    let known = known(plan, unit, made)?;
+    let options = Options {
+        cosmic_rays: plan.has_effect("cosmic_rays").then(Finder::default),
+        trails: plan.has_effect("trails"),
+        scattered_light: plan.has_effect("scattered_light"),
+        ..Options::default()
+    };
+    let lap = RefCell::new(lap);
+    let observer = |step: &Step| {
+        if step.status == StepStatus::Done {
+            (*lap.borrow_mut())(&format!("{}, undone or flagged", step.name));
         }
+    };
+    let of_step = |_: &str| Ok(known.clone());
+    let mut walk = Walk::new(&of_step, std::path::Path::new("the frame of the benchmark")).observed(&observer);
+    let counts = made.counts.clone();
+    (*lap.borrow_mut())("copy of the frame");
+    let charge = walk.charge(counts)?;
+    let mut notes = Vec::new();
+    if plan.has_effect("cti") {
+        let error = error_of_blocks(&charge.pixels, &made.layout, plan.spec(unit), unit.exposure.start_mjd)?;
+        notes.push(format!("cti: blocks are {:.2} % of the change off every transfer, on {SAMPLE} columns of the frame", 100.0 * error));
+        (*lap.borrow_mut())("every transfer of 16 columns");
     }
+    walk.light(charge, ExposureKind::Science, &options)?;
     Ok(notes)
 }

@@ -18,6 +18,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("detector", include_str!("../../data/detector.toml")),
     ("persistence", include_str!("../../data/persistence.toml")),
     ("cti", include_str!("../../data/cti.toml")),
+    ("fringes", include_str!("../../data/fringes.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("traps", include_str!("../../data/traps.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),

@@ -128,6 +128,9 @@ fn bad_scenarios_are_refused_with_key_value_and_range() {
         ("start = \"2027-06-26T20:35:58\"", "start = \"yesterday\"", &["exposure[0].start", "yesterday"]),
         ("seed = 7", "", &["seed"]),
         ("seed = 7", "seed = 7\nwith = [\"cosmic_ray\"]", &["with", "cosmic_ray", "off are: trails, ghosts"]),
+        ("[pointing]", "[effects.read_noise]\nsigma = -1.0\n\n[pointing]", &["scenario smoke", "read_noise", "sigma", "-1"]),
+        ("[pointing]", "[effects.read_noise]\nsigmas = 1.0\n\n[pointing]", &["scenario smoke", "[effects.read_noise]", "sigmas"]),
+        ("[pointing]", "[effects.read_noises]\nsigma = 1.0\n\n[pointing]", &["scenario smoke", "read_noises", "did you mean"]),
     ];
     for (from, to, words) in cases {
         let (code, message) = refused(from, to);

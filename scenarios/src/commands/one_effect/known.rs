@@ -3,11 +3,12 @@
 use super::place::Place;
 use anyhow::{Context as _, bail, ensure};
 use instruments::description::DetectorSpec;
-use instruments::effects::{bad_columns, brighter_fatter, crosstalk, cti, non_linearity, registry};
+use instruments::effects::registry;
 use ndarray::Array2;
+use scenarios::ideal;
 use sim_core::correction::CorrectionError;
 use sim_core::fits::{self, Data, Hdu};
-use sim_core::knowledge::{CrosstalkKnowledge, Knowledge, Measured, Reference};
+use sim_core::knowledge::{Knowledge, Measured, Reference};
 use sim_core::table::Table;
 use std::path::Path;
 use std::sync::Arc;
@@ -111,16 +112,10 @@ pub fn knowledge(
             _ => knowledge.saturation_electron = Some(mean),
         }
     }
+    ideal::add(effect, spec, 0.0, None, &mut knowledge)?;
     match effect {
-        "crosstalk" => {
-            let coefficients = crosstalk::coupling(spec)?.into_iter().map(|value| Measured { value, error: 0.0 }).collect();
-            knowledge.crosstalk = Some(Arc::new(CrosstalkKnowledge { amplifiers, coefficients }));
-            notes.push("the matrix of the instrument".into());
-        }
-        "bad_columns" => {
-            knowledge.columns = Some(Arc::new(bad_columns::column_defects(spec)?));
-            notes.push("the columns of the instrument".into());
-        }
+        "crosstalk" => notes.push("the matrix of the instrument".into()),
+        "bad_columns" => notes.push("the columns of the instrument".into()),
         _ => {}
     }
     Ok((knowledge, notes))
@@ -134,7 +129,7 @@ pub fn traps(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f6
     let iterations = own.last().map_or(1.0, |(_, value)| *value);
     ensure!((0.0..=100.0).contains(&iterations), "--set iterations={iterations}: 0..100");
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
-    knowledge.traps = Some(Arc::new(cti::Settings::read(&spec)?.knowledge(mjd, iterations as usize)));
+    ideal::add("cti", &spec, mjd, Some(iterations as usize), &mut knowledge)?;
     Ok(knowledge)
 }
 
@@ -142,9 +137,8 @@ pub fn traps(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f6
 pub fn responses(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(String, f64)]) -> anyhow::Result<Knowledge> {
     let mut spec = spec.clone();
     registry::set_parameters(&mut spec, "non_linearity", set, "command line")?;
-    let (full_scale, _) = non_linearity::responses(&spec)?;
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
-    knowledge.linearity = Some(Arc::new(non_linearity::knowledge(&spec, full_scale)?));
+    ideal::add("non_linearity", &spec, 0.0, None, &mut knowledge)?;
     Ok(knowledge)
 }
 
@@ -155,9 +149,8 @@ pub fn boundaries(spec: &DetectorSpec, place: &Place, time_s: f64, set: &[(Strin
     registry::set_parameters(&mut spec, "brighter_fatter", &shifts, "command line")?;
     let iterations = own.last().map_or(2.0, |(_, value)| *value);
     ensure!((0.0..=4.0).contains(&iterations), "--set iterations={iterations}: 0..4");
-    let settings = brighter_fatter::Settings::read(&spec)?;
     let mut knowledge = Knowledge::of_layout(place.layout.clone(), place.window, time_s);
-    knowledge.boundaries = Some(Arc::new(settings.shifts.knowledge(settings.capacity_electron, iterations as usize)));
+    ideal::add("brighter_fatter", &spec, 0.0, Some(iterations as usize), &mut knowledge)?;
     Ok(knowledge)
 }
 
