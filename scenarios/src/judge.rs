@@ -79,10 +79,22 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
         &folder.report(),
         &Report { title: &format!("{}: {}", scenario.name, scenario.description), subjects, verdict: &verdict, provenance: &provenance },
     )?;
-    let summary = format!(
+    let mut summary = format!(
         "{:?}: {} criteria hold, {} do not, {} not measured",
         verdict.outcome, verdict.passed, verdict.failed, verdict.not_measured
     );
+    // Medians are what such a scenario is for: they need no report to be read.
+    for line in verdict.lines.iter().filter(|l| l.criterion.scope == Scope::Median) {
+        if let Some(m) = &line.measure {
+            summary.push_str(&format!(
+                "\n{}, {}: {:.4} \u{b1} {:.4}",
+                line.criterion.measure,
+                line.subject,
+                m.value,
+                m.error.unwrap_or(f64::NAN)
+            ));
+        }
+    }
     Ok(Judgement { passed: verdict.outcome == Outcome::Pass, summary, report })
 }
 
@@ -94,6 +106,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "loop" => Criteria::built_in(),
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
+            "cosmic_ray_medians" => Criteria::from_toml(include_str!("../data/cosmic_ray_median_criteria.toml"), "cosmic_ray_medians")?,
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "references" => references::criteria()?,
             "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,

@@ -31,7 +31,7 @@ enum Command {
         /// Output folder.
         #[arg(long, default_value = "skyloop-demo")]
         out: PathBuf,
-        /// Built-in scenario: demo, limits, radiation, detector, cti, traps, persistence, fringes, smoke.
+        /// Built-in scenario: demo, limits, radiation, imagers, detector, cti, traps, persistence, fringes, smoke.
         #[arg(long, default_value = "demo")]
         scenario: String,
     },

@@ -73,7 +73,7 @@ pub struct Scenario {
     /// reductions more (the frame's without the step stays in `L1_without_EFFECT`). Names of the instrument's chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before_and_after: Vec<String>,
-    /// Criteria of the verdict: names of built-in sets (`loop`, `depth`, `cosmic_rays`) or paths of files; all of them must hold.
+    /// Criteria of the verdict: names of built-in sets (`loop`, `depth`, `cosmic_rays`, `cosmic_ray_medians`) or paths of files; all of them must hold.
     #[serde(default = "loop_criteria")]
     pub criteria: Vec<String>,
 }

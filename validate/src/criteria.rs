@@ -5,6 +5,7 @@ use crate::measures::calibration::CalibrationMeasures;
 use crate::measures::effect::EffectMeasures;
 use crate::measures::reference::ReferenceMeasures;
 use crate::measures::{FrameMeasures, MEASURES, Measure, Measures};
+use crate::statistics::median64;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -16,6 +17,8 @@ pub enum Scope {
     Frame,
     /// The weighted mean over all frames.
     Pooled,
+    /// The median over all frames.
+    Median,
     /// Each reduced calibration frame.
     Calibration,
     /// Each effect of each frame whose before and after were measured.
@@ -195,6 +198,18 @@ fn pool(frames: &[FrameMeasures], name: &str) -> Option<Measure> {
     (weights > 0.0).then(|| Measure { value: sum / weights, error: Some(weights.powf(-0.5)), count: Some(count) })
 }
 
+/// Median of what frames have; its error is that of a median of normal values of their scatter.
+fn median<'a>(measures: impl Iterator<Item = &'a Measure>) -> Option<Measure> {
+    let of: Vec<&Measure> = measures.filter(|m| m.value.is_finite()).collect();
+    let mut values: Vec<f64> = of.iter().map(|m| m.value).collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let scatter = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    let count = of.iter().map(|m| m.count.unwrap_or(1)).sum();
+    let error = (n > 1.0).then(|| (0.5 * std::f64::consts::PI / n).sqrt() * scatter);
+    (!values.is_empty()).then(|| Measure { value: median64(&mut values), error, count: Some(count) })
+}
+
 /// All that criteria can be applied to.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Subjects<'a> {
@@ -218,6 +233,10 @@ pub fn judge(subjects: &Subjects<'_>, criteria: &Criteria) -> Verdict {
         let value = |values: &Measures| values.get(&c.measure).cloned();
         match c.scope {
             Scope::Pooled => lines.push(line(c, "all frames", pool(measures, &c.measure))),
+            Scope::Median => {
+                let middle = median(measures.iter().filter_map(|f| f.values.get(&c.measure)));
+                lines.push(line(c, &format!("median of {} frames", measures.len()), middle));
+            }
             Scope::Frame => {
                 let of_band = |f: &&FrameMeasures| c.filter.as_ref().is_none_or(|band| band.eq_ignore_ascii_case(&f.filter));
                 lines.extend(measures.iter().filter(of_band).map(|f| line(c, &f.label, value(&f.values))));
@@ -296,6 +315,18 @@ mod tests {
         assert_eq!(line(&criterion(2.0), "f", value.clone()).outcome, Outcome::Pass);
         assert_eq!(line(&criterion(1.0), "f", value).outcome, Outcome::Fail);
         assert_eq!(line(&criterion(1.0), "f", None).outcome, Outcome::NotMeasured);
+    }
+
+    #[test]
+    fn the_median_over_frames_has_the_error_of_their_scatter() {
+        let frames = [0.9, 1.0, 1.1, 1.2, 3.0].map(|value| Measure { value, error: None, count: Some(7) });
+        let m = median(frames.iter()).unwrap();
+        // Deviations from the mean 1.44: -0.54, -0.44, -0.34, -0.24, 1.56; their squares sum to 3.092.
+        let error = (0.5 * std::f64::consts::PI / 5.0 * 3.092 / 4.0).sqrt();
+        assert!((m.value - 1.1).abs() < 1e-12 && (m.error.unwrap() - error).abs() < 1e-12, "{m:?}");
+        assert_eq!(m.count, Some(35));
+        assert_eq!(median(frames[..1].iter()).unwrap().error, None);
+        assert_eq!(median([].iter()), None);
     }
 
     #[test]

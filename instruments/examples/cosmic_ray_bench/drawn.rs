@@ -1,15 +1,22 @@
 //! Scenes for training: all parameters drawn from the seed.
 
 use crate::arguments::Dice;
-use crate::scene::{Optics, Rays, Scene};
+use crate::scene::{CEILING_ELECTRON, Optics, Rays, Scene};
 use crate::simple::{Loss, SimpleRays};
 use sim_core::stream::StreamKey;
 
 /// From this number on some scenes have Gaussian PSFs (not those for validation, 200000 to 299999).
 const WINGLESS: u64 = 110_000;
 
+/// Among these are perfect pupils: their rings had passed for tracks.
+const RINGS: std::ops::Range<u64> = 130_000..140_000;
+/// Whether a scene has a converter of its own: those of the last stage, the later half of those for validation, and those for thresholds.
+fn saturated(number: u64) -> bool {
+    (120_000..200_000).contains(&number) || number >= 210_000
+}
+
 impl Scene {
-    /// A scene of the training set. Kept out: the PSF of a perfect pupil, exposures of 140 to 160 and 230 to 270 s, silicon of 35 to 45 um with 5 to 7 um of
+    /// A scene of the training set. Kept out: perfect pupils with more than 0.4 of their width obscured, exposures of 140 to 160 and 230 to 270 s, silicon of 35 to 45 um with 5 to 7 um of
     /// diffusion, and of the simple hits clouds near those of the figures and their Moyal loss.
     ///
     /// Stars are at least as wide as a hit that enters from the light side: light passes the same silicon, so sharper ones do not exist, and
@@ -75,9 +82,19 @@ impl Scene {
             slitless: dice.uniform() < 0.15,
             rays,
             flaws: dice.uniform() < 0.6,
+            ceiling_electron: CEILING_ELECTRON,
             beside_stars: 0,
             beside_electrons: 1500.0,
         };
-        Self { beside_stars: if dice.uniform() < 0.5 { 60 } else { 0 }, ..scene }
+        let scene = Self { beside_stars: if dice.uniform() < 0.5 { 60 } else { 0 }, ..scene };
+        // Hits that saturate are one in a hundred in the camera: a converter that ends early makes them common enough to be learnt.
+        let ceiling_electron = if dice.uniform() < 0.8 { log(&mut dice, 2500.0, 70_000.0) as f32 } else { CEILING_ELECTRON };
+        let scene = if saturated(number) { Self { ceiling_electron, ..scene } } else { scene };
+        let (rings, diameter_m, obscuration) = (dice.uniform() < 0.6, 1.6 + 0.7 * dice.uniform(), 0.4 * dice.uniform());
+        // Short waves would make stars sharper than hits.
+        if RINGS.contains(&number) && rings && band.0 > 550.0 {
+            return Self { optics: Optics::Airy { diameter_m, obscuration, diffusion_px: f64::from(scene.cloud_px()) }, ..scene };
+        }
+        scene
     }
 }

@@ -16,7 +16,8 @@ use validate::measures::cosmic_rays::Truth;
 pub const READ_NOISE: f32 = 5.0;
 pub const DARK: f64 = 0.02;
 pub const READOUT_S: f64 = 40.0;
-const FULL_WELL: f32 = 90_000.0;
+/// Charge that a pixel holds, over the charge at which the converter ends: 90,000 to 71,500 electrons in the survey camera.
+const FULL_WELL: f32 = 1.26;
 
 /// One frame.
 pub struct Made {
@@ -33,8 +34,9 @@ pub struct Made {
     pub cloud_px: f32,
 }
 
-/// Shot noise of `expected`, cosmic rays, full well (or bleeding along columns), read noise.
-pub fn measured(expected: &Array2<f32>, rays: &Array2<f32>, id: u64, bleeding: bool) -> Array2<f32> {
+/// Shot noise of `expected`, cosmic rays, full well (or bleeding along columns), read noise, the converter's end.
+pub fn measured(expected: &Array2<f32>, rays: &Array2<f32>, id: u64, ceiling: f32, bleeding: bool) -> Array2<f32> {
+    let full_well = FULL_WELL * ceiling;
     let mut data = expected.clone();
     let key = StreamKey::new(99).with(id);
     for (y, mut row) in data.rows_mut().into_iter().enumerate() {
@@ -44,31 +46,32 @@ pub fn measured(expected: &Array2<f32>, rays: &Array2<f32>, id: u64, bleeding: b
         }
     }
     if bleeding {
-        bleed(&mut data);
+        bleed(&mut data, full_well);
     }
     for (y, mut row) in data.rows_mut().into_iter().enumerate() {
         if let Some(row) = row.as_slice_mut() {
-            row.iter_mut().for_each(|v| *v = v.min(FULL_WELL));
+            row.iter_mut().for_each(|v| *v = v.min(full_well));
             noise::add_normals(&key.with_name("read").stream(y as u64), 0, READ_NOISE, row);
+            row.iter_mut().for_each(|v| *v = v.min(ceiling));
         }
     }
     data
 }
 
 /// What exceeds the full well goes up and down its column, half and half.
-fn bleed(data: &mut Array2<f32>) {
+fn bleed(data: &mut Array2<f32>, full_well: f32) {
     for mut column in data.columns_mut() {
-        let excess: Vec<f32> = column.iter().map(|v| 0.5 * (v - FULL_WELL).max(0.0)).collect();
+        let excess: Vec<f32> = column.iter().map(|v| 0.5 * (v - full_well).max(0.0)).collect();
         if excess.iter().all(|e| *e == 0.0) {
             continue;
         }
-        column.iter_mut().for_each(|v| *v = v.min(FULL_WELL));
+        column.iter_mut().for_each(|v| *v = v.min(full_well));
         let n = column.len();
         for up in [true, false] {
             let mut carried = 0.0;
             for k in 0..n {
                 let y = if up { k } else { n - 1 - k };
-                let room = FULL_WELL - column[y];
+                let room = full_well - column[y];
                 let put = room.min(carried);
                 column[y] += put;
                 carried += excess[y] - put;
@@ -153,8 +156,8 @@ pub fn make(bench: &Bench, id: u64, window: Window) -> Result<Made, Box<dyn Erro
     }
     let sky = scene.sky_electron_s * scene.time_s + DARK * (scene.time_s + 0.5 * READOUT_S);
     let expected = sources.mapv(|v| v + sky as f32);
-    let data = measured(&expected, &electrons, id, scene.flaws);
-    let flags = data.mapv(|v| if v > FULL_WELL - 30.0 { flags::SATURATED } else { 0 });
+    let data = measured(&expected, &electrons, id, scene.ceiling_electron, scene.flaws);
+    let flags = data.mapv(|v| if v >= scene.ceiling_electron { flags::SATURATED } else { 0 });
     let noise = expected.mapv(|v| (v + READ_NOISE * READ_NOISE).sqrt());
     let out = Array2::from_elem(data.dim(), false);
     let read_variance = ReadVariance::uniform(READ_NOISE * READ_NOISE, data.dim());

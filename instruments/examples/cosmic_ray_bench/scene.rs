@@ -24,6 +24,8 @@ use std::sync::Arc;
 /// Magnitude that gives one electron per second: round, near the r band's.
 const ZERO_POINT: f64 = 25.8;
 const SEED: u64 = 20_261_121;
+/// Where the survey camera's converter ends: (65535 - 500) counts of 1.1 electron.
+pub const CEILING_ELECTRON: f32 = 71_540.0;
 
 /// The optics of a scene.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +36,8 @@ pub enum Optics {
     Gaussian(f64),
     /// Moffat of that full width and exponent, pixel included.
     Moffat(f64, f64),
-    /// A perfect pupil of 2 m, half of its width obscured, with that diffusion [pixel]: rings, no wings of a wavefront; not in training.
-    Airy(f64),
+    /// A perfect pupil: rings, no wings of a wavefront. That of the figures, 2 m with half of its width obscured, is not in training.
+    Airy { diameter_m: f64, obscuration: f64, diffusion_px: f64 },
 }
 
 /// What makes the hits.
@@ -67,6 +69,8 @@ pub struct Scene {
     pub rays: Rays,
     /// Errors of calibration, hot pixels, bleeding.
     pub flaws: bool,
+    /// Pixels with more electrons are saturated: the end of the converter.
+    pub ceiling_electron: f32,
     /// Copies of hits put within 12 pixels of bright stars: training alone.
     pub beside_stars: usize,
     /// Electrons in the brightest pixel of what counts as a bright star there.
@@ -88,6 +92,7 @@ impl Scene {
             slitless: false,
             rays: Rays::Effect(Vec::new()),
             flaws: false,
+            ceiling_electron: CEILING_ELECTRON,
             beside_stars: 0,
             beside_electrons: 1500.0,
         }
@@ -111,7 +116,10 @@ impl Scene {
             Self { galaxies_per_arcmin2: 20.0, ..plain("low sky 150 s", 3.0, 0.004, 150.0) },
             Self { band: (255.0, 317.0), ..plain("NUV 150 s", 10.0, 0.004, 150.0) },
             Self { optics: Optics::Gaussian(1.6), ..plain("FWHM 1.6", 20.0, 0.1, 150.0) },
-            Self { optics: Optics::Airy(0.35), ..plain("perfect pupil", 20.0, 0.207, 150.0) },
+            Self {
+                optics: Optics::Airy { diameter_m: 2.0, obscuration: 0.5, diffusion_px: 0.35 },
+                ..plain("perfect pupil", 20.0, 0.207, 150.0)
+            },
             Self { optics: Optics::Camera(3.0), ..plain("out of focus", 20.0, 0.207, 150.0) },
             Self { brightest: 13.0, faintest: 20.0, ..plain("bright stars", 12.0, 0.207, 150.0) },
             Self { flaws: true, ..plain("flaws", 20.0, 0.207, 150.0) },
@@ -156,11 +164,11 @@ fn psf_table(instrument: &Instrument, optics: Optics, scale: f64) -> Result<toml
             return Ok(table);
         }
         Optics::Gaussian(fwhm) => format!("kind = \"gaussian\"\n{}", quantity("fwhm", scale * without_pixel(fwhm), "arcsec")),
-        Optics::Airy(diffusion) => format!(
+        Optics::Airy { diameter_m, obscuration, diffusion_px } => format!(
             "kind = \"airy\"\n{}{}[blur]\n{}",
-            quantity("diameter", 2.0, "m"),
-            quantity("obscuration", 0.5, "1"),
-            quantity("diffusion", diffusion, "pixel")
+            quantity("diameter", diameter_m, "m"),
+            quantity("obscuration", obscuration, "1"),
+            quantity("diffusion", diffusion_px, "pixel")
         ),
         Optics::Moffat(fwhm, beta) => {
             format!("kind = \"moffat\"\n{}{}", quantity("fwhm", scale * without_pixel(fwhm), "arcsec"), quantity("beta", beta, "1"))

@@ -25,7 +25,7 @@ pub fn speed(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let ledger = bench.with_context(1, window, |cx| effect.apply(&mut frame, cx))?;
     println!("forward {:.3} s, {:.2} Me- added", start.elapsed().as_secs_f64(), ledger.added / 1e6);
     let made = Array2::zeros(window.shape());
-    let data = measured(&frame.pixels, &made, 1, false);
+    let data = measured(&frame.pixels, &made, 1, bench.scene.ceiling_electron, false);
     let read_variance = ReadVariance::uniform(25.0, window.shape());
     let field = Field {
         electrons: &data,

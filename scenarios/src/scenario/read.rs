@@ -15,6 +15,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("demo", include_str!("../../data/demo.toml")),
     ("limits", include_str!("../../data/limits.toml")),
     ("radiation", include_str!("../../data/radiation.toml")),
+    ("imagers", include_str!("../../data/imagers.toml")),
     ("detector", include_str!("../../data/detector.toml")),
     ("persistence", include_str!("../../data/persistence.toml")),
     ("cti", include_str!("../../data/cti.toml")),

@@ -122,7 +122,7 @@ impl Strip {
         // Row k of the scratch is row y0 + k - PAD of the frame; rows beyond the frame mirror it.
         let frame_row = |k: usize| mirrored((y0 + k) as isize - PAD as isize, ny);
         for k in 0..rows {
-            field.padded_row(frame_row(k), PAD, self.image.row_mut(k));
+            field.row(frame_row(k), -(PAD as isize), self.image.row_mut(k));
         }
         // Noise from the median of 5 x 5, and the sharpness over it.
         for k in 0..rows {
@@ -130,7 +130,7 @@ impl Strip {
         }
         for k in 2..rows - 2 {
             median5([0, 1, 2, 3, 4].map(|i| self.one.row(k + i - 2)), &mut self.line);
-            field.padded_variance(frame_row(k), PAD, &mut self.variance);
+            field.read_variances(frame_row(k), -(PAD as isize), &mut self.variance);
             sharpness(self.image.row(k - 1), self.image.row(k), self.image.row(k + 1), &mut self.other);
             over_noise(&self.other, &self.line, &self.variance, self.sigma.row_mut(k), self.strength.row_mut(k));
         }
@@ -153,7 +153,7 @@ impl Strip {
             let (image, sigma, structure, strength) = (self.image.row(k), self.sigma.row(k), self.structure.row(k), self.strength.row(k));
             let (below, above) = (self.image.row(k - 1), self.image.row(k + 1));
             let y = y0 + k - PAD;
-            field.padded_variance(y, PAD, &mut self.variance);
+            field.read_variances(y, -(PAD as isize), &mut self.variance);
             for x in PAD..PAD + nx {
                 // The common case first: nothing here.
                 let level = background.at(y, x - PAD);

@@ -1,8 +1,9 @@
 //! What the detector of cosmic rays looks at: electrons, what is known of their noise, pixels to leave out.
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use sim_core::detector::Rect;
-use sim_core::flags::{ADC_SATURATED, SATURATED as FULL};
+use sim_core::flags::{ADC_SATURATED, BLEED, SATURATED as FULL};
+use std::ops::Range;
 
 const SATURATED: u32 = FULL | ADC_SATURATED;
 
@@ -21,9 +22,12 @@ impl ReadVariance {
     pub fn uniform(variance: f32, (ny, nx): (usize, usize)) -> Self {
         Self(vec![(Rect { x0: 0, y0: 0, nx, ny }, variance)])
     }
-    fn row(&self, y: usize, out: &mut [f32]) {
+    fn row(&self, y: usize, columns: &Range<usize>, out: &mut [f32]) {
         for (r, variance) in self.0.iter().filter(|(r, _)| y >= r.y0 && y < r.y0 + r.ny) {
-            out[r.x0..r.x0 + r.nx].fill(*variance);
+            let (from, to) = (r.x0.max(columns.start), (r.x0 + r.nx).min(columns.end));
+            if from < to {
+                out[from - columns.start..to - columns.start].fill(*variance);
+            }
         }
     }
     fn at(&self, y: usize, x: usize) -> f32 {
@@ -69,7 +73,17 @@ impl Field<'_> {
     #[must_use]
     pub fn is_out(&self, y: usize, x: usize) -> bool {
         let bits = self.flags.map_or(0, |f| f[(y, x)]) | self.defects.map_or(0, |f| f[(y, x)]);
-        bits & self.leave_out != 0 || !self.electrons[(y, x)].is_finite()
+        (bits & self.leave_out != 0 && !self.is_end_of_run(bits, y, x)) || !self.electrons[(y, x)].is_finite()
+    }
+    /// Whether a pixel is called saturated only because one beside it in its column is: `bleeding` flags the ends of runs, and a pixel with less than half
+    /// of what a saturated neighbour holds is not full. Hits that saturate would lose their ends, and look like bled stars.
+    fn is_end_of_run(&self, bits: u32, y: usize, x: usize) -> bool {
+        let Some(flags) = self.flags.filter(|_| bits & BLEED != 0 && bits & self.leave_out == FULL) else { return false };
+        let own = self.electrons[(y, x)];
+        [y.wrapping_sub(1), y + 1]
+            .into_iter()
+            .filter(|v| *v < flags.nrows())
+            .any(|v| flags[(v, x)] & SATURATED != 0 && self.electrons[(v, x)] > 2.0 * own)
     }
     /// Whether a pixel is saturated.
     pub(super) fn is_saturated(&self, y: usize, x: usize) -> bool {
@@ -88,67 +102,83 @@ impl Field<'_> {
     pub fn read_variance_at(&self, y: usize, x: usize) -> f32 {
         self.read_variance.at(y, x)
     }
-    /// A row with `pad` mirrored pixels at both ends; pixels that are left out take the mean of the nearest used pixels of the row.
-    pub(in crate::effects::cosmic_rays) fn padded_row(&self, y: usize, pad: usize, out: &mut [f32]) {
+    /// Columns from `first` (may lie beyond the frame, which is mirrored there) of row `y`; pixels that are left out take the mean of the nearest used
+    /// pixels of the row.
+    pub(in crate::effects::cosmic_rays) fn row(&self, y: usize, first: isize, out: &mut [f32]) {
+        self.mirrored_row(first, out, |columns, out| self.inner_row(y, columns, out));
+    }
+    fn inner_row(&self, y: usize, columns: Range<usize>, out: &mut [f32]) {
         let nx = self.electrons.ncols();
-        let row = &mut out[pad..pad + nx];
-        for (to, from) in row.iter_mut().zip(self.electrons.row(y)) {
+        for (to, from) in out.iter_mut().zip(self.electrons.slice(s![y, columns.clone()])) {
             *to = *from;
         }
         if let Some((rate, time)) = self.dark {
-            for (to, rate) in row.iter_mut().zip(rate.row(y)) {
+            for (to, rate) in out.iter_mut().zip(rate.slice(s![y, columns.clone()])) {
                 *to -= rate * time;
             }
         }
         let any_bits = self.flags.is_some() || self.defects.is_some();
-        if any_bits || row.iter().any(|v| !v.is_finite()) {
-            let mut last = None;
-            let mut x = 0;
-            while x < nx {
+        if any_bits || out.iter().any(|v| !v.is_finite()) {
+            let mut x = columns.start;
+            while x < columns.end {
                 if !self.is_out(y, x) {
-                    last = Some(row[x]);
                     x += 1;
                     continue;
                 }
                 let end = (x..nx).find(|&k| !self.is_out(y, k)).unwrap_or(nx);
-                let right = (end < nx).then(|| row[end]);
-                let fill = match (last, right) {
+                let left = (0..x).rev().find(|&k| !self.is_out(y, k)).map(|k| self.value(y, k));
+                let right = (end < nx).then(|| self.value(y, end));
+                let fill = match (left, right) {
                     (Some(a), Some(b)) => 0.5 * (a + b),
                     (Some(a), None) | (None, Some(a)) => a,
                     (None, None) => 0.0,
                 };
-                row[x..end].fill(fill);
+                out[x - columns.start..end.min(columns.end) - columns.start].fill(fill);
                 x = end;
             }
         }
-        mirror(out, pad);
     }
-    /// 1 where a pixel of a row is left out, 0 elsewhere, with `pad` mirrored pixels at both ends.
-    pub(in crate::effects::cosmic_rays) fn padded_out(&self, y: usize, pad: usize, out: &mut [f32]) {
+    /// 1 where a pixel of a row is left out, 0 elsewhere; columns as in [`Self::row`].
+    pub(in crate::effects::cosmic_rays) fn left_out(&self, y: usize, first: isize, out: &mut [f32]) {
+        self.mirrored_row(first, out, |columns, out| {
+            for (x, to) in columns.zip(out) {
+                *to = f32::from(u8::from(self.is_out(y, x)));
+            }
+        });
+    }
+    /// Read variances of a row; columns as in [`Self::row`].
+    pub(in crate::effects::cosmic_rays) fn read_variances(&self, y: usize, first: isize, out: &mut [f32]) {
+        self.mirrored_row(first, out, |columns, out| self.read_variance.row(y, &columns, out));
+    }
+    /// Dark electrons of a row (their variance), none where pixels are left out; columns as in [`Self::row`].
+    pub(in crate::effects::cosmic_rays) fn dark_electrons(&self, y: usize, first: isize, out: &mut [f32]) {
+        self.mirrored_row(first, out, |columns, out| {
+            out.fill(0.0);
+            if let Some((rate, time)) = self.dark {
+                for ((x, to), rate) in columns.clone().zip(out).zip(rate.slice(s![y, columns])) {
+                    let electrons = rate * time;
+                    *to = if electrons > 0.0 && !self.is_out(y, x) { electrons } else { 0.0 };
+                }
+            }
+        });
+    }
+    /// `of` writes columns of the frame; those beyond it are their mirror images.
+    fn mirrored_row(&self, first: isize, out: &mut [f32], of: impl Fn(Range<usize>, &mut [f32])) {
         let nx = self.electrons.ncols();
-        for (x, to) in out[pad..pad + nx].iter_mut().enumerate() {
-            *to = f32::from(u8::from(self.is_out(y, x)));
+        let last = first + out.len() as isize;
+        let (from, to) = (first.clamp(0, nx as isize) as usize, last.clamp(0, nx as isize) as usize);
+        let place = |x: isize| (x - first) as usize;
+        if from < to {
+            of(from..to, &mut out[place(from as isize)..place(to as isize)]);
         }
-        mirror(out, pad);
-    }
-    /// Read variances of a row with `pad` mirrored pixels at both ends.
-    pub(in crate::effects::cosmic_rays) fn padded_variance(&self, y: usize, pad: usize, out: &mut [f32]) {
-        let nx = self.electrons.ncols();
-        self.read_variance.row(y, &mut out[pad..pad + nx]);
-        mirror(out, pad);
-    }
-    /// Dark electrons of a row (their variance) with `pad` mirrored pixels at both ends; none where pixels are left out.
-    pub(in crate::effects::cosmic_rays) fn padded_dark(&self, y: usize, pad: usize, out: &mut [f32]) {
-        let nx = self.electrons.ncols();
-        let row = &mut out[pad..pad + nx];
-        row.fill(0.0);
-        if let Some((rate, time)) = self.dark {
-            for (x, (to, rate)) in row.iter_mut().zip(rate.row(y)).enumerate() {
-                let electrons = rate * time;
-                *to = if electrons > 0.0 && !self.is_out(y, x) { electrons } else { 0.0 };
+        for x in (first..last).filter(|x| !(from as isize..to as isize).contains(x)) {
+            let source = mirrored(x, nx);
+            if (from..to).contains(&source) {
+                out[place(x)] = out[place(source as isize)];
+            } else {
+                of(source..source + 1, &mut out[place(x)..=place(x)]);
             }
         }
-        mirror(out, pad);
     }
 }
 
@@ -160,11 +190,77 @@ pub(in crate::effects::cosmic_rays) fn mirrored(at: isize, n: usize) -> usize {
     folded.clamp(0, last) as usize
 }
 
-/// Fills `pad` elements at both ends with the mirror image of what lies inside.
-fn mirror(out: &mut [f32], pad: usize) {
-    let n = out.len() - 2 * pad;
-    for k in 1..=pad as isize {
-        out[pad - k as usize] = out[pad + mirrored(-k, n)];
-        out[pad + n - 1 + k as usize] = out[pad + mirrored(n as isize - 1 + k, n)];
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::cosmic_rays::laplacian::CLOUD_PX;
+    use sim_core::flags::HOT;
+
+    #[test]
+    fn the_ends_of_saturated_runs_are_not_left_out() {
+        let mut electrons = Array2::from_elem((7, 5), 30.0_f32);
+        let mut flags = Array2::<u32>::zeros((7, 5));
+        // Three full pixels down a column; `bleeding` flags one more at each end. Beside them a hot pixel, flagged by calibration as well.
+        for (y, charge) in [(1, 900.0), (2, 71_000.0), (3, 71_200.0), (4, 60_000.0), (5, 40.0)] {
+            electrons[(y, 2)] = charge;
+            flags[(y, 2)] = FULL | BLEED | if (2..4).contains(&y) { ADC_SATURATED } else { 0 };
+        }
+        (electrons[(1, 3)], flags[(1, 3)]) = (500.0, FULL | BLEED | HOT);
+        (electrons[(2, 3)], flags[(2, 3)]) = (71_000.0, FULL | BLEED);
+        let read_variance = ReadVariance::uniform(25.0, electrons.dim());
+        let field = Field {
+            electrons: &electrons,
+            dark: None,
+            flags: Some(&flags),
+            defects: None,
+            leave_out: FULL | ADC_SATURATED | HOT,
+            read_variance: &read_variance,
+            cloud_px: CLOUD_PX,
+        };
+        let out: Vec<(usize, usize)> = flags.indexed_iter().map(|(at, _)| at).filter(|&(y, x)| field.is_out(y, x)).collect();
+        // (4, 2) holds more than half of its neighbour: it may be full.
+        assert_eq!(out, [(1, 3), (2, 2), (2, 3), (3, 2), (4, 2)]);
+    }
+
+    #[test]
+    fn a_part_of_a_row_is_a_part_of_the_row() {
+        let (ny, nx) = (2, 23);
+        let electrons = Array2::from_shape_fn((ny, nx), |(y, x)| (y * 100 + x * x) as f32);
+        let dark = Array2::from_shape_fn((ny, nx), |(_, x)| 0.1 * x as f32);
+        // Runs that are left out at the ends and in the middle.
+        let flags = Array2::from_shape_fn((ny, nx), |(_, x)| u32::from(x < 2 || (9..13).contains(&x) || x == 22));
+        let read_variance = ReadVariance::new(vec![(Rect { x0: 0, y0: 0, nx: 11, ny }, 25.0), (Rect { x0: 11, y0: 0, nx: 12, ny }, 36.0)]);
+        let field = Field {
+            electrons: &electrons,
+            dark: Some((&dark, 10.0)),
+            flags: Some(&flags),
+            defects: None,
+            leave_out: 1,
+            read_variance: &read_variance,
+            cloud_px: CLOUD_PX,
+        };
+        type Part = fn(&Field<'_>, usize, isize, &mut [f32]);
+        let parts: [Part; 4] = [
+            |f, y, first, out| f.row(y, first, out),
+            |f, y, first, out| f.left_out(y, first, out),
+            |f, y, first, out| f.read_variances(y, first, out),
+            |f, y, first, out| f.dark_electrons(y, first, out),
+        ];
+        for part in parts {
+            let mut inside = vec![0.0; nx];
+            part(&field, 1, 0, &mut inside);
+            for first in -9..25_isize {
+                for len in [1, 4, 11, 40] {
+                    let mut got = vec![f32::NAN; len];
+                    part(&field, 1, first, &mut got);
+                    let wanted: Vec<f32> = (0..len as isize).map(|k| inside[mirrored(first + k, nx)]).collect();
+                    assert_eq!(got, wanted, "{first} {len}");
+                }
+            }
+        }
+        let mut row = vec![0.0; nx];
+        field.row(1, 0, &mut row);
+        // 108 less 8 and 269 less 13, and their mean between; the ends have one neighbour.
+        assert_eq!((row[8], row[13], row[10], row[0], row[22]), (156.0, 256.0, 206.0, 102.0, 520.0));
     }
 }

@@ -25,14 +25,18 @@ const LIMIT: f32 = 5.0;
 /// Reference variance of the third number \[electron^2\].
 const REFERENCE: f32 = 25.0;
 
-/// Rows of a frame from which the network's input is made, as far as it is needed.
-pub(super) struct Strip {
-    pad: usize,
+/// What the numbers of a rectangle of a frame are made from; room of one thread.
+#[derive(Default)]
+pub(super) struct Patch {
+    /// Columns of the numbers, and of the rows with what the medians need around.
+    columns: usize,
     width: usize,
     image: Vec<f32>,
+    along: Vec<f32>,
     medians: Vec<f32>,
     /// Variance that does not depend on light.
     floor: Vec<f32>,
+    dark: Vec<f32>,
     level: Vec<f32>,
     /// 1 where a pixel is left out, 0 elsewhere.
     out: Vec<f32>,
@@ -40,45 +44,44 @@ pub(super) struct Strip {
     cloud: f32,
 }
 
-impl Strip {
-    /// Rows `first..first + count` of the frame (may lie outside), with `pad` columns at both ends.
-    pub(super) fn new(field: &Field<'_>, background: &Background, first: isize, count: usize, pad: usize) -> Self {
+impl Patch {
+    /// Takes the rectangle of `rows` and `columns` from `(y, x)` on; any of it may lie outside.
+    pub(super) fn take(&mut self, field: &Field<'_>, background: &Background, (y0, x0): (isize, isize), (rows, columns): (usize, usize)) {
         let (ny, nx) = field.shape();
-        let side = pad + MEDIAN;
-        let width = nx + 2 * side;
-        let tall = count + 2 * MEDIAN;
-        let mut image = vec![0.0; tall * width];
-        let mut along = vec![0.0; tall * width];
-        for (k, (row, along)) in image.chunks_exact_mut(width).zip(along.chunks_exact_mut(width)).enumerate() {
-            field.padded_row(mirrored(first + k as isize - MEDIAN as isize, ny), side, row);
+        let width = columns + 2 * MEDIAN;
+        let tall = rows + 2 * MEDIAN;
+        (self.columns, self.width, self.cloud) = (columns, width, 4.0 * (field.cloud_px - CLOUD_PX));
+        self.image.resize(tall * width, 0.0);
+        self.along.resize(tall * width, 0.0);
+        for part in [&mut self.medians, &mut self.floor, &mut self.dark, &mut self.level, &mut self.out] {
+            part.resize(rows * width, 0.0);
+        }
+        let first = x0 - MEDIAN as isize;
+        for (k, (row, along)) in self.image.chunks_exact_mut(width).zip(self.along.chunks_exact_mut(width)).take(tall).enumerate() {
+            field.row(mirrored(y0 + k as isize - MEDIAN as isize, ny), first, row);
             along5(row, along);
         }
-        let (mut medians, mut floor, mut level) = (vec![0.0; count * width], vec![0.0; count * width], vec![0.0; count * width]);
-        let (mut dark, mut left_out) = (vec![0.0; width], vec![0.0; count * width]);
-        for k in 0..count {
-            let row = |i: usize| &along[(k + i) * width..(k + i + 1) * width];
+        for k in 0..rows {
+            let y = mirrored(y0 + k as isize, ny);
             let here = k * width..(k + 1) * width;
-            median5([0, 1, 2, 3, 4].map(row), &mut medians[here.clone()]);
-            let y = mirrored(first + k as isize, ny);
-            field.padded_variance(y, side, &mut floor[here.clone()]);
-            field.padded_dark(y, side, &mut dark);
-            floor[here.clone()].iter_mut().zip(&dark).for_each(|(f, d)| *f += d);
-            field.padded_out(y, side, &mut left_out[here.clone()]);
-            let line = &mut level[here];
-            for (u, v) in line.iter_mut().enumerate() {
-                *v = background.at(y, mirrored(u as isize - side as isize, nx));
+            let along = |i: usize| &self.along[(k + i) * width..(k + i + 1) * width];
+            median5([0, 1, 2, 3, 4].map(along), &mut self.medians[here.clone()]);
+            field.read_variances(y, first, &mut self.floor[here.clone()]);
+            field.dark_electrons(y, first, &mut self.dark[here.clone()]);
+            self.floor[here.clone()].iter_mut().zip(&self.dark[here.clone()]).for_each(|(f, d)| *f += d);
+            field.left_out(y, first, &mut self.out[here.clone()]);
+            for (u, v) in self.level[here].iter_mut().enumerate() {
+                *v = background.at(y, mirrored(first + u as isize, nx));
             }
         }
-        image.drain(..MEDIAN * width);
-        image.truncate(count * width);
-        Self { pad, width, image, medians, floor, level, out: left_out, cloud: 4.0 * (field.cloud_px - CLOUD_PX) }
     }
-    /// Columns `first..first + out.len() / CHANNELS` of the frame (may lie `pad` outside) of row `k` of the strip.
-    pub(super) fn fill(&self, k: usize, first: isize, out: &mut [f32]) {
-        let from = k * self.width + (first + (self.pad + MEDIAN) as isize) as usize;
-        let columns = from..from + out.len() / CHANNELS;
-        let parts = [&self.image, &self.medians, &self.level, &self.floor, &self.out];
-        numbers(parts.map(|part| &part[columns.clone()]), self.cloud, out);
+    /// The numbers of row `k`.
+    pub(super) fn row(&self, k: usize, out: &mut [f32]) {
+        let from = k * self.width + MEDIAN;
+        let columns = from..from + self.columns;
+        let image = &self.image[columns.start + MEDIAN * self.width..columns.end + MEDIAN * self.width];
+        let [medians, level, floor, left_out] = [&self.medians, &self.level, &self.floor, &self.out].map(|part| &part[columns.clone()]);
+        numbers([image, medians, level, floor, left_out], self.cloud, out);
     }
 }
 
@@ -108,11 +111,12 @@ pub fn whole(field: &Field<'_>, pad: usize) -> Array3<f32> {
     let (ny, nx) = field.shape();
     let background = Background::of(field);
     let (rows, columns) = (ny + 2 * pad, nx + 2 * pad);
-    let strip = Strip::new(field, &background, -(pad as isize), rows, pad);
+    let mut patch = Patch::default();
+    patch.take(field, &background, (-(pad as isize), -(pad as isize)), (rows, columns));
     let mut out = Array3::zeros((rows, columns, CHANNELS));
     for (k, mut row) in out.outer_iter_mut().enumerate() {
         if let Some(row) = row.as_slice_mut() {
-            strip.fill(k, -(pad as isize), row);
+            patch.row(k, row);
         }
     }
     out

@@ -35,10 +35,7 @@ use super::laplacian::background::Background;
 use super::laplacian::{self, Field, edges};
 use ndarray::Array2;
 use rayon::prelude::*;
-use tiles::{BLOCK, Tile};
-
-/// Block rows of a band: what a thread holds of a chip stays below 30 MB.
-const BAND: usize = 8;
+use tiles::{BLOCK, REACH, Tile};
 
 /// Which parts of a frame are looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,7 +55,7 @@ pub fn trigger() -> laplacian::Options {
 /// Blocks that are looked at first.
 fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
     match look {
-        Look::Triggered => tiles::marked(&edges::cores(field, &trigger()), field.shape()),
+        Look::Triggered => tiles::marked(&edges::cores(field, &trigger()), REACH.0, field.shape()),
         Look::Everywhere => {
             let (ny, nx) = field.shape();
             Array2::from_elem((ny.div_ceil(BLOCK), nx.div_ceil(BLOCK)), true)
@@ -66,7 +63,7 @@ fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
     }
 }
 
-/// Calls `each` with place `y * nx + x` and logit of every pixel of the frame that lies in a block, and keeps what it gives.
+/// Calls `each` with place `y * nx + x` and logit of every pixel of the frame that lies in a block (and some beside them), and keeps what it gives.
 fn looked<T: Send>(
     field: &Field<'_>,
     background: &Background,
@@ -75,30 +72,21 @@ fn looked<T: Send>(
     each: impl Fn(usize, f32) -> Option<T> + Sync,
 ) -> Vec<T> {
     let (ny, nx) = field.shape();
-    let bands = blocks.nrows().div_ceil(BAND);
-    // Room beyond the frame: the halo, and the last block's columns.
-    let pad = HALO + BLOCK;
-    let found: Vec<Vec<T>> = (0..bands)
+    let halo = HALO as isize;
+    let found: Vec<Vec<T>> = tiles::tiles(blocks)
         .into_par_iter()
-        .map_init(unet::Scratch::default, |scratch, band| {
-            let (from, to) = (band * BAND, ((band + 1) * BAND).min(blocks.nrows()));
-            let tiles = tiles::tiles(blocks, from, to);
-            let mut out = Vec::new();
-            if tiles.is_empty() {
-                return out;
+        .with_min_len(16)
+        .map_init(Default::default, |(scratch, patch, logits): &mut (unet::Scratch, inputs::Patch, Vec<f32>), tile| {
+            let Tile { y0, x0, rows, columns } = tile;
+            patch.take(field, background, (y0 as isize - halo, x0 as isize - halo), (rows + 2 * HALO, columns + 2 * HALO));
+            scratch.prepare(rows, columns);
+            for k in 0..rows + 2 * HALO {
+                patch.row(k, scratch.input.row_mut(k));
             }
-            let first = (from * BLOCK) as isize - HALO as isize;
-            let strip = inputs::Strip::new(field, background, first, (to - from) * BLOCK + 2 * HALO, pad);
-            let mut logits = Vec::new();
-            for Tile { y0, x0, rows, columns } in tiles {
-                scratch.prepare(rows, columns);
-                for k in 0..rows + 2 * HALO {
-                    strip.fill(y0 - from * BLOCK + k, x0 as isize - HALO as isize, scratch.input.row_mut(k));
-                }
-                scratch.run(weights, &mut logits);
-                for (row, y) in logits.chunks_exact(columns).zip(y0..ny) {
-                    out.extend(row.iter().zip(x0..nx).filter_map(|(logit, x)| each(y * nx + x, *logit)));
-                }
+            scratch.run(weights, logits);
+            let mut out = Vec::new();
+            for (row, y) in logits.chunks_exact(columns).zip(y0..ny) {
+                out.extend(row.iter().zip(x0..nx).filter_map(|(logit, x)| each(y * nx + x, *logit)));
             }
             out
         })
@@ -127,7 +115,7 @@ fn survey<T: Send>(
         ndarray::Zip::from(&mut done).and(&now).for_each(|done, now| *done |= *now);
         let flagged: Vec<usize> = found.iter().filter_map(|f| f.0).collect();
         found.into_iter().filter_map(|f| f.1).for_each(&mut take);
-        now = tiles::marked(&flagged, field.shape());
+        now = tiles::marked(&flagged, REACH.1, field.shape());
         ndarray::Zip::from(&mut now).and(&done).for_each(|now, done| *now &= !done);
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::effects::cosmic_rays::laplacian::{CLOUD_PX, ReadVariance};
 use ndarray::Array3;
+use sim_core::flags::SATURATED;
 use sim_core::noise;
 use sim_core::stream::StreamKey;
 
@@ -68,6 +69,51 @@ fn hits_are_found_and_the_star_is_left_alone() {
     let mask = with_field(&pixels, |field| detect(field, &weights, weights.threshold_logit, Look::Triggered));
     let mut wanted: Vec<usize> = (0..25).map(|k| (10 + k) * nx + 20 + k / 2).collect();
     wanted.extend([0, ny * nx - 1, (ny - 1) * nx + 3, 70 * nx + 9]);
+    wanted.sort_unstable();
+    let found: Vec<usize> = (0..mask.len()).filter(|&at| mask[at]).collect();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn what_lies_beside_a_hit_that_saturates_is_flagged_and_beside_a_star_that_does_is_not() {
+    // A steep hit as in the survey camera's frames: its middle beyond the converter's end. The star, on the right, has as many saturated pixels.
+    const CEILING: f32 = 71_540.0;
+    let mut pixels = Array2::from_elem((60, 100), 30.0_f32);
+    let hit = [
+        (26, 30, 80.0),
+        (27, 30, 7000.0),
+        (28, 30, 37_000.0),
+        (29, 30, 90_000.0),
+        (30, 30, 80_000.0),
+        (31, 30, 30_000.0),
+        (32, 30, 730.0),
+        (32, 31, 730.0),
+    ];
+    hit.iter().for_each(|&(y, x, charge)| pixels[(y, x)] += charge);
+    for ((y, x), v) in pixels.indexed_iter_mut() {
+        *v += 130_000.0 * (-0.5 * ((y as f32 - 30.4).powi(2) + (x as f32 - 70.2).powi(2)) / 0.9_f32.powi(2)).exp();
+    }
+    let key = StreamKey::new(6).with_name("saturated");
+    for (y, mut row) in pixels.rows_mut().into_iter().enumerate() {
+        noise::add_normals(&key.stream(y as u64), 0, 7.4, row.as_slice_mut().unwrap());
+    }
+    let flags = pixels.mapv(|v| if v >= CEILING { SATURATED } else { 0 });
+    pixels.mapv_inplace(|v| v.min(CEILING));
+    assert!(flags.slice(ndarray::s![.., ..50]).iter().filter(|f| **f > 0).count() == 2);
+    assert!(flags.slice(ndarray::s![.., 50..]).iter().filter(|f| **f > 0).count() >= 2);
+    let read_variance = ReadVariance::uniform(25.0, pixels.dim());
+    let field = Field {
+        electrons: &pixels,
+        dark: None,
+        flags: Some(&flags),
+        defects: None,
+        leave_out: SATURATED,
+        read_variance: &read_variance,
+        cloud_px: CLOUD_PX,
+    };
+    let weights = Weights::built_in().unwrap();
+    let mask = detect(&field, &weights, weights.threshold_logit, Look::Triggered);
+    let mut wanted: Vec<usize> = hit.iter().filter(|h| h.2 < CEILING).map(|h| h.0 * 100 + h.1).collect();
     wanted.sort_unstable();
     let found: Vec<usize> = (0..mask.len()).filter(|&at| mask[at]).collect();
     assert_eq!(found, wanted);

@@ -7,11 +7,26 @@
 //! Ronneberger, Fischer & Brox 2015 (arXiv:1505.04597); for cosmic rays Zhang & Bloom 2020 (ApJ 889, 24), with two scales as here.
 
 use super::inputs::CHANNELS;
-use super::layers::{Image, convolve, join, pool};
+use super::layers::{Image, LANES, convolve, join, pool};
 use super::weights::Weights;
 
 /// Pixels around that a logit depends on.
 pub const HALO: usize = 8;
+
+/// Products that a rectangle takes, its halo included.
+pub(super) fn work(rows: usize, columns: usize) -> usize {
+    let area = |margin: usize, step: usize| (rows / step + margin) * (columns / step + margin);
+    let [fine1, fine2, coarse1, coarse2, up, joined1, joined2] =
+        [(CHANNELS, 1), (LANES, 1), (LANES, 2), (2 * LANES, 2), (2 * LANES, 1), (2 * LANES, 1), (LANES, 1)]
+            .map(|(from, to)| from * to * LANES);
+    9 * (fine1 * area(14, 1)
+        + fine2 * area(12, 1)
+        + coarse1 * area(4, 2)
+        + coarse2 * area(2, 2)
+        + joined1 * area(2, 1)
+        + joined2 * area(0, 1))
+        + up * area(4, 1)
+}
 
 /// Scratch of one thread.
 #[derive(Debug, Default)]

@@ -4,19 +4,19 @@
 //! A flagged pixel takes the most likely value, given the good pixels within [`REACH`], of an image that varies on the scale of the PSF; also
 //! on stars, where means and medians of neighbours fall short. Its variance says how well they know it.
 //! # Formula
-//! v = p + m + k (K + N)^-1 (d - p - m), p the star that fits the neighbours best (`profile`), where one does; variance = A - k (K + N)^-1 k + n; K_ij = A exp(-r_ij^2 / 2 l^2), k_i likewise to the replaced pixel, N the
+//! v = p + m + k (K + N)^-1 (d - p - m), p the star that fits the neighbours best (`profile`), where one does; variance = n + the larger of A - k (K + N)^-1 k and u; K_ij = A exp(-r_ij^2 / 2 l^2), k_i likewise to the replaced pixel, N the
 //! variances of the neighbours.
 //! # Symbols
 //! d, m good neighbours and their median \[any unit\]; A signal: mean square of d - m within two pixels less the noise; l
-//! `length_px` \[pixel\]; n mean variance of the neighbours: a replaced pixel counts for no more than they do
+//! `length_px` \[pixel\]; n mean variance of the neighbours: a replaced pixel counts for no more than they do; u mean square distance of v from what the stars that the neighbours allow give there (`profile`)
 //! # Source
 //! Rasmussen & Williams 2006, eq. 2.25-2.26; for bad pixels of images Zhang & Brandt 2021 (AJ 162, 139). A field of point sources seen through
 //! a Gaussian PSF of standard deviation s has l = sqrt(2) s.
 //! # Limits
 //! Light of the hit that was not flagged (below the limit of the truth) stays in the neighbours and enters: level 1 leaves the pixels beside flagged
 //! ones out, which costs those on a star's core most of what says how bright it is. Pixels with fewer than [`LEAST`] good
-//! neighbours keep value and variance. On the core of a bright star the variance is
-//! too small: the value misses by 2 to 9 % there, up to seven of its stated errors (peaks of 5,000 electrons). Measured bias: FIGURES.md.
+//! neighbours keep value and variance. On the core of a bright star u is what the error is made of: stars are no Gaussians, and the
+//! neighbours of a lost peak say little of it.
 //! # Twin
 //! A part of the correction of `cosmic_rays`, by choice: the flags stay.
 
@@ -142,16 +142,19 @@ impl Equations {
         let mean_noise = self.noise.iter().sum::<f64>() / n as f64;
         let (mut signal, mut middle) = self.signal();
         let mut star = 0.0;
-        // A star is looked for where there is much more than noise.
-        let profiles = profiles.filter(|_| signal > 3.0 * mean_noise);
-        if let Some(own) = profiles.and_then(|p| p.fit(&self.offsets, &self.values, &self.noise, &mut self.light)) {
+        // Stars are looked for where there is more than noise, and taken where there is much more.
+        let profiles = profiles.filter(|_| signal > 0.5 * mean_noise);
+        let stars = profiles.and_then(|p| p.fit(&self.offsets, &self.values, &self.noise, &mut self.light));
+        if let Some(own) = stars.as_ref().and_then(|s| s.taken).filter(|_| signal > 3.0 * mean_noise) {
             self.values.iter_mut().zip(&self.light).for_each(|(v, light)| *v -= light);
             (signal, middle) = self.signal();
             star = own;
         }
+        // The neighbours' stars bound how well they know the middle.
+        let with = |value: f64, variance: f64| (value, stars.as_ref().map_or(variance, |s| variance.max(s.away(value))) + mean_noise);
         if signal <= 1e-3 * mean_noise {
             // Nothing but sky: its level.
-            return Some((star + self.values.iter().sum::<f64>() / n as f64, mean_noise));
+            return Some(with(star + self.values.iter().sum::<f64>() / n as f64, 0.0));
         }
         self.matrix.clear();
         self.cross.clear();
@@ -165,7 +168,7 @@ impl Equations {
             }
             self.cross.push(signal * table[(y * y + x * x) as usize]);
         }
-        self.eliminate(middle).map(|(value, explained)| (star + middle + value, (signal - explained).max(0.0) + mean_noise))
+        self.eliminate(middle).map(|(value, explained)| with(star + middle + value, (signal - explained).max(0.0)))
     }
     /// Cholesky's factor L of the matrix; with a = L^-1 cross and b = L^-1 (values - middle): a . b and a . a.
     fn eliminate(&mut self, middle: f64) -> Option<(f64, f64)> {
@@ -198,6 +201,8 @@ impl Equations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sim_core::noise;
+    use sim_core::stream::StreamKey;
 
     fn star(x0: f32, y0: f32, sigma: f32, peak: f32) -> Array2<f32> {
         Array2::from_shape_fn((21, 21), |(y, x)| {
@@ -228,6 +233,45 @@ mod tests {
             pixels[(10, 10)] = truth[(10, 10)];
             assert_eq!(pixels, truth, "no other pixel changes");
         }
+    }
+
+    #[test]
+    fn the_error_stated_is_the_error_made_also_on_bright_stars_that_are_no_gaussians() {
+        // Stars 1.8 pixels wide, Gaussians and Moffats of exponent 3 (which the value, a Gaussian's, misses by a quarter), under the noise of light and of
+        // 5 electrons; the peak's pixel is lost, alone or with one or three more. A mean square of 64 pulls is sure to 18 %; the model's share of the
+        // error is the same in all of them, so that a factor is left to it.
+        let core = 0.9 / (2.0_f32.powf(1.0 / 3.0) - 1.0).sqrt();
+        let gaussian = |r2: f32| (-0.5 * r2 / 0.764_f32.powi(2)).exp();
+        let moffat = |r2: f32| (1.0 + r2 / (core * core)).powi(-3);
+        let shapes: [(&str, &dyn Fn(f32) -> f32); 2] = [("Gaussian", &gaussian), ("Moffat", &moffat)];
+        let all_lost = [&[(0, 0)][..], &[(0, 0), (0, 1)], &[(0, 0), (0, 1), (1, 0), (1, 1)]];
+        for (peak, (name, shape), lost) in
+            [300.0_f32, 5000.0, 50_000.0].into_iter().flat_map(|p| shapes.map(|s| (p, s))).flat_map(|(p, s)| all_lost.map(|l| (p, s, l)))
+        {
+            let pulls: Vec<f32> = (0..64_u64).map(|k| pull(k, &|r2| peak * shape(r2), lost)).collect();
+            let rms = (pulls.iter().map(|p| p * p).sum::<f32>() / pulls.len() as f32).sqrt();
+            let worst = pulls.iter().fold(0.0_f32, |w, p| w.max(p.abs()));
+            println!("{name}, peak {peak}, {} lost: rms {rms:.2}, worst {worst:.2} stated errors", lost.len());
+            assert!((0.1..1.8).contains(&rms) && worst < 5.5, "{name}, peak {peak}, {} lost: {rms} {worst}", lost.len());
+        }
+    }
+
+    /// Error over stated error of a lost pixel at (10, 10) near the middle of a star, whose place in its pixel is the k-th of 64.
+    fn pull(k: u64, light: &dyn Fn(f32) -> f32, lost: &[(usize, usize)]) -> f32 {
+        let key = StreamKey::new(12).with_name("fill").with(k);
+        let (x0, y0) = (10.0 + (k % 8) as f32 / 8.0 - 0.4375, 10.0 + (k / 8) as f32 / 8.0 - 0.4375);
+        let truth = Array2::from_shape_fn((21, 21), |(y, x)| 30.0 + light((x as f32 - x0).powi(2) + (y as f32 - y0).powi(2)));
+        let mut pixels = truth.clone();
+        for (y, mut row) in pixels.rows_mut().into_iter().enumerate() {
+            let row = row.as_slice_mut().unwrap();
+            noise::poisson(&key.stream(y as u64), 0, row);
+            noise::add_normals(&key.stream(100 + y as u64), 0, 5.0, row);
+        }
+        let mut variance = truth.mapv(|v| v + 25.0);
+        let mut hit = Array2::from_elem(truth.dim(), false);
+        lost.iter().for_each(|(v, u)| hit[(10 + v, 10 + u)] = true);
+        fill(&mut pixels, &mut variance, &hit, &Array2::from_elem(truth.dim(), false), LENGTH_PX, Prior::Star);
+        (pixels[(10, 10)] - truth[(10, 10)]) / variance[(10, 10)].sqrt()
     }
 
     #[test]
