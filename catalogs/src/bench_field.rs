@@ -174,6 +174,8 @@ fn source(row: &Row, spectra: &Spectra) -> Source {
         components,
         lensing: if is_star { Lensing::default() } else { lensing() },
         redshift: 0.0,
+        motion: None,
+        seen: None,
     }
 }
 

@@ -6,9 +6,11 @@
 
 pub mod band;
 pub mod bench_field;
+pub mod dates;
 pub mod draw;
 pub mod extinction;
 pub mod footprint;
+pub mod observer;
 pub mod read;
 pub mod sed;
 pub mod sky_background;

@@ -54,7 +54,16 @@ fn read(path: &str) -> Result<Vec<Source>, Box<dyn std::error::Error>> {
             components.push(Component { profile: Profile::Point, sed: star.clone(), brightness: Brightness::Electrons(flux) });
         }
         let kind = if kind == 1.0 { SourceKind::Galaxy } else { SourceKind::Star };
-        out.push(Source { id: id as u64, kind, position: Position::Pixel { x, y }, components, lensing, redshift: 0.0 });
+        out.push(Source {
+            id: id as u64,
+            kind,
+            position: Position::Pixel { x, y },
+            components,
+            lensing,
+            redshift: 0.0,
+            motion: None,
+            seen: None,
+        });
     }
     Ok(out)
 }

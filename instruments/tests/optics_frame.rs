@@ -73,7 +73,16 @@ fn sersic(index: f64, half_light_radius_arcsec: f64, g1: f64, g2: f64) -> Profil
 
 fn source(id: u64, x: f64, y: f64, components: Vec<Component>) -> Source {
     let kind = if matches!(components[0].profile, Profile::Point) { SourceKind::Star } else { SourceKind::Galaxy };
-    Source { id, kind, position: Position::Pixel { x, y }, components, lensing: Lensing::default(), redshift: 0.0 }
+    Source {
+        id,
+        kind,
+        position: Position::Pixel { x, y },
+        components,
+        lensing: Lensing::default(),
+        redshift: 0.0,
+        motion: None,
+        seen: None,
+    }
 }
 
 struct Camera {

@@ -13,9 +13,9 @@ use catalogs::sky_background::SkyConditions;
 use catalogs::synthetic::FieldSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use sim_core::detector::Scans;
 use sim_core::frame::Window;
+use std::collections::BTreeMap;
 
 /// First observation number of calibration exposures.
 pub const CALIBRATION_ID: u64 = 90_000_000_000;
@@ -45,6 +45,10 @@ pub struct Scenario {
     pub exposure: Vec<ExposureSpec>,
     /// Detectors, whole or cut out.
     pub detector: Vec<DetectorChoice>,
+    /// Who observes: with this table positions are those seen from a moving observatory (aberration, parallax, deflection by the Sun); without it
+    /// the catalogue's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<ObserverSpec>,
     /// The sky behind the objects.
     #[serde(default)]
     pub sky: SkySpec,
@@ -112,6 +116,31 @@ pub struct PointingSpec {
 
 fn official_rotation() -> f64 {
     -113.4333
+}
+
+/// The observatory as it moves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObserverSpec {
+    /// Its orbit; none: at the centre of the Earth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orbit: Option<OrbitSpec>,
+}
+
+/// A circular orbit about the Earth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrbitSpec {
+    /// Height above the equator's radius \[km\], 150 to 100000.
+    pub altitude_km: f64,
+    /// Inclination to the equator \[deg\], 0 to 180.
+    pub inclination_deg: f64,
+    /// Right ascension of the ascending node at the epoch \[deg\].
+    pub node_deg: f64,
+    /// Angle from the node at the epoch \[deg\].
+    pub phase_deg: f64,
+    /// Epoch, UTC, `2027-06-26T00:00:00`.
+    pub epoch: String,
 }
 
 /// One science exposure.

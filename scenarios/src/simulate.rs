@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::progress::Progress;
-use crate::sky::Sky;
+use crate::sky::{self, Front, Sky};
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
@@ -139,6 +139,8 @@ pub struct Made {
     pub exposure: Exposure,
     /// WCS of the whole detector.
     pub wcs: Wcs,
+    /// Angles on the sky over the angles seen, of a moving observer; the world coordinates have it.
+    pub aberration: Option<f64>,
     /// Raw layout.
     pub layout: ReadoutLayout,
     /// Where the renderer's time went.
@@ -155,6 +157,8 @@ pub struct Lit {
     ledger: Vec<LedgerLine>,
     noiseless: Option<ndarray::Array2<f32>>,
     wcs: Wcs,
+    /// Angles on the sky over the angles seen, of a moving observer.
+    aberration: Option<f64>,
     optics: instruments::optics::Timings,
 }
 
@@ -171,13 +175,16 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         ledger: Vec::new(),
         noiseless: None,
         wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
+        aberration: None,
         optics: instruments::optics::Timings::default(),
     };
     if unit.exposure.kind != ExposureKind::Science {
         return Ok(lit);
     }
     lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
-    let sources = sky.sources(&plan.scenario, spec, unit.window, &lit.wcs)?;
+    let view = sky::view(&plan.scenario, &lit.exposure)?;
+    let front = Front { wcs: &lit.wcs, view: view.as_ref() };
+    let sources = sky.sources(&plan.scenario, spec, unit.window, &front)?;
     observer("catalogue");
     let imaging = Imaging {
         psf,
@@ -200,9 +207,14 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     }
     if let Some(reach) = bright::reach_pixel(&chain.names(), spec)? {
         let reach_arcsec = reach * spec.geometry.pixel_scale_arcsec;
-        let around = sky.stars_around(&plan.scenario, spec, unit.window, &lit.wcs, reach_arcsec)?;
+        let around = sky.stars_around(&plan.scenario, spec, unit.window, &front, reach_arcsec)?;
         lit.light.bright = Some(imaging.bright_points(&around, bright::LEAST_ELECTRONS)?.into());
         observer("bright stars around");
+    }
+    if let Some(view) = view {
+        // The optics had the nominal system; the header has the one that leads back to the catalogue.
+        lit.wcs = lit.wcs.scaled(view.scale());
+        lit.aberration = Some(view.scale());
     }
     Ok(lit)
 }
@@ -236,7 +248,7 @@ pub fn render_unit(
 ) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?;
-    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, optics } = light(plan, unit, &chain, psf, sky, observer)?;
+    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics } = light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
     let layout = plan.layout(unit);
     let cx = context(plan, unit, &exposure, &layout);
@@ -261,7 +273,7 @@ pub fn render_unit(
         }
         _ => None,
     };
-    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, layout, optics })
+    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, aberration, layout, optics })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -286,6 +298,7 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
         exposure: &made.exposure,
         layout: &made.layout,
         wcs: &made.wcs,
+        aberration: made.aberration,
         object: &plan.scenario.name,
         nominal_gain: &vec![spec.nominal("digitise", "gain").unwrap_or(1.0); amplifiers],
         nominal_read_noise_electron: &vec![spec.nominal("read_noise", "sigma").unwrap_or(0.0); amplifiers],

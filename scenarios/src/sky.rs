@@ -2,11 +2,13 @@
 
 use crate::scenario::{CatalogChoice, Scenario, SkySpec};
 use anyhow::bail;
+use catalogs::observer::{Observer, Orbit, View};
 use catalogs::read::FillReport;
 use catalogs::sky_background::SkyModel;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library};
 use instruments::description::{DetectorSpec, Instrument};
+use instruments::product::time::Civil;
 use sim_core::exposure::Exposure;
 use sim_core::frame::Window;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
@@ -23,6 +25,32 @@ pub struct Sky {
     library: Library,
     diffuse: SkyModel,
     objects: Objects,
+}
+
+/// How the sky lies in front of a detector: its nominal world coordinates, and what a moving observer sees.
+pub struct Front<'a> {
+    /// World coordinates of the detector.
+    pub wcs: &'a Wcs,
+    /// The observer's view; `None`: all is where the catalogue has it.
+    pub view: Option<&'a View>,
+}
+
+/// What the observer of a scenario sees at the middle of an exposure; `None` when the scenario has none.
+///
+/// # Errors
+/// For dates that the ephemeris does not have.
+pub fn view(scenario: &Scenario, exposure: &Exposure) -> anyhow::Result<Option<View>> {
+    let Some(observer) = &scenario.observer else { return Ok(None) };
+    let orbit = observer.orbit.as_ref().map(|o| Orbit {
+        altitude_km: o.altitude_km,
+        inclination_deg: o.inclination_deg,
+        node_deg: o.node_deg,
+        phase_deg: o.phase_deg,
+        epoch_mjd: Civil::parse_iso(&o.epoch).map_or(0.0, |c| c.mjd()),
+    });
+    let middle_mjd = exposure.start_mjd + 0.5 * exposure.time_s / 86_400.0;
+    let observer = Observer::new(middle_mjd, orbit.as_ref())?;
+    Ok(Some(View::new(observer, exposure.pointing.ra_deg, exposure.pointing.dec_deg)))
 }
 
 /// The objects.
@@ -81,8 +109,8 @@ impl Sky {
     ///
     /// # Errors
     /// When the population cannot be made.
-    pub fn sources(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, wcs: &Wcs) -> anyhow::Result<Vec<Source>> {
-        self.within(scenario, spec, window, wcs, HALO_ARCSEC, true)
+    pub fn sources(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, front: &Front<'_>) -> anyhow::Result<Vec<Source>> {
+        self.within(scenario, spec, window, front, HALO_ARCSEC, true)
     }
 
     /// The stars around a window, `reach_arcsec` from its edge, and the objects of a given catalogue: those whose ghosts or
@@ -95,10 +123,10 @@ impl Sky {
         scenario: &Scenario,
         spec: &DetectorSpec,
         window: Window,
-        wcs: &Wcs,
+        front: &Front<'_>,
         reach_arcsec: f64,
     ) -> anyhow::Result<Vec<Source>> {
-        self.within(scenario, spec, window, wcs, reach_arcsec.max(HALO_ARCSEC), false)
+        self.within(scenario, spec, window, front, reach_arcsec.max(HALO_ARCSEC), false)
     }
 
     fn within(
@@ -106,15 +134,15 @@ impl Sky {
         scenario: &Scenario,
         spec: &DetectorSpec,
         window: Window,
-        wcs: &Wcs,
+        front: &Front<'_>,
         halo_arcsec: f64,
         galaxies: bool,
     ) -> anyhow::Result<Vec<Source>> {
-        let centre = wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
+        let centre = front.wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
         // 2 % for the distortion of the field.
         let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
         let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
-        Ok(match &self.objects {
+        let mut sources = match &self.objects {
             Objects::Synthetic(field) if galaxies => catalogs::synthetic::field(field, &footprint, &self.library)?,
             // The same stars as in the whole field: each population has its own draws.
             Objects::Synthetic(field) => {
@@ -132,7 +160,15 @@ impl Sky {
                 .collect(),
             Objects::StarGrid { spacing, limits } => star_grid(scenario.seed, *spacing, *limits, spec, window),
             Objects::None => Vec::new(),
-        })
+        };
+        if let Some(view) = front.view {
+            for source in &mut sources {
+                if let Position::Sky { ra_deg, dec_deg } = source.position {
+                    source.seen = Some(view.place(ra_deg, dec_deg, source.motion.as_ref()));
+                }
+            }
+        }
+        Ok(sources)
     }
 
     /// Sky background of a detector in an exposure \[electron / s / pixel\].
@@ -194,6 +230,8 @@ fn star_grid(seed: u64, spacing: f64, limits: (f64, f64), spec: &DetectorSpec, w
                 }],
                 lensing: Lensing::default(),
                 redshift: 0.0,
+                motion: None,
+                seen: None,
             });
         }
     }

@@ -146,4 +146,23 @@ pub struct Source {
     pub lensing: Lensing,
     /// Redshift, for the truth.
     pub redshift: f64,
+    /// Motion in space, where it is known.
+    pub motion: Option<Motion>,
+    /// Where the telescope sees it, as a place of its nominal world coordinates (ra, dec) \[deg\]; `None`: where it is.
+    pub seen: Option<(f64, f64)>,
+}
+
+/// Motion of a star, from the place that its position has at an epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Motion {
+    /// Proper motion in right ascension, on the sky (with cos dec) \[mas / yr\].
+    pub pm_ra_mas_yr: f64,
+    /// Proper motion in declination \[mas / yr\].
+    pub pm_dec_mas_yr: f64,
+    /// Parallax \[mas\]; not above 0: infinitely far.
+    pub parallax_mas: f64,
+    /// Radial velocity \[km / s\].
+    pub radial_velocity_km_s: f64,
+    /// Julian year of the position.
+    pub epoch_year: f64,
 }

@@ -320,3 +320,25 @@ fn badly_shaped_chromatic_terms_are_named() {
     assert!(reason(field(0.0, x(&[((1, 0), 1.0)]))).contains("reference wavelength"));
     assert!(identity().determinant() == 1.0 && x(&[((1, 0), 1.0)]).determinant() == 0.0);
 }
+
+#[test]
+fn a_scaled_system_sees_every_angle_from_the_reference_larger_by_its_factor() {
+    let factor = 1.0 - 9.3e-5;
+    for wcs in [plain(40.0, -20.0), detector_wcs(&chip(-267.0, 14746.0), &pointing(60.0, -40.0), Parity::C7, Some(&third_order()))] {
+        let scaled = wcs.scaled(factor);
+        for (x, y) in [(0.0, 0.0), (4000.0, 9000.0), (-3000.0, 200.0)] {
+            let plane = |w: &Wcs| {
+                let (ra, dec) = w.sky_from_pixel(x, y);
+                let (sin0, cos0) = w.crval[1].to_radians().sin_cos();
+                let (turn, dec) = ((ra - w.crval[0]).to_radians(), dec.to_radians());
+                let c = dec.sin() * sin0 + dec.cos() * cos0 * turn.cos();
+                [dec.cos() * turn.sin() / c, (dec.sin() * cos0 - dec.cos() * sin0 * turn.cos()) / c]
+            };
+            let ([a, b], [u, v]) = (plane(&wcs), plane(&scaled));
+            assert!((u - factor * a).abs() < 1e-13 && (v - factor * b).abs() < 1e-13, "{x} {y}: {u} {a} {v} {b}");
+            let (ra, dec) = scaled.sky_from_pixel(x, y);
+            let (px, py) = scaled.pixel_from_sky(ra, dec).unwrap();
+            assert!((px - x).hypot(py - y) < 1e-7);
+        }
+    }
+}

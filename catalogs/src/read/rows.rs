@@ -127,6 +127,8 @@ impl Reader<'_> {
                 components: vec![Component { profile: Profile::Point, sed, brightness }],
                 lensing: Lensing::default(),
                 redshift: 0.0,
+                motion: None,
+                seen: None,
             });
         }
         numbers.sort_unstable();

@@ -26,7 +26,7 @@ mod zodiacal;
 
 pub use earthshine::Earthshine;
 pub use starlight::{DIFFUSE_FRACTION, starlight_s10};
-pub use sun::{EclipticPosition, SunError, ecliptic_from_icrs, helioecliptic, sun_ecliptic_longitude_deg};
+pub use sun::{EclipticPosition, ecliptic_from_icrs, helioecliptic, sun_ecliptic_longitude_deg};
 pub use zodiacal::{S10_ERG_S_CM2_A_ARCSEC2, ZodiacalColour, ZodiacalLight};
 
 use crate::SedLibrary;
@@ -86,7 +86,7 @@ pub enum SkyError {
     },
     /// The date cannot be used.
     #[error(transparent)]
-    Date(#[from] SunError),
+    Date(#[from] crate::dates::DateError),
 }
 
 /// A diffuse light: surface brightness over wavelength.

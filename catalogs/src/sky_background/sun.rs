@@ -11,25 +11,10 @@
 //! # Twin
 //! None.
 
+use crate::dates::{DateError, terrestrial_time};
 use sofars::coords::eqec06;
 use sofars::eph::epv00;
-use sofars::ts::{taitt, utctai};
 use sofars::vm::c2s;
-
-/// MJD 0 as a Julian date.
-const MJD_ZERO: f64 = 2_400_000.5;
-
-/// Why a date cannot be used.
-#[derive(Debug, Clone, thiserror::Error, PartialEq)]
-#[non_exhaustive]
-pub enum SunError {
-    /// Outside the ephemeris.
-    #[error("MJD {mjd_utc} is outside 36934..122000 (years 1960..2192)")]
-    Date {
-        /// Date given.
-        mjd_utc: f64,
-    },
-}
 
 /// A direction in the ecliptic of date.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,23 +25,14 @@ pub struct EclipticPosition {
     pub latitude_deg: f64,
 }
 
-fn terrestrial_time(mjd_utc: f64) -> Result<(f64, f64), SunError> {
-    let bad = SunError::Date { mjd_utc };
-    if !(36_934.0..=122_000.0).contains(&mjd_utc) {
-        return Err(bad);
-    }
-    let (a, b) = utctai(MJD_ZERO, mjd_utc).map_err(|_| bad.clone())?;
-    taitt(a, b).map_err(|_| bad)
-}
-
 /// Ecliptic longitude of the Sun, mean equinox and ecliptic of date \[deg\].
 ///
 /// # Errors
 /// For dates outside 1960..2192.
-pub fn sun_ecliptic_longitude_deg(mjd_utc: f64) -> Result<f64, SunError> {
+pub fn sun_ecliptic_longitude_deg(mjd_utc: f64) -> Result<f64, DateError> {
     let (a, b) = terrestrial_time(mjd_utc)?;
     // TT for TDB: 2 ms.
-    let (earth, _) = epv00(a, b).ok_or(SunError::Date { mjd_utc })?;
+    let (earth, _) = epv00(a, b).ok_or(DateError::Date { mjd_utc })?;
     let (ra, dec) = c2s(&earth[0].map(|v| -v));
     Ok(eqec06(a, b, ra, dec).0.to_degrees().rem_euclid(360.0))
 }
@@ -65,7 +41,7 @@ pub fn sun_ecliptic_longitude_deg(mjd_utc: f64) -> Result<f64, SunError> {
 ///
 /// # Errors
 /// For dates outside 1960..2192.
-pub fn ecliptic_from_icrs(ra_deg: f64, dec_deg: f64, mjd_utc: f64) -> Result<EclipticPosition, SunError> {
+pub fn ecliptic_from_icrs(ra_deg: f64, dec_deg: f64, mjd_utc: f64) -> Result<EclipticPosition, DateError> {
     let (a, b) = terrestrial_time(mjd_utc)?;
     let (longitude, latitude) = eqec06(a, b, ra_deg.to_radians(), dec_deg.to_radians());
     Ok(EclipticPosition { longitude_deg: longitude.to_degrees().rem_euclid(360.0), latitude_deg: latitude.to_degrees() })
@@ -75,7 +51,7 @@ pub fn ecliptic_from_icrs(ra_deg: f64, dec_deg: f64, mjd_utc: f64) -> Result<Ecl
 ///
 /// # Errors
 /// For dates outside 1960..2192.
-pub fn helioecliptic(ra_deg: f64, dec_deg: f64, mjd_utc: f64) -> Result<EclipticPosition, SunError> {
+pub fn helioecliptic(ra_deg: f64, dec_deg: f64, mjd_utc: f64) -> Result<EclipticPosition, DateError> {
     let place = ecliptic_from_icrs(ra_deg, dec_deg, mjd_utc)?;
     let relative = place.longitude_deg - sun_ecliptic_longitude_deg(mjd_utc)?;
     Ok(EclipticPosition { longitude_deg: (relative + 180.0).rem_euclid(360.0) - 180.0, latitude_deg: place.latitude_deg })

@@ -111,6 +111,8 @@ impl<'a> GalaxyField<'a> {
             components,
             lensing: self.lensing(&mut draw),
             redshift,
+            motion: None,
+            seen: None,
         })
     }
 

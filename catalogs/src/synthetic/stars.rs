@@ -86,6 +86,8 @@ impl<'a> StarField<'a> {
             components: vec![Component { profile: Profile::Point, sed, brightness }],
             lensing: Lensing::default(),
             redshift: 0.0,
+            motion: None,
+            seen: None,
         })
     }
 }

@@ -273,6 +273,8 @@ impl Bench {
                     components: vec![Component { profile, sed: self.sed.clone(), brightness: Brightness::Electrons(electrons) }],
                     lensing: Lensing::default(),
                     redshift: 0.0,
+                    motion: None,
+                    seen: None,
                 });
             }
         }

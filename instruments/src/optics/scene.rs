@@ -147,7 +147,8 @@ impl Resolver<'_> {
             Position::Sky { ra_deg, dec_deg } => {
                 coordinate("position.ra", ra_deg, "deg", "-360..360", ra_deg.abs() <= 360.0)?;
                 coordinate("position.dec", dec_deg, "deg", "-90..90", dec_deg.abs() <= 90.0)?;
-                let Some((x, y)) = self.wcs.pixel_from_sky(ra_deg, dec_deg) else { return Ok(None) };
+                let (seen_ra, seen_dec) = source.seen.unwrap_or((ra_deg, dec_deg));
+                let Some((x, y)) = self.wcs.pixel_from_sky(seen_ra, seen_dec) else { return Ok(None) };
                 if !(x.abs() < 1e6 && y.abs() < 1e6) {
                     return Ok(None);
                 }

@@ -45,6 +45,8 @@ pub struct Level0Meta<'a> {
     pub layout: &'a ReadoutLayout,
     /// World coordinates of the whole detector; the file carries them shifted to the window.
     pub wcs: &'a Wcs,
+    /// Angles on the sky over the angles seen, of a moving observer, where the world coordinates have it: written as VAFACTOR.
+    pub aberration: Option<f64>,
     /// Name of the target or field.
     pub object: &'a str,
     /// Nominal gain per amplifier \[electron / ADU\]: documentation.

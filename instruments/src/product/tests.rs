@@ -62,6 +62,7 @@ fn attempt(kind: ExposureKind, scans: Scans, pixel: impl Fn(usize, usize) -> f32
         nominal_gain: &[1.1; 8],
         nominal_read_noise_electron: &[5.0; 8],
         nominal_full_well_electron: Some(90_000.0),
+        aberration: None,
         clocking: None,
         software: "0.1.0",
         style: &NameStyle::default(),

@@ -21,6 +21,21 @@ impl Scenario {
         if !(-360.0..=360.0).contains(&p.rotation_deg) {
             return Err(range("pointing.rotation_deg", &p.rotation_deg, "-360..360 deg"));
         }
+        if let Some(orbit) = self.observer.as_ref().and_then(|o| o.orbit.as_ref()) {
+            for (key, value, low, high) in [
+                ("altitude_km", orbit.altitude_km, 150.0, 1e5),
+                ("inclination_deg", orbit.inclination_deg, 0.0, 180.0),
+                ("node_deg", orbit.node_deg, -360.0, 360.0),
+                ("phase_deg", orbit.phase_deg, -360.0, 360.0),
+            ] {
+                if !(low..=high).contains(&value) {
+                    return Err(range(&format!("observer.orbit.{key}"), &value, &format!("{low}..{high}")));
+                }
+            }
+            if instruments::product::time::Civil::parse_iso(&orbit.epoch).is_none() {
+                return Err(range("observer.orbit.epoch", &orbit.epoch, "a date like 2027-06-26T00:00:00"));
+            }
+        }
         if self.exposure.is_empty() && self.calibration.is_none() {
             return Err(range("exposure", &"[]", "at least one exposure, or a [calibration] table"));
         }

@@ -5,6 +5,7 @@
 mod instrument_files;
 mod interruptions;
 mod loops;
+mod observer;
 mod one_effect;
 mod traps;
 

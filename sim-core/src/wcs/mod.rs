@@ -52,6 +52,13 @@ const LAST_STEP_DEG: f64 = 1e-10;
 const STEPS: usize = 30;
 
 impl Wcs {
+    /// The system in which all angles from the reference point are larger by a factor near 1 (small angles): that of a
+    /// moving observer, whose field shrinks ahead.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let scaled = |pv: &Pv| pv.iter().enumerate().map(|(k, c)| c * factor.powi(1 - tpv::degree(k) as i32)).collect();
+        Self { cd: self.cd.map(|row| row.map(|c| c * factor)), pv: self.pv.as_ref().map(|[x, y]| [scaled(x), scaled(y)]), ..self.clone() }
+    }
     /// Sky position \[deg\] (ra, dec) of a 0-based pixel position; ra in 0..360.
     #[must_use]
     pub fn sky_from_pixel(&self, x: f64, y: f64) -> (f64, f64) {

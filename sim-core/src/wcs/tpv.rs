@@ -39,6 +39,14 @@ pub(super) const fn index(i: usize, j: usize) -> usize {
     FIRST[i + j] + j
 }
 
+/// Total degree of a term.
+pub(super) const fn degree(index: usize) -> usize {
+    match TABLE[index] {
+        Term::Powers(i, j) => i + j,
+        Term::Radius(n) => n,
+    }
+}
+
 /// Value and derivatives by u and v of one axis. For the second axis exchange u and v in the call and the derivatives.
 pub(super) fn evaluate(coefficients: &[f64], u: f64, v: f64) -> [f64; 3] {
     let degree = (1..=DEGREE).rev().find(|d| coefficients.len() > FIRST[*d]).unwrap_or(0);

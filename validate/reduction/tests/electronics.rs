@@ -119,6 +119,7 @@ fn write(device: &Device, folder: &Path, id: u64, kind: ExposureKind, time_s: f6
         nominal_gain: &[1.1; 16],
         nominal_read_noise_electron: &[5.0; 16],
         nominal_full_well_electron: Some(90_000.0),
+        aberration: None,
         clocking: None,
         software: "test",
         style: &NameStyle::default(),

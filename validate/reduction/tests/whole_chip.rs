@@ -58,6 +58,7 @@ fn expose(folder: &Path, geometry: &DetectorGeometry, layout: &ReadoutLayout, id
         nominal_gain: &[1.1; 16],
         nominal_read_noise_electron: &[5.0; 16],
         nominal_full_well_electron: Some(90_000.0),
+        aberration: None,
         clocking: None,
         software: "test",
         style: &NameStyle::default(),

@@ -16,7 +16,7 @@ use std::path::Path;
 const IMAGE: &str = "IMAGE";
 /// Writes a raw frame; the file's name must be that of [`Level0Meta::name`].
 ///
-/// Besides the official keys, HDU0 has ROTANGLE (official parameter `image_rot`), LAMPRATE (flats: the lamp's setting),
+/// Besides the official keys, HDU0 has ROTANGLE (official parameter `image_rot`), VAFACTOR (velocity aberration, of a moving observer), LAMPRATE (flats: the lamp's setting),
 /// INJLEVEL, INJROWS, INJGAP (injected charge), PUMPCYC, PUMPTIME, LINETIME, PUMPFRAC (trap pumping) and FILTER; HDU1 has DETNX/DETNY, WINX0/WINY0/WINNX/WINNY, AMPNX/AMPNY, PRESCANX, OVSCANX, OVSCANY, SCANS and per
 /// amplifier n: GAINn, RDNOISEn, CSECn (science pixels in the window), DSECn (in the array), PSECn, BSECn, YSECn
 /// (prescan, serial and parallel overscan). The WCS belongs to the trimmed window. A trimmed frame carries it as its
@@ -99,6 +99,9 @@ fn primary_header(meta: &Level0Meta<'_>, name: &ProductName) -> Header {
     header.set("RA_OBJ", exposure.pointing.ra_deg, "[deg] right ascension of the boresight");
     header.set("DEC_OBJ", exposure.pointing.dec_deg, "[deg] declination of the boresight");
     header.set("ROTANGLE", exposure.pointing.rotation_deg, "[deg] image rotation (image_rot)");
+    if let Some(factor) = meta.aberration {
+        header.set("VAFACTOR", factor, "angles on sky over angles seen; in CD and PV");
+    }
     header.set("CREATOR", meta.software, "software");
     header
 }

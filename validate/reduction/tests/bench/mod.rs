@@ -117,6 +117,7 @@ impl Bench {
             nominal_gain: &[3.0; 8],
             nominal_read_noise_electron: &[50.0; 8],
             nominal_full_well_electron: Some(0.95 * FULL_WELL),
+            aberration: None,
             clocking: None,
             software: "test",
             style: &NameStyle::default(),

@@ -56,6 +56,7 @@ impl Exposing<'_> {
             nominal_gain: &vec![1.5; amplifiers],
             nominal_read_noise_electron: &vec![4.0; amplifiers],
             nominal_full_well_electron: Some(self.nominal_full_well_electron),
+            aberration: None,
             clocking: None,
             software: "test",
             style: &NameStyle::default(),
