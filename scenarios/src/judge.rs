@@ -97,6 +97,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "references" => references::criteria()?,
             "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,
+            "traps" => Criteria::from_toml(include_str!("../data/traps_criteria.toml"), "traps")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };

@@ -25,7 +25,11 @@ const MOST: f64 = 2e5;
 /// The model of traps that calibration knows.
 #[must_use]
 pub fn model(traps: &TransferTraps) -> TrapModel {
-    let species = traps.species.iter().map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth }).collect();
+    let species = traps
+        .species
+        .iter()
+        .map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth, capture: s.capture })
+        .collect();
     TrapModel { species, well: Well { exponent: traps.exponent, full_well: traps.full_well_electron, notch: traps.notch_electron } }
 }
 
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     fn traps() -> TrapModel {
-        let species = vec![Species { density: 1.0, release: 0.5, depth: 0.0 }, Species { density: 2.0, release: 5.0, depth: 0.0 }];
+        let species = vec![Species::bulk(1.0, 0.5), Species::bulk(2.0, 5.0)];
         TrapModel { species, well: Well { exponent: 0.478, full_well: 84_700.0, notch: 0.0 } }
     }
 

@@ -171,7 +171,7 @@ fn project(all: &mut [(usize, f64, f64, f64)]) {
 impl Problem<'_> {
     fn model(&self, p: &DVector<f64>) -> TrapModel {
         let n = self.given.species;
-        let species = (0..n).map(|s| Species { density: p[s].exp(), release: p[n + s].exp(), depth: 0.0 }).collect();
+        let species = (0..n).map(|s| Species::bulk(p[s].exp(), p[n + s].exp())).collect();
         let well = Well { exponent: p[2 * n].clamp(1e-3, 1.0), full_well: self.given.full_well_electron, notch: self.given.notch_electron };
         TrapModel { species, well }
     }
@@ -291,7 +291,7 @@ pub fn fit_all(sets: &[LineSet], release: &[Measured], given: &Given) -> Result<
         .map(|s| {
             // The error of a logarithm is a relative one.
             let of = |k: usize| Measured { value: p[k].exp(), error: p[k].exp() * errors[k] };
-            TrapSpecies { density: of(s), release: of(species + s), depth: 0.0 }
+            TrapSpecies { density: of(s), release: of(species + s), depth: 0.0, capture: 0.0 }
         })
         .collect();
     found.sort_by(|a, b| a.release.value.total_cmp(&b.release.value));

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn truth() -> TrapModel {
-        let species = |density, release| Species { density, release, depth: 0.0 };
+        let species = Species::bulk;
         let well = Well { exponent: 0.478, full_well: 84_700.0, notch: 0.0 };
         TrapModel { species: vec![species(0.6, 0.74), species(1.6, 7.7), species(1.4, 37.0)], well }
     }
