@@ -196,6 +196,7 @@ impl Readings {
         let Some(path) = self.paths.map(|p| Path { packets: FIRST, ..p[1] }) else { return Err("the layout has no amplifier".into()) };
         let line = |f: &FirstPixels| TransferLine {
             charge: vec![f.level_electron; FIRST],
+            scatter: 0.0,
             measured: f.pixels.iter().copied().enumerate().collect(),
         };
         Ok(vec![LineSet { kind: EvidenceKind::FirstPixels, path, lines: self.first.iter().map(line).collect(), common: Common::Response }])
@@ -305,7 +306,7 @@ fn above(trails: &[EdgeTrail], zero: &[EdgeTrail]) -> Vec<EdgeTrail> {
             let square: f64 = of.iter().map(|z| z.error * z.error).sum();
             Measured { value: m.value - sum / count, error: m.error.hypot(square.sqrt() / count) }
         };
-        EdgeTrail { level_electron: trail.level_electron, trail: trail.trail.iter().enumerate().map(number).collect() }
+        EdgeTrail { trail: trail.trail.iter().enumerate().map(number).collect(), ..trail.clone() }
     };
     if zero.is_empty() { trails.to_vec() } else { trails.iter().map(one).collect() }
 }
@@ -345,6 +346,7 @@ fn hot_set(hot: &HotPixels, [columns, rows]: [Path; 2], register: Option<&TrapMo
 fn before_register(sets: Vec<LineSet>, register: Option<&TrapModel>) -> Vec<LineSet> {
     let Some(model) = register else { return sets };
     let restored = |line: TransferLine| TransferLine {
+        scatter: line.scatter,
         charge: line.charge.iter().map(|&n| if n > 0.0 { serial_loss::before_register(model, n) } else { n }).collect(),
         measured: line
             .measured

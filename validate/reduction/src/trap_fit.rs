@@ -91,6 +91,7 @@ pub fn edge_lines(trails: &[EdgeTrail], path: Path) -> LineSet {
     let line = |t: &EdgeTrail| TransferLine {
         // The measured level is that after the transfer: the last packets lost what the model took from them.
         charge: vec![t.level_electron.max(0.0); path.packets],
+        scatter: t.scatter_electron,
         measured: t.trail.iter().enumerate().map(|(k, m)| (path.packets + k, *m)).collect(),
     };
     LineSet { kind: EvidenceKind::FlatTrails, path, lines: trails.iter().map(line).collect(), common: Common::Nothing }
@@ -197,6 +198,7 @@ mod tests {
         (0..6)
             .map(|l| EdgeTrail {
                 level_electron: packets[PATH.packets - 1][l],
+                scatter_electron: 0.0,
                 trail: packets[PATH.packets..].iter().map(|row| Measured { value: row[l], error: 0.05 }).collect(),
             })
             .collect()
