@@ -64,7 +64,7 @@ impl<'a> Crossing<'a> {
     /// The packets must be in time order, nearest to the output first.
     pub fn send(&self, packets: &mut [Row], marks: &mut Marks, line: Option<usize>) -> (Row, Option<Past>) {
         marks.reserve(packets.len(), self.traps);
-        match self.traps.count {
+        match self.traps.compiled() {
             0 => ([0.0; WIDTH], None),
             1 => send::<1>(self, packets, marks, line),
             2 => send::<2>(self, packets, marks, line),

@@ -90,7 +90,7 @@ impl Pass<'_> {
     /// The pool after a packet that reaches these heights.
     #[inline(always)]
     pub(super) fn outcome<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, seen: &Seen<S>, height: &Row) -> Outcome<S> {
-        if self.traps.slow {
+        if S == SPECIES && self.traps.slow {
             return self.slow_outcome(&marks.profiles, self.pixels - pool.pixels, height);
         }
         let mut held = [[0.0; WIDTH]; S];
@@ -224,7 +224,7 @@ impl Pass<'_> {
     /// The pool takes what it has found.
     #[inline(always)]
     pub fn commit<const S: usize>(&self, pool: &mut Pool<S>, marks: &mut Marks, found: &Found<S>) {
-        if self.traps.slow {
+        if S == SPECIES && self.traps.slow {
             self.slow_commit(&mut marks.profiles, self.pixels - pool.pixels, &found.height);
         } else {
             for l in 0..WIDTH {

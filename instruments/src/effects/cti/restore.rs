@@ -53,7 +53,7 @@ pub struct Line<'a> {
 /// Replaces the packets by those that the blocks, farthest first, turn into them. One set of marks per block is kept in `marks`.
 /// Returns what the next line finds, when there is one.
 pub fn restore(crossings: &[Crossing<'_>], mut line: Line<'_>, iterations: usize, marks: &mut Vec<Marks>) -> Vec<Option<Past>> {
-    let count = crossings.first().map_or(0, |c| c.traps.count);
+    let count = crossings.first().map_or(0, |c| c.traps.compiled());
     marks.resize_with(marks.len().max(crossings.len()), Marks::default);
     for (marks, crossing) in marks.iter_mut().zip(crossings) {
         marks.reserve(line.packets.len(), crossing.traps);

@@ -86,6 +86,11 @@ pub struct Traps {
 }
 
 impl Traps {
+    /// Species that the kernel is compiled for: slow traps take the most of them, so that the code of fewer species has no such case.
+    #[must_use]
+    pub(super) fn compiled(&self) -> usize {
+        if self.slow { SPECIES } else { self.count }
+    }
     /// Prepares the tables. Species without density are left out.
     #[must_use]
     pub fn new(model: &TrapModel) -> Self {
