@@ -4,7 +4,7 @@
 //! `V' = F^2 V + C (F - 1)^2 V + ((s F)^2 - 1) S`, `F = 1 + (g - 1) k`, `C = 0.4 + 0.15 (V / S)^2`, V' not below `V / 10`
 //! # Symbols
 //! V variance of the noise of the data, without the shot noise of its charge \[electron^2\]; S its charge, the mean of five packets
-//! \[electron\]; g what an electron more in the estimate adds to the restored packet, k part of a deviation that the estimate holds
+//! (in the last term the estimate itself where that is less) \[electron\]; g what an electron more in the estimate adds to the restored packet, k part of a deviation that the estimate holds
 //! ([`super::quiet`]); s what of an electron more before the transfer is in the packet after it
 //! # Terms
 //! The packet's own noise; what its noise does to those behind it; what the transfer took of the charge's shot noise and the correction
@@ -35,7 +35,9 @@ pub(super) fn passed_on(response: &Response, lane: usize, pixel: f32, variance: 
     let faint = if variance < FAINTEST * charge { variance / charge } else { FAINTEST };
     let others = (0.4 + 0.15 * faint * faint) * more * more;
     let shot = positive(through) * own;
-    let after = variance * (own * own + others) + (shot * shot - 1.0) * charge;
+    // Next to a star the mean of five is not the pixel's own.
+    let own_charge = if signal < charge { signal } else { charge };
+    let after = variance * (own * own + others) + (shot * shot - 1.0) * own_charge;
     let least = LEAST * variance;
     if after > least { after } else { least }
 }
