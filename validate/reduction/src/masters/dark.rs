@@ -43,6 +43,24 @@ impl Maker<'_> {
         let mean = |f: &dyn Fn(f64) -> f64| frames.iter().map(|i| f(i.observation.time_s)).sum::<f64>() / frames.len() as f64;
         let (inverse_time_s, inverse_square) = (mean(&|t| 1.0 / t), mean(&|t| 1.0 / (t * t)));
         self.notes.push(format!("dark: clipped mean of {} frames", frames.len()));
-        Ok(Some(MadeDark { rate, inverse_time_s, inverse_square, factor: Combine::Mean.variance_factor(frames.len()) }))
+        let (factor, amplified) = (Combine::Mean.variance_factor(frames.len()), self.amplified(frames, read_noise)?);
+        Ok(Some(MadeDark { rate, inverse_time_s, inverse_square, factor, amplified }))
+    }
+
+    /// Variance of the rows of cleaned frames besides shot noise, in units of the read noise's.
+    fn amplified(&self, frames: &[Level0Info], read_noise: &[Measured]) -> Result<Vec<f64>, ReductionError> {
+        let mut amplified = vec![1.0; self.rows];
+        let Some(cleaner) = &self.cleaner else { return Ok(amplified) };
+        let squares: Vec<f64> = read_noise.iter().map(|m| m.value * m.value).collect();
+        let mut noise2 = vec![0.0; self.rows];
+        for info in frames {
+            let Some(rows) = cleaner.amplified_noise2(info)? else { return Ok(amplified) };
+            noise2.iter_mut().zip(rows).for_each(|(sum, of_frame)| *sum += of_frame / frames.len() as f64);
+        }
+        for (y, (amplified, noise2)) in amplified.iter_mut().zip(noise2).enumerate() {
+            let read2 = spread(self.layout, y, self.columns, &squares).iter().sum::<f64>() / self.columns as f64;
+            *amplified = noise2 / read2;
+        }
+        Ok(amplified)
     }
 }

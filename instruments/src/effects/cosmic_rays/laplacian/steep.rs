@@ -53,7 +53,7 @@ pub(super) fn any_steep(square: &[[Pixel; 3]; 3], options: &Options) -> bool {
 
 /// [`any_steep`] of a pixel of the frame. Flagged neighbours take part: they hold at least what their source gave; a
 /// saturated one and one beyond the frame may have held any charge.
-pub(super) fn is_steep_at(field: &Field<'_>, options: &Options, level: f32, y: usize, x: usize) -> bool {
+pub(in crate::effects::cosmic_rays) fn is_steep_at(field: &Field<'_>, options: &Options, level: f32, y: usize, x: usize) -> bool {
     let (ny, nx) = field.shape();
     let pixel = |dy: isize, dx: isize| {
         let (Some(v), Some(u)) = (y.checked_add_signed(dy), x.checked_add_signed(dx)) else { return (CLIPPED, CLIPPED) };

@@ -52,10 +52,19 @@ pub fn trigger() -> laplacian::Options {
     laplacian::Options { core_sigma: 3.8, contrast: 1.0, steep_sigma: 2.0, ..laplacian::Options::default() }
 }
 
-/// Blocks that are looked at first.
-fn blocks(field: &Field<'_>, look: Look) -> Array2<bool> {
+/// Full width at half maximum below which no star can be, pixel included \[pixel\], and how surely a pixel must be steeper.
+const SHARPEST_PX: f64 = 1.2;
+const SURE_SIGMA: f32 = 10.0;
+
+/// Thresholds of what no star can be, whatever the network thinks of it.
+fn certain() -> laplacian::Options {
+    laplacian::Options { steep_sigma: SURE_SIGMA, ..laplacian::Options::for_psf(SHARPEST_PX) }
+}
+
+/// Blocks that are looked at first, around candidates `y * nx + x`.
+fn blocks(field: &Field<'_>, candidates: &[usize], look: Look) -> Array2<bool> {
     match look {
-        Look::Triggered => tiles::marked(&edges::cores(field, &trigger()), REACH.0, field.shape()),
+        Look::Triggered => tiles::marked(candidates, REACH.0, field.shape()),
         Look::Everywhere => {
             let (ny, nx) = field.shape();
             Array2::from_elem((ny.div_ceil(BLOCK), nx.div_ceil(BLOCK)), true)
@@ -94,20 +103,20 @@ fn looked<T: Send>(
     found.into_iter().flatten().collect()
 }
 
-/// Looks where `look` says and, as long as pixels are flagged beside blocks not looked at, there too.
+/// Looks at some blocks first and, as long as pixels are flagged beside blocks not looked at, there too.
 fn survey<T: Send>(
     field: &Field<'_>,
+    background: &Background,
+    first: Array2<bool>,
     weights: &Weights,
     threshold_logit: f32,
-    look: Look,
     each: impl Fn(usize, f32) -> Option<T> + Sync,
     mut take: impl FnMut(T),
 ) {
-    let background = Background::of(field);
-    let mut now = blocks(field, look);
+    let mut now = first;
     let mut done = Array2::from_elem(now.dim(), false);
     while now.iter().any(|b| *b) {
-        let found = looked(field, &background, weights, &now, |at, logit| {
+        let found = looked(field, background, weights, &now, |at, logit| {
             let flagged = (logit > threshold_logit).then_some(at);
             let kept = each(at, logit);
             (flagged.is_some() || kept.is_some()).then_some((flagged, kept))
@@ -120,14 +129,22 @@ fn survey<T: Send>(
     }
 }
 
-/// The pixels of cosmic rays, `true` at `y * nx + x`.
+/// The pixels of cosmic rays, `true` at `y * nx + x`: those that the network flags, and those that are steeper than any star.
 #[must_use]
 pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: Look) -> Vec<bool> {
     let (ny, nx) = field.shape();
     let mut mask = vec![false; ny * nx];
     if !mask.is_empty() {
         let each = |at: usize, logit: f32| (logit > threshold_logit && !field.is_out(at / nx, at % nx)).then_some(at);
-        survey(field, weights, threshold_logit, look, each, |at| mask[at] = true);
+        let (background, candidates) = (Background::of(field), edges::cores(field, &trigger()));
+        let first = blocks(field, &candidates, look);
+        survey(field, &background, first, weights, threshold_logit, each, |at| mask[at] = true);
+        // A single bright pixel may be a hot one that nobody knew; it is no star.
+        let certain = certain();
+        for &at in &candidates {
+            let (y, x) = (at / nx, at % nx);
+            mask[at] |= !field.is_out(y, x) && laplacian::steep::is_steep_at(field, &certain, background.at(y, x), y, x);
+        }
     }
     mask
 }
@@ -139,7 +156,9 @@ pub fn logit_image(field: &Field<'_>, weights: &Weights, look: Look) -> Array2<f
     let mut image = Array2::from_elem((ny, nx), f32::NEG_INFINITY);
     if !image.is_empty() {
         let each = |at: usize, logit: f32| Some((at, logit));
-        survey(field, weights, weights.threshold_logit, look, each, |(at, logit)| image[(at / nx, at % nx)] = logit);
+        let background = Background::of(field);
+        let first = blocks(field, &edges::cores(field, &trigger()), look);
+        survey(field, &background, first, weights, weights.threshold_logit, each, |(at, logit)| image[(at / nx, at % nx)] = logit);
     }
     image
 }

@@ -166,3 +166,22 @@ fn damaged_weights_are_refused() {
     let Weights { sha256, .. } = Weights::built_in().unwrap();
     assert!(matches!(Weights::read(&text.replace(&sha256, &hash), &bytes), Err(WeightsError::Length { .. })));
 }
+
+#[test]
+fn a_lone_bright_pixel_is_flagged_and_the_sharpest_star_is_not() {
+    let mut pixels = frame(96, 96);
+    // A hit that left 1 % in its neighbours, as one that the network once took for a hot pixel.
+    pixels[(40, 40)] += 2950.0;
+    for at in [(39, 40), (41, 40), (40, 39), (40, 41)] {
+        pixels[at] += 30.0;
+    }
+    let star = |s2: f32, (y, x): (usize, usize)| 20_000.0 * (-0.5 * ((y as f32 - 70.2).powi(2) + (x as f32 - 70.4).powi(2)) / s2).exp();
+    // 1.4 pixels wide.
+    let with_star = Array2::from_shape_fn((96, 96), |at| pixels[at] + star(0.353, at));
+    let weights = Weights::built_in().unwrap();
+    // No logit is above this: what is flagged is steep.
+    let mask = with_field(&with_star, |field| detect(field, &weights, 1e9, Look::Triggered));
+    assert!(mask[40 * 96 + 40], "the lone pixel");
+    let near_star = (66..75).flat_map(|y| (66..75).map(move |x| y * 96 + x)).filter(|&at| mask[at]).count();
+    assert_eq!(near_star, 0, "pixels of the star");
+}
