@@ -20,7 +20,6 @@ use sim_core::median::{SIGMA_PER_MAD, median};
 pub const LAGS: usize = 5;
 /// Partial sums of a row.
 const LANES: usize = 16;
-/// Standard deviation of a normal in units of its median absolute deviation.
 /// Pixels that a region needs in each direction, its edge taken off.
 const LEAST: usize = 24;
 

@@ -21,7 +21,6 @@ use sim_core::median::{SIGMA_PER_MAD, median};
 
 /// Clip of differences, in robust standard deviations of the row.
 const CLIP_SIGMA: f64 = 6.0;
-/// Standard deviation of a normal in units of its median absolute deviation.
 
 /// Sums over the pixels of a pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
