@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::progress::Progress;
-use crate::sky::Sky;
+use crate::sky::{Skipped, Sky};
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
@@ -143,6 +143,8 @@ pub struct Made {
     pub layout: ReadoutLayout,
     /// Where the renderer's time went.
     pub optics: instruments::optics::Timings,
+    /// Rows of the catalogue that cannot be used, by cause.
+    pub skipped: Skipped,
 }
 
 /// The light of the optics on one unit.
@@ -156,6 +158,7 @@ pub struct Lit {
     noiseless: Option<ndarray::Array2<f32>>,
     wcs: Wcs,
     optics: instruments::optics::Timings,
+    skipped: Skipped,
 }
 
 /// Draws the sources of a unit, and what else its chain must be told of the sky; `observer` hears the name of each stage.
@@ -172,12 +175,14 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         noiseless: None,
         wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
         optics: instruments::optics::Timings::default(),
+        skipped: Skipped::new(),
     };
     if unit.exposure.kind != ExposureKind::Science {
         return Ok(lit);
     }
     lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
-    let sources = sky.sources(&plan.scenario, spec, unit.window, &lit.wcs)?;
+    let (sources, skipped) = sky.sources(&plan.scenario, spec, unit.window, &lit.wcs)?;
+    lit.skipped = skipped;
     observer("catalogue");
     let imaging = Imaging {
         psf,
@@ -236,7 +241,7 @@ pub fn render_unit(
 ) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?;
-    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, optics } = light(plan, unit, &chain, psf, sky, observer)?;
+    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, optics, skipped } = light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
     let layout = plan.layout(unit);
     let cx = context(plan, unit, &exposure, &layout);
@@ -261,7 +266,7 @@ pub fn render_unit(
         }
         _ => None,
     };
-    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, layout, optics })
+    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, layout, optics, skipped })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -375,6 +380,7 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
             seed: plan.scenario.seed,
             inputs: plan.inputs.clone(),
             products: hashes,
+            skipped: made.skipped,
         },
     };
     let manifest_path = Folder::manifest_of(&path);
