@@ -101,7 +101,9 @@ def formats(skyloop, work):
     table.write(path("blank.ecsv"), format="ascii.ecsv", overwrite=True)
     table.write(path("comma.ecsv"), format="ascii.ecsv", delimiter=",", overwrite=True)
     for form in ("tabledata", "binary", "binary2"):
-        table.write(path(f"{form}.vot"), format="votable", tabledata_format=form, overwrite=True)
+        # astropy refuses masked whole numbers in BINARY, which has no way to say so without a null value.
+        part = table[[n for n in table.colnames if n not in ("small", "whole")]] if form == "binary" else table
+        part.write(path(f"{form}.vot"), format="votable", tabledata_format=form, overwrite=True)
     table.write(path("astropy.parquet"), format="parquet", overwrite=True)
     # pyarrow's own types: dictionaries, large strings, unsigned and short numbers, nulls.
     arrow = {}
@@ -125,14 +127,18 @@ def formats(skyloop, work):
         expect(found["rows"] == len(table), f"{name}: {found['rows']} rows")
         by_name = {c["name"]: c for c in found["columns"]}
         out = work / f"{name}.out.parquet"
-        run(skyloop, "catalog", "convert", file, "--out", out)
+        try:
+            run(skyloop, "catalog", "convert", file, "--out", out)
+        except RuntimeError as error:
+            expect(False, str(error))
+            continue
         ours = pq.read_table(out)
         if name == "t.h5":
             plain = Table({n: np.asarray(table[n]) for n in ("id", "ra", "dec", "mag", "small", "whole")})
             same(ours, plain, name)
             continue
         # In FITS and Parquet from pyarrow a 32-bit number may be held in another width; values are what counts.
-        same(ours, table, name)
+        same(ours, table, name, skip=("small", "whole") if name == "binary.vot" else ())
         stated = name not in ("snappy.parquet", "zstd.parquet", "lz4.parquet", "none.parquet")
         for column in ("ra", "mag", "pm") if stated else ():
             # A unit in the spelling of the format.

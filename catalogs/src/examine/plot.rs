@@ -4,7 +4,7 @@ use crate::Region;
 use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ReadError};
 use crate::region::healpix_29;
 use crate::synthetic::counts::{GalaxyCounts, star_count_deg2};
-use crate::tables::{self, Hats, Kind, RowSource, TableError};
+use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
 use plotters::prelude::*;
 use serde::Serialize;
 use sim_core::source::SourceKind;
@@ -19,8 +19,8 @@ const PUBLISHED: RGBColor = RGBColor(192, 74, 16);
 const PANEL: (u32, u32) = (640, 480);
 /// Width of a magnitude bin.
 const BIN_MAG: f64 = 0.5;
-/// Order of the density map: 0.0525 deg2 per cell.
-const MAP_ORDER: u8 = 8;
+/// Order of the density map: 0.00328 deg2 per cell, 50 MB.
+const MAP_ORDER: u8 = 10;
 /// Boxes along an axis of the maps.
 const BOXES: usize = 96;
 
@@ -42,10 +42,16 @@ pub struct PlotReport {
 }
 
 /// Three bands of a catalogue, for two colours.
-fn bands(names: &[&str], given: Option<&[String]>) -> Result<Option<Vec<String>>, TableError> {
+fn bands(fields: &[Field], given: Option<&[String]>) -> Result<Option<Vec<String>>, TableError> {
+    let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
     if let Some(given) = given {
         if let Some(name) = given.iter().find(|n| !names.contains(&n.as_str())) {
             return Err(TableError::new("--colours", format!("no column `{name}`; the file has {}", names.join(", "))));
+        }
+        if let Some(f) =
+            fields.iter().find(|f| given.contains(&f.name) && !f.unit.is_empty() && !f.unit.to_ascii_lowercase().contains("mag"))
+        {
+            return Err(TableError::new("--colours", format!("column `{}` is in `{}`: a magnitude is needed", f.name, f.unit)));
         }
         return Ok(Some(given.to_vec()));
     }
@@ -216,9 +222,7 @@ pub fn plot(
     colours: Option<&[String]>,
     out: &Path,
 ) -> Result<PlotReport, ReadError> {
-    let names: Vec<String> = open(spec, region)?.fields().iter().map(|f| f.name.clone()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let sets = bands(&names, colours)?;
+    let sets = bands(open(spec, region)?.fields(), colours)?;
     let g = gather(spec, region, sets.as_deref())?;
     let norm = g.sum.iter().map(|x| x * x).sum::<f64>().sqrt();
     let middle =
@@ -228,7 +232,9 @@ pub fn plot(
         .or_else(|| spec.scatter.map(|s| 41_252.961 * (0.5 * s.radius_deg.to_radians()).sin().powi(2)))
         .unwrap_or_else(|| estimated_area(&g.cells, g.rows));
     let kind = read::kind_of(spec);
-    let counts = counts(&g, area, kind, middle);
+    // A mean direction well inside the sphere: the objects are spread over the sky, and stars have no one density.
+    let is_local = norm > 0.98 * g.rows as f64;
+    let counts = counts(&g, area, kind, is_local.then_some(middle));
     let report = PlotReport {
         rows: g.rows,
         bad: g.bad,
@@ -258,9 +264,9 @@ pub fn plot(
     Ok(report)
 }
 
-fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: (f64, f64)) -> Vec<(f64, f64, Option<f64>)> {
+fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
     let galaxies = GalaxyCounts::load();
-    let (l, b) = sofars::coords::icrs2g(middle.0.to_radians(), middle.1.to_radians());
+    let (l, b) = middle.map_or((0.0, 0.0), |m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()));
     let (l, b) = (l.to_degrees(), b.to_degrees());
     let published = |from: f64, to: f64| match kind {
         SourceKind::Star => (from >= 5.0 && to <= 28.0 && b.abs() >= 20.0)
@@ -331,12 +337,12 @@ fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Drawn {
         };
         (edge(&|p| p.0), edge(&|p| p.1))
     } else {
-        (-165.0..165.0, -85.0..85.0)
+        (-165.0..165.0, -115.0..115.0)
     };
     // Equal scales on both axes.
-    let side = (rx.end - rx.start).max((ry.end - ry.start) * if local { 1.2 } else { 1.0 });
+    let side = (rx.end - rx.start).max((ry.end - ry.start) / 0.7);
     let (mx, my) = (0.5 * (rx.start + rx.end), 0.5 * (ry.start + ry.end));
-    let (rx, ry) = (mx - 0.5 * side..mx + 0.5 * side, my - 0.42 * side..my + 0.42 * side);
+    let (rx, ry) = (mx - 0.5 * side..mx + 0.5 * side, my - 0.35 * side..my + 0.35 * side);
     let title = format!("{} objects about ra {:.3} deg, dec {:.3} deg", thousands(g.rows), middle.0, middle.1);
     let galactic = if g.in_galactic { " (positions were galactic)" } else { "" };
     let mut chart = ChartBuilder::on(area)
@@ -374,7 +380,7 @@ fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Drawn {
     let note = format!("darkest: {} per deg2", thousands(density.round() as u64));
     chart.draw_series(std::iter::once(Text::new(
         note,
-        (rx.start + 0.02 * side, ry.start + 0.82 * side),
+        (rx.start + 0.02 * side, ry.start + 0.66 * side),
         ("sans-serif", 14).into_font().color(&INK),
     )))?;
     Ok(())
@@ -384,7 +390,7 @@ fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (k, c) in digits.chars().enumerate() {
-        if k > 0 && (digits.len() - k) % 3 == 0 {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -427,7 +433,7 @@ fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogSpec, kind: 
         SourceKind::Star => "Bahcall & Soneira 1980, in V",
         SourceKind::Galaxy => "COSMOS2020 (Weaver et al. 2022), in i",
     };
-    let source = if published.is_empty() { "no published counts here (stars: |b| of 20 deg and more)" } else { source };
+    let source = if published.is_empty() { "no published counts (stars: one direction, |b| >= 20 deg)" } else { source };
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));
     chart.draw_series([
         Text::new("this catalogue", at(0.0), ("sans-serif", 15).into_font().color(&OURS)),

@@ -237,7 +237,7 @@ impl Values<'_> {
         if cells.is_missing(row) {
             return None;
         }
-        let of_float = |v: f64| (v >= 0.0 && v < 9.0e15 && v.fract() == 0.0).then_some(v as u64);
+        let of_float = |v: f64| ((0.0..9.0e15).contains(&v) && v.fract() == 0.0).then_some(v as u64);
         match &cells.data {
             ColumnData::I64(v) => u64::try_from(v[row]).ok(),
             ColumnData::I32(v) => u64::try_from(v[row]).ok(),

@@ -111,7 +111,7 @@ pub(super) fn fields(schema: &arrow_schema::Schema, path: &str) -> (Vec<(usize, 
     for (place, field) in schema.fields().iter().enumerate() {
         match kind(field.data_type()) {
             Some(kind) => {
-                let own = |keys: &[&str]| keys.iter().find_map(|k| field.metadata().get(*k).cloned());
+                let own = |keys: &[&str]| keys.iter().find_map(|k| field.metadata().get(k).cloned());
                 let known = stated.get(field.name());
                 let unit = own(&["unit", "units"]).or_else(|| known.map(|f| f.unit.clone())).unwrap_or_default();
                 let description = own(&["description"]).or_else(|| known.map(|f| f.description.clone())).unwrap_or_default();
@@ -158,7 +158,10 @@ pub(super) fn schema(fields: &[Field]) -> arrow_schema::Schema {
 }
 
 /// An array of the cells.
-pub(super) fn array(cells: Cells, kind: Kind) -> Result<ArrayRef, TableError> {
+pub(super) fn array(mut cells: Cells, kind: Kind) -> Result<ArrayRef, TableError> {
+    if !cells.missing.is_empty() {
+        cells.missing.resize(cells.data.len(), false);
+    }
     let nulls = (!cells.missing.is_empty()).then(|| NullBuffer::from(cells.missing.iter().map(|m| !m).collect::<Vec<bool>>()));
     Ok(match (cells.data, kind) {
         (ColumnData::F64(v), _) => Arc::new(Float64Array::new(v.into(), nulls)),

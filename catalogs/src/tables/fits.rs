@@ -72,6 +72,9 @@ impl RowSource for FitsSource {
                     _ => Vec::new(),
                 };
                 missing.into_iter().for_each(|row| cells.mark_missing(row));
+                if !cells.missing.is_empty() {
+                    cells.missing.resize(rows, false);
+                }
             }
             columns.push(cells);
         }

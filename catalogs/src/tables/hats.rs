@@ -339,10 +339,8 @@ impl RowSource for HatsSource {
     }
     fn next_chunk(&mut self) -> Result<Option<Chunk>, TableError> {
         loop {
-            if self.open.is_none() {
-                if !self.open_next()? {
-                    return Ok(None);
-                }
+            if self.open.is_none() && !self.open_next()? {
+                return Ok(None);
             }
             match self.open.as_mut().map(RowSource::next_chunk).transpose()?.flatten() {
                 Some(mut chunk) => {

@@ -1,6 +1,6 @@
 //! Parquet, one row group after the other.
 
-use super::{CHUNK_ROWS, Chunk, Field, Format, RowSource, TableError, arrow};
+use super::{CHUNK_ROWS, Chunk, Field, Format, Kind, RowSource, TableError, arrow};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::statistics::Statistics;
@@ -15,6 +15,8 @@ pub struct ParquetSource {
     metadata: ArrowReaderMetadata,
     fields: Vec<Field>,
     places: Vec<usize>,
+    /// Place of the column that says where this one is missing: astropy writes masked columns so.
+    masks: Vec<Option<usize>>,
     left_out: Vec<String>,
     chosen: Vec<usize>,
     /// Row groups to read, and the row at which each begins.
@@ -35,7 +37,14 @@ impl ParquetSource {
         let metadata = ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new())
             .map_err(|e| TableError::new(&shown, format!("not a whole Parquet file (truncated or damaged): {e}")))?;
         let (found, left_out) = arrow::fields(metadata.schema(), &shown);
-        let (places, fields): (Vec<usize>, Vec<Field>) = found.into_iter().unzip();
+        let mask_of =
+            |name: &str| found.iter().find(|(_, f)| f.kind == Kind::Bool && f.name.strip_suffix(".mask") == Some(name)).map(|f| f.0);
+        let by_astropy = metadata.schema().metadata().contains_key("table_meta_yaml");
+        let masks: Vec<Option<usize>> = found.iter().map(|(_, f)| mask_of(&f.name).filter(|_| by_astropy)).collect();
+        let kept: Vec<usize> = (0..found.len()).filter(|&k| !masks.contains(&Some(found[k].0))).collect();
+        let places = kept.iter().map(|&k| found[k].0).collect();
+        let fields: Vec<Field> = kept.iter().map(|&k| found[k].1.clone()).collect();
+        let masks = kept.iter().map(|&k| masks[k]).collect();
         let mut start = 0;
         let groups = (0..metadata.metadata().num_row_groups())
             .map(|k| {
@@ -45,7 +54,20 @@ impl ParquetSource {
             })
             .collect();
         let chosen = (0..fields.len()).collect();
-        Ok(Self { file: path.into(), path: shown, metadata, fields, places, left_out, chosen, groups, next_group: 0, open: None, next: 0 })
+        Ok(Self {
+            file: path.into(),
+            path: shown,
+            metadata,
+            fields,
+            places,
+            masks,
+            left_out,
+            chosen,
+            groups,
+            next_group: 0,
+            open: None,
+            next: 0,
+        })
     }
 
     /// Leaves out row groups in which a whole-number column lies outside all ranges, by the file's statistics. Rows of the groups
@@ -68,9 +90,17 @@ impl ParquetSource {
         (self.groups.len(), self.metadata.metadata().num_row_groups())
     }
 
+    /// Places of the columns that are read, each once: the reader gives them in the order of the file.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = self.chosen.iter().flat_map(|&k| [Some(self.places[k]), self.masks[k]]).flatten().collect();
+        order.sort_unstable();
+        order.dedup();
+        order
+    }
+
     fn reader(&self, group: usize) -> Result<ParquetRecordBatchReader, TableError> {
         let handle = File::open(&self.file).map_err(|e| TableError::new(&self.path, e))?;
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.chosen.iter().map(|&k| self.places[k]));
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.order());
         ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
             .with_projection(mask)
             .with_row_groups(vec![group])
@@ -116,14 +146,22 @@ impl RowSource for ParquetSource {
             let fault =
                 |e: &dyn std::fmt::Display| TableError::new(&self.path, format!("after row {}: damaged or truncated: {e}", self.next));
             let batch = batch.map_err(|e| fault(&e))?;
-            // The reader gives the columns in the order of the file, each once.
-            let mut order: Vec<usize> = self.chosen.iter().map(|&k| self.places[k]).collect();
-            order.sort_unstable();
-            order.dedup();
+            let order = self.order();
+            let get = |place: usize| {
+                let at = order.binary_search(&place).map_err(|_| fault(&"a column is missing"))?;
+                arrow::cells(batch.column(at).as_ref()).ok_or_else(|| fault(&"a column changed its type"))
+            };
             let mut columns = Vec::with_capacity(self.chosen.len());
             for &k in &self.chosen {
-                let at = order.binary_search(&self.places[k]).map_err(|_| fault(&"a column is missing"))?;
-                columns.push(arrow::cells(batch.column(at).as_ref()).ok_or_else(|| fault(&"a column changed its type"))?);
+                let mut cells = get(self.places[k])?;
+                if let Some(mask) = self.masks[k] {
+                    let mask = get(mask)?;
+                    (0..batch.num_rows()).filter(|&row| mask.number(row) == 1.0).for_each(|row| cells.mark_missing(row));
+                    if !cells.missing.is_empty() {
+                        cells.missing.resize(batch.num_rows(), false);
+                    }
+                }
+                columns.push(cells);
             }
             let chunk = Chunk { first_row: self.next, rows: batch.num_rows(), columns };
             self.next += batch.num_rows() as u64;

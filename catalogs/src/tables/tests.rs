@@ -117,19 +117,22 @@ fn ecsv_has_units_and_types_and_gaia_writes_null_and_packs() {
 const FIELDS: &str = r#"<?xml version="1.0"?><VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE nrows="2">
 <FIELD name="id" datatype="long"><DESCRIPTION>a &lt; b</DESCRIPTION></FIELD><FIELD name="ra" datatype="double" unit="deg"/>
 <FIELD name="n" datatype="short"><VALUES null="-99"/></FIELD><FIELD name="word" datatype="char" arraysize="*"/>
-<FIELD name="pair" datatype="float" arraysize="2"/><FIELD name="ok" datatype="boolean"/>"#;
+<FIELD name="pair" datatype="float" arraysize="2"/><FIELD name="ok" datatype="boolean"/><FIELD name="bit" datatype="bit"/>"#;
 
 #[test]
 fn votable_rows_are_the_same_as_text_and_in_binary() {
     let folder = tempfile::tempdir().unwrap();
-    let rows = "<DATA><TABLEDATA>\n<TR><TD>9007199254740993</TD><TD>1.5</TD><TD>-99</TD><TD>a &amp; <![CDATA[b<c]]></TD><TD>1 2</TD><TD>T</TD></TR>\n<TR><TD>-1</TD><TD>NaN</TD><TD>7</TD><TD/><TD>3 4</TD><TD>?</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>";
+    let rows = "<DATA><TABLEDATA>\n<TR><TD>9007199254740993</TD><TD>1.5</TD><TD>-99</TD><TD>a &amp; <![CDATA[b<c]]></TD><TD>1 2</TD><TD>T</TD><TD>1</TD></TR>\n<TR><TD>-1</TD><TD>NaN</TD><TD>7</TD><TD/><TD>3 4</TD><TD>?</TD><TD>0</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>";
     let path = write(&folder, "t.xml", format!("{FIELDS}{rows}"));
     let source = open(&path, None).unwrap();
     assert_eq!((source.rows(), source.left_out().len()), (Some(2), 1));
     assert_eq!((source.fields()[0].description.as_str(), source.fields()[1].unit.as_str()), ("a < b", "deg"));
     assert_eq!(column(&path, "id"), ["9007199254740993", "-1"]);
     assert_eq!((column(&path, "n"), column(&path, "ok")), (vec!["-".to_string(), "7".into()], vec!["1".to_string(), "-".into()]));
-    assert_eq!(column(&path, "word"), ["`a & b<c`", "-"]);
+    assert_eq!(
+        (column(&path, "word"), column(&path, "bit")),
+        (vec!["`a & b<c`".to_string(), "-".into()], vec!["1".to_string(), "0".into()])
+    );
     for binary2 in [false, true] {
         let mut bytes = Vec::new();
         for (id, ra, n, word, ok, nulls) in
@@ -145,6 +148,7 @@ fn votable_rows_are_the_same_as_text_and_in_binary() {
             bytes.extend(word.bytes());
             bytes.extend([1.0_f32, 2.0].iter().flat_map(|x| x.to_be_bytes()));
             bytes.push(ok);
+            bytes.push(if ok == b'T' { 0x80 } else { 0 });
         }
         let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
         // Broken into lines, as the standard allows.
@@ -159,7 +163,7 @@ fn votable_rows_are_the_same_as_text_and_in_binary() {
     }
     let torn = write(&folder, "torn.xml", format!("{FIELDS}{}", &rows[..rows.find("<TD>7").unwrap()]));
     assert!(message(&torn).contains("row 2") && message(&torn).contains("truncated"), "{}", message(&torn));
-    let short = write(&folder, "short.xml", format!("{FIELDS}{}", rows.replace("<TD>3 4</TD><TD>?</TD>", "")));
+    let short = write(&folder, "short.xml", format!("{FIELDS}{}", rows.replace("<TD>3 4</TD><TD>?</TD><TD>0</TD>", "")));
     assert!(message(&short).contains("row 2: 4 cells"), "{}", message(&short));
     assert!(message(&write(&folder, "no.xml", "<?xml version=\"1.0\"?><a></a>")).contains("no TABLE"));
 }
@@ -222,9 +226,36 @@ fn parquet_gives_back_what_was_written_with_units_across_row_groups() {
     // Numbers of the first group are the largest: a range of the last rows leaves it out.
     let mut source = ParquetSource::open(&path).unwrap();
     let last = (i64::MAX - 69_000) as u64;
-    source.only_groups_within("id", &[last..last + 10]);
+    source.only_groups_within("id", std::slice::from_ref(&(last..last + 10)));
     assert_eq!(source.groups(), (1, 2));
     assert_eq!(source.next_chunk().unwrap().unwrap().first_row, 65_536);
+}
+
+#[test]
+fn columns_that_astropy_masks_by_another_column_are_missing_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.parquet");
+    let fields = [Field::new("a", "", Kind::Int64), Field::new("a.mask", "", Kind::Bool), Field::new("b", "", Kind::Int64)];
+    let schema = super::arrow::schema(&fields);
+    let schema = std::sync::Arc::new(
+        schema.with_metadata(
+            [("table_meta_yaml", "datatype:\n- {name: a, datatype: int64, unit: mas}\n- {name: b, datatype: int64}\n")]
+                .into_iter()
+                .collect::<arrow_schema::Metadata>(),
+        ),
+    );
+    let whole = |v: Vec<i64>| super::arrow::array(Cells::whole(ColumnData::I64(v)), Kind::Int64).unwrap();
+    let mask = super::arrow::array(Cells::whole(ColumnData::I32(vec![0, 1, 0])), Kind::Bool).unwrap();
+    let batch = arrow_array::RecordBatch::try_new(schema.clone(), vec![whole(vec![1, 2, 3]), mask, whole(vec![4, 5, 6])]).unwrap();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let source = open(&path, None).unwrap();
+    assert_eq!(source.fields().iter().map(|f| (f.name.as_str(), f.unit.as_str())).collect::<Vec<_>>(), [("a", "mas"), ("b", "")]);
+    assert_eq!(
+        (column(&path, "a"), column(&path, "b")),
+        (vec!["1".to_string(), "-".into(), "3".into()], vec!["4".to_string(), "5".into(), "6".into()])
+    );
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn field(tag: &BytesStart<'_>, head: &mut Head) -> Result<Option<usize>, String>
     let kind = match stored {
         Stored::Char | Stored::Unicode if !size.contains('x') => Some(Kind::Text),
         _ if !scalar => None,
-        Stored::Boolean => Some(Kind::Bool),
+        Stored::Boolean | Stored::Bit => Some(Kind::Bool),
         Stored::UnsignedByte | Stored::Short | Stored::Int => Some(Kind::Int32),
         Stored::Long => Some(Kind::Int64),
         Stored::Float => Some(Kind::Float32),
@@ -288,7 +288,7 @@ fn table_row(
 fn put(columns: &[Column], targets: &[Vec<usize>], cells: &mut [Cells], row: usize, k: usize, words: &str) -> Result<(), String> {
     let Some(column) = columns.get(k) else { return Err(format!("more than {} cells", columns.len())) };
     for &t in &targets[k] {
-        let is_logical = column.stored == Stored::Boolean;
+        let is_logical = matches!(column.stored, Stored::Boolean | Stored::Bit);
         let trimmed = if matches!(column.stored, Stored::Char | Stored::Unicode) { words } else { words.trim() };
         let nothing = column.null.as_deref() == Some(trimmed) || (is_logical && trimmed == "?");
         text::push(&mut cells[t], row, if nothing { "" } else { trimmed }, is_logical);

@@ -128,6 +128,8 @@ fn put(cells: &mut Cells, row: usize, column: &Column, value: &[u8], null: bool)
             missing |= matches!(truth, b'?' | b' ' | 0);
             v.push(i32::from(matches!(truth, b'T' | b't' | b'1')));
         }
+        // The first bit by the standard, the fifth in files of astropy; the others are filling.
+        (ColumnData::I32(v), Stored::Bit) => v.push(i32::from(value[0] != 0)),
         (ColumnData::I32(v), stored) => {
             let number = match stored {
                 Stored::UnsignedByte => i32::from(value[0]),
