@@ -2,6 +2,7 @@
 //!
 //! All of it streams: memory does not grow with the number of rows.
 
+mod charts;
 mod convert;
 mod inspect;
 mod leaves;

@@ -27,6 +27,7 @@ mod galaxy;
 mod profile;
 mod report;
 mod rows;
+mod setting;
 mod star;
 mod units;
 
@@ -295,8 +296,13 @@ fn open(spec: &CatalogSpec, region: Option<&Region>, epoch_year: f64) -> Result<
 }
 
 /// Finds the columns of a catalogue in its table, and chooses them.
-fn bind(spec: &CatalogSpec, source: &mut dyn RowSource, epoch_year: f64, library: &Library) -> Result<(Bound, rows::Setting), ReadError> {
-    let setting = rows::Setting::new(spec, epoch_year, library)?;
+fn bind(
+    spec: &CatalogSpec,
+    source: &mut dyn RowSource,
+    epoch_year: f64,
+    library: &Library,
+) -> Result<(Bound, setting::Setting), ReadError> {
+    let setting = setting::Setting::new(spec, epoch_year, library)?;
     let columns = spec.columns.over(&spec.profile.columns());
     let path = source.path().to_string();
     // Text files state no types: all are numbers but the id, which a double cannot hold.

@@ -259,6 +259,23 @@ fn columns_that_astropy_masks_by_another_column_are_missing_there() {
 }
 
 #[test]
+fn units_of_parquet_may_stand_in_the_header_of_a_votable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.parquet");
+    let header = "<?xml version='1.0'?><v:VOTABLE xmlns:v=\"http://www.ivoa.net/xml/VOTable/v1.3\"><v:RESOURCE><v:TABLE><v:FIELD name=\"ra\" \
+                  datatype=\"double\" unit=\"deg\"/><v:PARQUET type=\"Parquet-local-XML\"/></v:TABLE></v:RESOURCE></v:VOTABLE>";
+    let schema = super::arrow::schema(&[Field::new("ra", "", Kind::Float64)]);
+    let metadata = [("IVOA.VOTable-Parquet.content", header)].into_iter().collect::<arrow_schema::Metadata>();
+    let schema = std::sync::Arc::new(schema.with_metadata(metadata));
+    let values = super::arrow::array(Cells::whole(ColumnData::F64(vec![1.5])), Kind::Float64).unwrap();
+    let batch = arrow_array::RecordBatch::try_new(schema.clone(), vec![values]).unwrap();
+    let mut writer = ::parquet::arrow::ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    assert_eq!(open(&path, None).unwrap().fields(), [Field::new("ra", "deg", Kind::Float64)]);
+}
+
+#[test]
 fn a_truncated_or_damaged_parquet_file_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");

@@ -54,7 +54,7 @@ struct Head {
 impl VotableSource {
     pub(super) fn open(path: &Path) -> Result<Self, TableError> {
         let shown = path.display().to_string();
-        let head = head(sniff::reader(path)?, &shown)?;
+        let head = head(sniff::reader(path)?, &shown, true)?;
         let chosen = (0..head.fields.len()).collect();
         let Head { columns, fields, left_out, rows, body } = head;
         Ok(Self { file: path.into(), path: shown, columns, fields, left_out, rows, chosen, body, next: 0 })
@@ -63,7 +63,7 @@ impl VotableSource {
 
 /// The fields of a table without data, for the header that Parquet files may carry (`VOParquet`).
 pub(super) fn fields_of(text: &str, path: &str) -> Result<Vec<Field>, TableError> {
-    Ok(head(Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), path)?.fields)
+    Ok(head(Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), path, false)?.fields)
 }
 
 fn attribute(tag: &BytesStart<'_>, key: &str) -> Option<String> {
@@ -72,7 +72,7 @@ fn attribute(tag: &BytesStart<'_>, key: &str) -> Option<String> {
     Some(quick_xml::escape::unescape(&text).map_or_else(|_| text.clone(), |t| t.into_owned()))
 }
 
-fn head(input: Box<dyn BufRead>, path: &str) -> Result<Head, TableError> {
+fn head(input: Box<dyn BufRead>, path: &str, wants_data: bool) -> Result<Head, TableError> {
     let mut reader = Reader::from_reader(input);
     let fault = |e: &dyn std::fmt::Display| TableError::new(path, format!("VOTable: {e}"));
     let mut head = Head { columns: Vec::new(), fields: Vec::new(), left_out: Vec::new(), rows: None, body: Body::Empty };
@@ -110,6 +110,7 @@ fn head(input: Box<dyn BufRead>, path: &str) -> Result<Head, TableError> {
                     head.body = Body::Binary(Binary::new(reader.into_inner(), flags));
                     return Ok(head);
                 }
+                "FITS" | "PARQUET" if !wants_data => return Ok(head),
                 "FITS" | "PARQUET" => return Err(fault(&"data as a FITS or Parquet stream: open that file itself")),
                 _ => {}
             },
@@ -206,7 +207,7 @@ impl RowSource for VotableSource {
     }
     fn select(&mut self, columns: &[usize]) -> Result<(), TableError> {
         self.chosen = columns.to_vec();
-        self.body = head(sniff::reader(&self.file)?, &self.path)?.body;
+        self.body = head(sniff::reader(&self.file)?, &self.path, true)?.body;
         self.next = 0;
         Ok(())
     }

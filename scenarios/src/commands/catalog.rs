@@ -60,7 +60,7 @@ pub enum Catalog {
         /// Only the objects in this piece of sky.
         #[command(flatten)]
         sky: Sky,
-        /// Area on which the objects stand [deg2]; estimated when absent.
+        /// Area on which the objects stand, in deg2; estimated when absent.
         #[arg(long, value_name = "DEG2")]
         area: Option<f64>,
         /// Three columns of magnitudes a,b,c, for the colours a - b and b - c.
@@ -95,10 +95,10 @@ pub struct Input {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct Sky {
-    /// Cone: right ascension, declination, radius [deg].
+    /// Cone: right ascension, declination, radius, in deg.
     #[arg(long, value_name = "RA,DEC,R", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     cone: Option<Vec<f64>>,
-    /// Polygon: right ascension and declination of its corners [deg].
+    /// Polygon: right ascension and declination of its corners, in deg.
     #[arg(long, value_name = "RA,DEC,RA,DEC,...", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
     polygon: Option<Vec<f64>>,
 }
