@@ -4,6 +4,7 @@
 
 mod charts;
 mod convert;
+mod describe;
 mod inspect;
 mod leaves;
 mod plot;

@@ -216,7 +216,7 @@ pub fn plot(
     colours: Option<&[String]>,
     out: &Path,
 ) -> Result<PlotReport, ReadError> {
-    let sets = bands(open(spec, region)?.fields(), colours)?;
+    let sets = bands(&tables::fields(&spec.path, spec.format)?, colours)?;
     let g = gather(spec, region, sets.as_deref())?;
     let norm = g.sum.iter().map(|x| x * x).sum::<f64>().sqrt();
     let middle =

@@ -297,3 +297,16 @@ pub fn open(path: &Path, format: Option<Format>) -> Result<Box<dyn RowSource>, T
         Format::Hats => Box::new(Hats::open(path)?.all()?),
     })
 }
+
+/// The columns of a table; of a partition those of the first cell that has a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn fields(path: &Path, format: Option<Format>) -> Result<Vec<Field>, TableError> {
+    if format == Some(Format::Hats) || (format.is_none() && path.is_dir()) {
+        let mut hats = Hats::open(path)?;
+        hats.skip_missing = true;
+        return Ok(hats.all()?.fields().to_vec());
+    }
+    Ok(open(path, format)?.fields().to_vec())
+}

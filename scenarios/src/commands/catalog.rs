@@ -150,8 +150,8 @@ impl Input {
         let profile = match self.profile {
             Some(profile) => profile,
             None => {
-                let source = catalogs::tables::open(&self.path, self.format)?;
-                let names: Vec<&str> = source.fields().iter().map(|f| f.name.as_str()).collect();
+                let fields = catalogs::tables::fields(&self.path, self.format)?;
+                let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
                 Profile::fitting(&names).map_or(Profile::Custom, |p| p.1)
             }
         };

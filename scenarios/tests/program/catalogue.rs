@@ -69,6 +69,13 @@ fn a_file_and_the_partition_made_of_it_put_the_same_stars_on_the_detector() {
     // Of the file the star of magnitude 99 and the declination of 95 deg; of the partition the first, which has a place.
     assert_eq!(skipped, 2);
     assert_eq!(simulated(&scenario(folder.path(), "partition.toml", &partition), &folder.path().join("b")), (ids, 1));
+    // A cell that is listed and has no file stops a check, or is counted.
+    let lost = super::contents(&partition).into_keys().find(|n| n.contains("Npix=")).unwrap();
+    std::fs::remove_file(partition.join(&lost)).unwrap();
+    let stopped = skyloop(&["catalog", "check", path(&partition)]);
+    assert!(stopped.status.code() == Some(2) && text(&stopped.stderr).contains(&lost), "{}", text(&stopped.stderr));
+    let counted = skyloop(&["catalog", "check", path(&partition), "--on-error", "skip"]);
+    assert!(counted.status.code() == Some(1) && text(&counted.stdout).contains("1 cells of the partition have no file"));
 }
 
 #[test]
