@@ -8,17 +8,21 @@ pub mod band;
 pub mod bench_field;
 pub mod dates;
 pub mod draw;
+pub mod examine;
 pub mod extinction;
 pub mod footprint;
 pub mod observer;
 pub mod read;
+pub mod region;
 pub mod sed;
 pub mod sky_background;
 pub mod synthetic;
 mod table;
+pub mod tables;
 
 pub use band::ReferenceBands;
 pub use footprint::Footprint;
+pub use region::Region;
 pub use sed::SedLibrary;
 
 /// Spectra and reference bands, shared by all sources.

@@ -104,6 +104,12 @@ enum Command {
     Apply(commands::one_effect::OneEffect),
     /// Apply the correction of one effect to an existing FITS image.
     Correct(commands::one_effect::OneEffect),
+    /// Look into a catalogue, make a partition of it, check it, plot it.
+    Catalog {
+        /// What to do.
+        #[command(subcommand)]
+        what: commands::catalog::Catalog,
+    },
     /// Measure speed and memory on this machine.
     Bench {
         /// What to measure.
@@ -175,6 +181,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),
         Command::Apply(one) => one.apply(quiet),
         Command::Correct(one) => one.correct(quiet),
+        Command::Catalog { what } => what.run(quiet),
         Command::Bench { what } => what.run(),
         Command::Remake { manifest, out } => commands::loops::remake(&manifest, &out),
         Command::Schema => {

@@ -188,7 +188,9 @@ impl<'a> Manifests<'a> {
         let unit = what.name();
         let key = sha256(format!("physics {PHYSICS}\n{unit}\n{inputs:?}").as_bytes());
         let (scenario, seed) = self.scenario.as_ref().map_or((String::new(), 0), |(text, scenario)| (text.clone(), scenario.seed));
-        let manifest = Manifest { skyloop: env!("CARGO_PKG_VERSION").into(), physics: PHYSICS, scenario, unit, seed, inputs, products };
+        let skipped = BTreeMap::new();
+        let skyloop = env!("CARGO_PKG_VERSION").into();
+        let manifest = Manifest { skyloop, physics: PHYSICS, scenario, unit, seed, inputs, products, skipped };
         let path = Folder::manifest_of(product);
         let text = serde_json::to_string_pretty(&UnitManifest { key, manifest })?;
         write_atomically(&path, text.as_bytes()).with_context(|| path.display().to_string())

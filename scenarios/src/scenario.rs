@@ -216,7 +216,7 @@ pub enum CatalogChoice {
         #[serde(default)]
         field: FieldSpec,
     },
-    /// A catalogue file (FITS table or CSV).
+    /// A catalogue file (FITS, CSV, ECSV, VOTable, Parquet, HDF5, text) or a partition by HEALPix cell.
     File {
         /// Path, column mapping, units.
         file: Box<CatalogSpec>,

@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::progress::Progress;
-use crate::sky::{self, Front, Sky};
+use crate::sky::{self, Front, Skipped, Sky};
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
@@ -145,6 +145,8 @@ pub struct Made {
     pub layout: ReadoutLayout,
     /// Where the renderer's time went.
     pub optics: instruments::optics::Timings,
+    /// Rows of the catalogue that cannot be used, by cause.
+    pub skipped: Skipped,
 }
 
 /// The light of the optics on one unit.
@@ -160,6 +162,7 @@ pub struct Lit {
     /// Angles on the sky over the angles seen, of a moving observer.
     aberration: Option<f64>,
     optics: instruments::optics::Timings,
+    skipped: Skipped,
 }
 
 /// Draws the sources of a unit, and what else its chain must be told of the sky; `observer` hears the name of each stage.
@@ -177,6 +180,7 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
         aberration: None,
         optics: instruments::optics::Timings::default(),
+        skipped: Skipped::new(),
     };
     if unit.exposure.kind != ExposureKind::Science {
         return Ok(lit);
@@ -184,7 +188,8 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
     let view = sky::view(&plan.scenario, &lit.exposure)?;
     let front = Front { wcs: &lit.wcs, view: view.as_ref() };
-    let sources = sky.sources(&plan.scenario, spec, unit.window, &front)?;
+    let (sources, skipped) = sky.sources(&plan.scenario, spec, unit.window, &front)?;
+    lit.skipped = skipped;
     observer("catalogue");
     let imaging = Imaging {
         psf,
@@ -248,7 +253,8 @@ pub fn render_unit(
 ) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?;
-    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics } = light(plan, unit, &chain, psf, sky, observer)?;
+    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics, skipped } =
+        light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
     let layout = plan.layout(unit);
     let cx = context(plan, unit, &exposure, &layout);
@@ -273,7 +279,7 @@ pub fn render_unit(
         }
         _ => None,
     };
-    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, aberration, layout, optics })
+    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, aberration, layout, optics, skipped })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -388,6 +394,7 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
             seed: plan.scenario.seed,
             inputs: plan.inputs.clone(),
             products: hashes,
+            skipped: made.skipped,
         },
     };
     let manifest_path = Folder::manifest_of(&path);

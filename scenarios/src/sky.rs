@@ -3,7 +3,7 @@
 use crate::scenario::{CatalogChoice, Scenario, SkySpec};
 use anyhow::bail;
 use catalogs::observer::{Observer, Orbit, View};
-use catalogs::read::FillReport;
+use catalogs::read::{CatalogSpec, FillReport};
 use catalogs::sky_background::SkyModel;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library};
@@ -15,16 +15,21 @@ use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source
 use sim_core::spectrum::{Sed, Spectrum};
 use sim_core::stream::StreamKey;
 use sim_core::wcs::Wcs;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Margin around a window from which light still reaches it \[arcsec\].
 const HALO_ARCSEC: f64 = 20.0;
+
+/// Rows of a catalogue that cannot be used, by cause.
+pub type Skipped = BTreeMap<String, u64>;
 
 /// What a scenario has in front of the telescope, read once.
 pub struct Sky {
     library: Library,
     diffuse: SkyModel,
     objects: Objects,
+    skipped: Skipped,
 }
 
 /// How the sky lies in front of a detector: its nominal world coordinates, and what a moving observer sees.
@@ -59,6 +64,8 @@ enum Objects {
     Synthetic(FieldSpec),
     /// All sources of a file, or sources given as they are.
     Given(Vec<Source>),
+    /// A partition by HEALPix cell, of which each window reads its own rows, at an epoch \[Julian year\].
+    Partition(Box<CatalogSpec>, f64),
     /// A grid of stars.
     StarGrid { spacing: f64, limits: (f64, f64) },
     /// Nothing.
@@ -73,12 +80,15 @@ impl Sky {
     pub fn open(scenario: &Scenario, epoch_mjd: f64) -> anyhow::Result<(Self, Option<FillReport>)> {
         let library = Library::load();
         let mut report = None;
+        let mut skipped = Skipped::new();
         let objects = match &scenario.catalog {
             CatalogChoice::Synthetic { field } => {
                 Objects::Synthetic(FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() })
             }
+            CatalogChoice::File { file } if file.path.is_dir() => Objects::Partition(file.clone(), catalogs::read::julian_year(epoch_mjd)),
             CatalogChoice::File { file } => {
                 let (sources, filled) = catalogs::read::read(file, None, catalogs::read::julian_year(epoch_mjd), &library)?;
+                skipped = skipped_in(&filled);
                 report = Some(filled);
                 Objects::Given(sources)
             }
@@ -87,7 +97,7 @@ impl Sky {
             }
             CatalogChoice::None => Objects::None,
         };
-        Ok((Self::with(library, objects), report))
+        Ok((Self { skipped, ..Self::with(library, objects) }, report))
     }
 
     /// A sky of the sources that `make` gives.
@@ -102,14 +112,20 @@ impl Sky {
 
     fn with(library: Library, objects: Objects) -> Self {
         let diffuse = SkyModel::new(&library.seds);
-        Self { library, diffuse, objects }
+        Self { library, diffuse, objects, skipped: Skipped::new() }
     }
 
-    /// The sources that can reach a window.
+    /// The sources that can reach a window, and how many rows of the catalogue cannot be used.
     ///
     /// # Errors
     /// When the population cannot be made.
-    pub fn sources(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, front: &Front<'_>) -> anyhow::Result<Vec<Source>> {
+    pub fn sources(
+        &self,
+        scenario: &Scenario,
+        spec: &DetectorSpec,
+        window: Window,
+        front: &Front<'_>,
+    ) -> anyhow::Result<(Vec<Source>, Skipped)> {
         self.within(scenario, spec, window, front, HALO_ARCSEC, true)
     }
 
@@ -126,7 +142,7 @@ impl Sky {
         front: &Front<'_>,
         reach_arcsec: f64,
     ) -> anyhow::Result<Vec<Source>> {
-        self.within(scenario, spec, window, front, reach_arcsec.max(HALO_ARCSEC), false)
+        self.within(scenario, spec, window, front, reach_arcsec.max(HALO_ARCSEC), false).map(|found| found.0)
     }
 
     fn within(
@@ -137,11 +153,12 @@ impl Sky {
         front: &Front<'_>,
         halo_arcsec: f64,
         galaxies: bool,
-    ) -> anyhow::Result<Vec<Source>> {
+    ) -> anyhow::Result<(Vec<Source>, Skipped)> {
         let centre = front.wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
         // 2 % for the distortion of the field.
         let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
         let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
+        let mut skipped = self.skipped.clone();
         let mut sources = match &self.objects {
             Objects::Synthetic(field) if galaxies => catalogs::synthetic::field(field, &footprint, &self.library)?,
             // The same stars as in the whole field: each population has its own draws.
@@ -158,6 +175,11 @@ impl Sky {
                 })
                 .cloned()
                 .collect(),
+            Objects::Partition(file, epoch_year) => {
+                let (sources, report) = catalogs::read::read(file, Some(&footprint), *epoch_year, &self.library)?;
+                skipped = skipped_in(&report);
+                sources
+            }
             Objects::StarGrid { spacing, limits } => star_grid(scenario.seed, *spacing, *limits, spec, window),
             Objects::None => Vec::new(),
         };
@@ -168,7 +190,7 @@ impl Sky {
                 }
             }
         }
-        Ok(sources)
+        Ok((sources, skipped))
     }
 
     /// Sky background of a detector in an exposure \[electron / s / pixel\].
@@ -199,6 +221,15 @@ impl Sky {
                 .electron_s_pixel(&spec.band, instrument.area_cm2, spec.geometry.pixel_scale_arcsec),
         })
     }
+}
+
+/// What a catalogue's report counts as left out.
+fn skipped_in(report: &FillReport) -> Skipped {
+    let mut skipped: Skipped = report.skipped_by.iter().map(|(cause, count)| (cause.clone(), *count as u64)).collect();
+    if !report.missing_cells.is_empty() {
+        skipped.insert("cells of the partition without a file".into(), report.missing_cells.len() as u64);
+    }
+    skipped
 }
 
 /// A jittered grid of stars of constant f_nu over a window, anchored to the detector so that a cut-out shows the

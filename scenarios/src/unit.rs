@@ -100,7 +100,11 @@ impl Plan {
         }
         let mut inputs = instrument.hashes.clone();
         if let Some(path) = catalog_path(&scenario) {
-            let hash = sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?;
+            let hash = if path.is_dir() {
+                catalogs::tables::Hats::open(&path)?.hash()?
+            } else {
+                sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?
+            };
             text.push_str(&format!("catalogue {hash}\n"));
             inputs.insert(path.display().to_string(), hash);
         }

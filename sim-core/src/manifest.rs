@@ -22,6 +22,10 @@ pub struct Manifest {
     pub inputs: BTreeMap<String, String>,
     /// SHA-256 of every product file, by file name.
     pub products: BTreeMap<String, String>,
+    /// Rows of the catalogue that were left out because they cannot be used, by cause: of the file, or of the part of a partition that the
+    /// unit reads.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, u64>,
 }
 
 /// The physics version of this build.

@@ -1,129 +1,211 @@
 //! Which column holds what, and in which unit.
 
 use super::ReadError;
-use super::input::{Cells, FileColumn, FileTable, number};
+use super::units::{self, Scale, Units, plain};
+use crate::tables::{Cells, Chunk, Field};
 use serde::{Deserialize, Serialize};
+use sim_core::table::ColumnData;
 
-/// A column of the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+/// A column of the file, or one value for all rows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnSpec {
     /// Its name, exact.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// One value for all rows, instead of a column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
     /// Unit of its values.
     pub unit: String,
 }
 
-/// A ready-made mapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Profile {
-    /// Star table of the official Cycle 9 input: RA, Dec, app_sdss_g, teff (linear), grav, feh, pmra, pmdec, parallax, RV.
-    CsstC9Star,
-    /// Columns as the Gaia archive writes them (DR3).
-    GaiaDr3,
-    /// Nothing ready: `columns` and `band` say all.
-    #[default]
-    Custom,
+impl ColumnSpec {
+    /// A column.
+    #[must_use]
+    pub fn new(name: &str, unit: &str) -> Self {
+        Self { name: name.into(), value: None, unit: unit.into() }
+    }
 }
 
 macro_rules! quantities {
     ($($(#[$doc:meta])* $name:ident: $units:expr;)*) => {
-        /// Mapping from quantities to columns of the file. Required: `ra`, `dec`, `magnitude`.
+        /// Mapping from quantities to columns of the file. Required: a position (`ra` and `dec`, or `l` and `b`, or `catalog.scatter`) and a
+        /// magnitude (`magnitude`, or `absolute_magnitude` with a distance).
         #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Columns {
-            $($(#[$doc])* pub $name: Option<ColumnSpec>,)*
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<ColumnSpec>,)*
         }
 
         impl Columns {
-            /// Names of the mapped columns.
-            pub(super) fn names(&self) -> Vec<&str> {
-                [$(self.$name.as_ref().map(|c| c.name.as_str()),)*].into_iter().flatten().collect()
+            /// Quantity and column of the mapped ones.
+            #[must_use]
+            pub fn entries(&self) -> Vec<(&'static str, &ColumnSpec)> {
+                [$((stringify!($name), self.$name.as_ref()),)*].into_iter().filter_map(|(q, c)| c.map(|c| (q, c))).collect()
             }
             /// These entries, and those of `base` where there is none.
             #[must_use]
-            pub(super) fn over(&self, base: &Self) -> Self {
+            pub fn over(&self, base: &Self) -> Self {
                 Self { $($name: self.$name.clone().or_else(|| base.$name.clone()),)* }
             }
         }
 
         /// The columns of a file by what they hold.
-        pub(super) struct Mapped {
-            pub(super) rows: usize,
-            $(pub(super) $name: Option<Values>,)*
+        #[derive(Default)]
+        pub(crate) struct Bound {
+            /// Places of the columns in the file, in the order in which they are read.
+            pub(crate) chosen: Vec<usize>,
+            $(pub(crate) $name: Option<BoundColumn>,)*
         }
 
-        impl Mapped {
-            /// Maps a file; a column named by the user (`named`) must be there, an optional one of a profile need not.
-            pub(super) fn new(columns: &Columns, named: &Columns, table: FileTable, path: &str) -> Result<Self, ReadError> {
-                let rows = table.rows;
-                let mut file = table.columns;
-                let names = table.names.join(", ");
-                Ok(Self {
-                    rows,
-                    $($name: find(columns.$name.as_ref(), named.$name.is_some(), stringify!($name), $units, &mut file, &names, path)?,)*
-                })
+        impl Bound {
+            /// Finds the columns; one named by the user (`named`) must be there, one of a profile need not.
+            pub(crate) fn new(columns: &Columns, named: &Columns, fields: &[Field], path: &str) -> Result<Self, ReadError> {
+                Self::among(Vec::new(), columns, named, fields, path)
             }
+            /// As `new`, where some columns are read anyway.
+            pub(crate) fn among(
+                chosen: Vec<usize>,
+                columns: &Columns,
+                named: &Columns,
+                fields: &[Field],
+                path: &str,
+            ) -> Result<Self, ReadError> {
+                let mut bound = Self { chosen, ..Self::default() };
+                $(bound.$name = find(columns.$name.as_ref(), named.$name.is_some(), stringify!($name), $units, fields, &mut bound.chosen, path)?;)*
+                Ok(bound)
+            }
+            /// The column of a quantity, for reports.
+            pub(crate) fn name_of(&self, quantity: &str) -> Option<&str> {
+                match quantity {
+                    $(stringify!($name) => self.$name.as_ref().and_then(BoundColumn::column_name),)*
+                    _ => None,
+                }
+            }
+            /// The cells of a chunk.
+            pub(crate) fn on<'a>(&'a self, chunk: &'a Chunk) -> Mapped<'a> {
+                Mapped { $($name: self.$name.as_ref().map(|c| c.on(chunk)),)* }
+            }
+        }
+
+        /// The cells of a chunk by what they hold.
+        pub(crate) struct Mapped<'a> {
+            $(pub(crate) $name: Option<Values<'a>>,)*
         }
     };
 }
 
 quantities! {
     /// Number of the object, whole and not negative; the row number when absent.
-    id: &[("1", Scale::Linear(1.0)), ("", Scale::Linear(1.0))];
+    id: units::NUMBER;
     /// Right ascension, ICRS.
-    ra: ANGLE;
+    ra: units::ANGLE;
     /// Declination, ICRS.
-    dec: ANGLE;
+    dec: units::ANGLE;
+    /// Galactic longitude, where there is no right ascension.
+    l: units::ANGLE;
+    /// Galactic latitude.
+    b: units::ANGLE;
     /// Magnitude in `band`; unit `mag` is AB except for the Gaia profile, `mag(AB)` and `mag(Vega)` say it.
-    magnitude: &[("mag", Scale::Linear(1.0)), ("mag(AB)", Scale::Linear(1.0)), ("mag(Vega)", Scale::Vega)];
+    magnitude: units::MAGNITUDE;
+    /// Absolute magnitude without extinction; needs `distance` or `distance_modulus`.
+    absolute_magnitude: units::MAGNITUDE;
+    /// Distance modulus.
+    distance_modulus: units::COLOUR;
+    /// Distance.
+    distance: units::DISTANCE;
     /// Effective temperature.
-    teff: &[("K", Scale::Linear(1.0)), ("log10(K)", Scale::Log10)];
+    teff: units::TEMPERATURE;
     /// Surface gravity, decimal logarithm in cm/s2.
-    logg: &[("dex", Scale::Linear(1.0)), ("log(cm.s**-2)", Scale::Linear(1.0)), ("1", Scale::Linear(1.0))];
-    /// Metallicity \[Fe/H\].
-    feh: &[("dex", Scale::Linear(1.0)), ("1", Scale::Linear(1.0))];
+    logg: units::GRAVITY;
+    /// Metallicity \[Fe/H\]; unit `Z` for a mass fraction of metals.
+    feh: units::METALLICITY;
     /// Gaia colour BP-RP, used where the temperature is missing.
-    bp_rp: &[("mag", Scale::Linear(1.0))];
+    bp_rp: units::COLOUR;
     /// Proper motion in right ascension times cos(dec).
-    pmra: MOTION;
+    pmra: units::MOTION;
     /// Proper motion in declination.
-    pmdec: MOTION;
+    pmdec: units::MOTION;
     /// Parallax; negative values are as good as others.
-    parallax: &[("mas", Scale::Linear(1.0)), ("arcsec", Scale::Linear(1e3))];
+    parallax: units::PARALLAX;
     /// Radial velocity.
-    radial_velocity: &[("km/s", Scale::Linear(1.0)), ("m/s", Scale::Linear(1e-3))];
+    radial_velocity: units::VELOCITY;
     /// Epoch of the position.
-    epoch: &[("yr", Scale::Linear(1.0))];
+    epoch: units::YEAR;
     /// Colour excess E(B-V).
-    e_bv: &[("mag", Scale::Linear(1.0))];
+    e_bv: units::COLOUR;
+    /// Extinction A(V), where there is no E(B-V).
+    a_v: units::COLOUR;
+    /// Redshift.
+    redshift: units::NUMBER;
+    /// Half-light radius of a galaxy or its disk, along the major axis where a minor one is given.
+    half_light_radius: units::SIZE;
+    /// Half-light radius of the disk along the minor axis.
+    half_light_radius_minor: units::SIZE;
+    /// Half-light radius of the bulge.
+    bulge_radius: units::SIZE;
+    /// Half-light radius of the bulge along the minor axis.
+    bulge_radius_minor: units::SIZE;
+    /// Share of the bulge in the light.
+    bulge_fraction: units::NUMBER;
+    /// Mass of the bulge; with `disk_mass` it gives the share where `bulge_fraction` is missing.
+    bulge_mass: units::MASS;
+    /// Mass of the disk.
+    disk_mass: units::MASS;
+    /// Ellipticity (1 - q) / (1 + q), first component, of the disk.
+    e1: units::NUMBER;
+    /// Second component.
+    e2: units::NUMBER;
+    /// Of the bulge, first component; that of the disk when absent.
+    bulge_e1: units::NUMBER;
+    /// Second component.
+    bulge_e2: units::NUMBER;
+    /// Shear, first component.
+    shear1: units::NUMBER;
+    /// Second component.
+    shear2: units::NUMBER;
+    /// Convergence.
+    kappa: units::NUMBER;
+    /// Type of the spectrum: 0 elliptical, 1 early spiral, 2 late spiral, 3 irregular.
+    galaxy_type: units::NUMBER;
 }
 
-const ANGLE: &[(&str, Scale)] =
-    &[("deg", Scale::Linear(1.0)), ("rad", Scale::Linear(180.0 / std::f64::consts::PI)), ("hour", Scale::Linear(15.0))];
-const MOTION: &[(&str, Scale)] = &[("mas/yr", Scale::Linear(1.0)), ("arcsec/yr", Scale::Linear(1e3)), ("deg/yr", Scale::Linear(3.6e6))];
-
-/// How a value becomes ours.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scale {
-    /// Times a factor.
-    Linear(f64),
-    /// Ten to the power of it.
-    Log10,
-    /// A Vega magnitude: the band's offset is added where it is known.
-    Vega,
+/// A quantity of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundColumn {
+    name: String,
+    pub(crate) scale: Scale,
+    /// Its place among the columns read, or the value of all rows.
+    source: Result<usize, f64>,
 }
 
-/// One mapped column.
-pub(super) struct Values {
-    pub(super) name: String,
-    pub(super) scale: Scale,
-    cells: Cells,
+impl BoundColumn {
+    fn on<'a>(&'a self, chunk: &'a Chunk) -> Values<'a> {
+        let cells = match self.source {
+            Ok(place) => Ok(&chunk.columns[place]),
+            Err(value) => Err(value),
+        };
+        Values { name: &self.name, scale: self.scale, cells }
+    }
+    fn column_name(&self) -> Option<&str> {
+        self.source.is_ok().then_some(self.name.as_str())
+    }
+    /// Its place among the columns read.
+    pub(crate) fn place(&self) -> Option<usize> {
+        self.source.ok()
+    }
+}
+
+/// The cells of a quantity.
+pub(crate) struct Values<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) scale: Scale,
+    cells: Result<&'a Cells, f64>,
 }
 
 /// A cell.
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// A number in our unit.
     Number(f64),
     /// Nothing there: empty, NaN, null.
@@ -132,93 +214,85 @@ pub(super) enum Cell {
     Text,
 }
 
-impl Values {
-    pub(super) fn at(&self, row: usize) -> Cell {
-        let raw = match &self.cells {
-            Cells::Float(v) => v[row],
-            Cells::Whole(v) => v[row] as f64,
-            Cells::Parsed(_, odd) if odd.contains_key(&row) => return Cell::Text,
-            Cells::Parsed(v, _) => v[row],
-            Cells::Text(v) => match number(&v[row]) {
-                Some(value) => value,
-                None => return Cell::Text,
-            },
+impl Values<'_> {
+    pub(crate) fn at(&self, row: usize) -> Cell {
+        let cells = match self.cells {
+            Ok(cells) => cells,
+            Err(value) => return Cell::Number(self.scale.of(value)),
         };
-        if raw.is_nan() {
-            return Cell::Missing;
+        if cells.odd(row).is_some() {
+            return Cell::Text;
         }
-        Cell::Number(match self.scale {
-            Scale::Linear(factor) => raw * factor,
-            Scale::Log10 => 10.0_f64.powf(raw),
-            Scale::Vega => raw,
-        })
+        let raw = cells.number(row);
+        if raw.is_nan() {
+            let is_text =
+                matches!(&cells.data, ColumnData::Text(v) if !v[row].trim().is_empty() && !v[row].trim().eq_ignore_ascii_case("nan"));
+            return if is_text && !cells.is_missing(row) { Cell::Text } else { Cell::Missing };
+        }
+        Cell::Number(self.scale.of(raw))
     }
-    /// A whole number, without the detour over a double (Gaia's source_id has 19 digits).
-    pub(super) fn whole(&self, row: usize) -> Option<u64> {
-        match &self.cells {
-            Cells::Whole(v) => u64::try_from(v[row]).ok(),
-            Cells::Float(v) | Cells::Parsed(v, _) => (v[row] >= 0.0 && v[row] < 9.0e15 && v[row].fract() == 0.0).then_some(v[row] as u64),
-            Cells::Text(v) => v[row].trim().parse().ok(),
+    /// A whole number, without the detour over a double (Gaia's `source_id` has 19 digits).
+    pub(crate) fn whole(&self, row: usize) -> Option<u64> {
+        let cells = self.cells.ok()?;
+        if cells.is_missing(row) {
+            return None;
+        }
+        let of_float = |v: f64| ((0.0..9.0e15).contains(&v) && v.fract() == 0.0).then_some(v as u64);
+        match &cells.data {
+            ColumnData::I64(v) => u64::try_from(v[row]).ok(),
+            ColumnData::I32(v) => u64::try_from(v[row]).ok(),
+            ColumnData::F64(v) => of_float(v[row]),
+            ColumnData::F32(v) => of_float(f64::from(v[row])).filter(|v| *v < 1 << 24),
+            ColumnData::Text(v) => v[row].trim().parse().ok(),
         }
     }
     /// The cell as the file has it, for messages.
-    pub(super) fn shown(&self, row: usize) -> String {
-        match &self.cells {
-            Cells::Whole(v) => v[row].to_string(),
-            Cells::Float(v) => v[row].to_string(),
-            Cells::Parsed(v, odd) => odd.get(&row).map_or_else(|| v[row].to_string(), |text| format!("`{text}`")),
-            Cells::Text(v) => format!("`{}`", v[row]),
+    pub(crate) fn shown(&self, row: usize) -> String {
+        match self.cells {
+            Ok(cells) => cells.shown(row),
+            Err(value) => value.to_string(),
         }
     }
 }
 
-/// One spelling for each unit: `mas.yr**-1`, `mas yr-1` and `mas/yr` are the same.
-fn plain(unit: &str) -> String {
-    let squeezed: String = unit.chars().filter(|c| !c.is_whitespace() && *c != '\'').collect();
-    let short = squeezed.replace(".yr**-1", "/yr").replace("yr-1", "/yr").replace(".s**-1", "/s").replace("s-1", "/s").replace("//", "/");
-    match short.to_ascii_lowercase().as_str() {
-        "degree" | "degrees" | "deg" => "deg".into(),
-        "radian" | "radians" | "rad" => "rad".into(),
-        "hourangle" | "h" | "hour" | "hours" => "hour".into(),
-        "julianyear" | "a" | "year" | "yr" => "yr".into(),
-        "kelvin" | "k" => "K".into(),
-        "logk" | "log(k)" | "log10k" | "log10(k)" | "dex(k)" => "log10(K)".into(),
-        "dex(cm/s2)" | "log(cms**-2)" | "log(cm.s**-2)" | "[cm/s2]" => "log(cm.s**-2)".into(),
-        "mag(ab)" | "abmag" => "mag(AB)".into(),
-        "mag(vega)" | "vegamag" => "mag(Vega)".into(),
-        _ => short,
-    }
-}
-
+/// Quantities without which there is no object, with the others that may stand in for them.
 const REQUIRED: [&str; 3] = ["ra", "dec", "magnitude"];
 
 fn find(
     spec: Option<&ColumnSpec>,
     named: bool,
     quantity: &'static str,
-    units: &[(&str, Scale)],
-    file: &mut Vec<FileColumn>,
-    present: &str,
+    units: Units,
+    fields: &[Field],
+    chosen: &mut Vec<usize>,
     path: &str,
-) -> Result<Option<Values>, ReadError> {
+) -> Result<Option<BoundColumn>, ReadError> {
     let required = REQUIRED.contains(&quantity);
-    let Some(spec) = spec else {
-        return if required { Err(ReadError::NotMapped { path: path.into(), quantity }) } else { Ok(None) };
-    };
+    let Some(spec) = spec else { return Ok(None) };
     let scale_of = |unit: &str| units.iter().find(|(name, _)| *name == plain(unit)).map(|(_, scale)| *scale);
     let Some(scale) = scale_of(&spec.unit) else {
         let allowed = units.iter().map(|(u, _)| *u).filter(|u| !u.is_empty()).collect::<Vec<_>>().join(", ");
-        return Err(ReadError::Unit { path: path.into(), name: spec.name.clone(), quantity, unit: spec.unit.clone(), allowed });
+        let name = if spec.name.is_empty() { "(value)".into() } else { spec.name.clone() };
+        return Err(ReadError::Unit { path: path.into(), name, quantity, unit: spec.unit.clone(), allowed });
     };
-    let Some(at) = file.iter().position(|c| c.name == spec.name) else {
+    match (spec.name.is_empty(), spec.value) {
+        (true, Some(value)) => return Ok(Some(BoundColumn { name: format!("(value {value})"), scale, source: Err(value) })),
+        (false, None) => {}
+        _ => {
+            let allowed = "a table with either `name` or `value`, and `unit`".into();
+            return Err(ReadError::Spec { key: quantity, value: "a column with both a name and a value, or neither".into(), allowed });
+        }
+    }
+    let Some(at) = fields.iter().position(|f| f.name == spec.name) else {
         // An optional column of a profile may be missing: it is filled and reported.
         return if required || named {
-            Err(ReadError::MissingColumn { path: path.into(), name: spec.name.clone(), quantity, present: present.into() })
+            let present = fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+            Err(ReadError::MissingColumn { path: path.into(), name: spec.name.clone(), quantity, present })
         } else {
             Ok(None)
         };
     };
-    let found = plain(&file[at].unit);
+    let found = plain(&fields[at].unit);
     // `mag` in a file does not say which system.
     let silent = found.is_empty() || found == "mag" || found == plain(&spec.unit);
     if !silent && scale_of(&found) != Some(scale) {
@@ -226,64 +300,13 @@ fn find(
             path: path.into(),
             name: spec.name.clone(),
             quantity,
-            found: file[at].unit.clone(),
+            found: fields[at].unit.clone(),
             given: spec.unit.clone(),
         });
     }
-    let column = file.swap_remove(at);
-    Ok(Some(Values { name: column.name, scale, cells: column.cells }))
-}
-
-impl Profile {
-    /// Band of its magnitudes.
-    #[must_use]
-    pub fn band(self) -> Option<&'static str> {
-        match self {
-            Self::CsstC9Star => Some("sdss_g"),
-            Self::GaiaDr3 => Some("gaia_g"),
-            Self::Custom => None,
-        }
-    }
-    /// Epoch of its positions \[Julian year\]: that of Gaia DR3; assumed for the Cycle 9 table, whose bright part is Gaia.
-    #[must_use]
-    pub fn epoch_year(self) -> f64 {
-        2016.0
-    }
-    /// Its mapping.
-    #[must_use]
-    pub fn columns(self) -> Columns {
-        let column = |name: &str, unit: &str| Some(ColumnSpec { name: name.into(), unit: unit.into() });
-        match self {
-            Self::CsstC9Star => Columns {
-                ra: column("RA", "deg"),
-                dec: column("Dec", "deg"),
-                magnitude: column("app_sdss_g", "mag(AB)"),
-                teff: column("teff", "K"),
-                logg: column("grav", "dex"),
-                feh: column("feh", "dex"),
-                pmra: column("pmra", "mas/yr"),
-                pmdec: column("pmdec", "mas/yr"),
-                parallax: column("parallax", "mas"),
-                radial_velocity: column("RV", "km/s"),
-                ..Columns::default()
-            },
-            Self::GaiaDr3 => Columns {
-                id: column("source_id", "1"),
-                ra: column("ra", "deg"),
-                dec: column("dec", "deg"),
-                magnitude: column("phot_g_mean_mag", "mag(Vega)"),
-                teff: column("teff_gspphot", "K"),
-                logg: column("logg_gspphot", "dex"),
-                feh: column("mh_gspphot", "dex"),
-                bp_rp: column("bp_rp", "mag"),
-                pmra: column("pmra", "mas/yr"),
-                pmdec: column("pmdec", "mas/yr"),
-                parallax: column("parallax", "mas"),
-                radial_velocity: column("radial_velocity", "km/s"),
-                epoch: column("ref_epoch", "yr"),
-                ..Columns::default()
-            },
-            Self::Custom => Columns::default(),
-        }
-    }
+    let place = chosen.iter().position(|&c| c == at).unwrap_or_else(|| {
+        chosen.push(at);
+        chosen.len() - 1
+    });
+    Ok(Some(BoundColumn { name: spec.name.clone(), scale, source: Ok(place) }))
 }

@@ -1,44 +1,61 @@
-//! Catalogues people have: CSV and FITS tables of stars, with the columns mapped in the scenario.
+//! Catalogues people have: tables of stars and galaxies, with the columns mapped in the scenario.
 //!
 //! # Effect
-//! Rows become [`Source`]s; what is missing is filled with a documented value and counted ([`FillReport`]).
+//! Rows become [`Source`]s; what is missing is filled with a documented value and counted ([`FillReport`]). Tables are read in chunks
+//! ([`crate::tables`]); of a partition by HEALPix only the cells and row groups that overlap the footprint are read.
 //! # Formula
 //! Proper motion: p(t) = unit(p + (t - t0) (mu_alpha* e_east + mu_delta e_north)), which is exact at the poles.
 //! Temperature from BP-RP = c: 5040 K / (0.4929 + 0.5092 c - 0.0353 c^2 + 0.0192 m - 0.0020 m^2 - 0.0395 m c) for 0.39 < c <= 1.5;
 //! straight lines through the A and the M dwarfs of a table (BP-RP, T) for the bluer and the redder, held at its ends (-0.12, 4.16).
+//! Apparent from absolute magnitude: m = M + 5 lg(d / 10 pc) + k E(B-V). E(B-V) = A(V) / 3.1.
+//! Scattered stars: uniform in area, z = 1 - u (1 - cos r), position angle 2 pi v, with u and v keyed by seed and number.
 //! # Symbols
-//! t exposure, t0 catalogue epoch \[Julian year\]; mu_alpha* = mu_alpha cos delta; m = \[Fe/H\] \[dex\].
+//! t exposure, t0 catalogue epoch \[Julian year\]; mu_alpha* = mu_alpha cos delta; m = \[Fe/H\] \[dex\]; k extinction in the band per E(B-V).
 //! # Source
 //! Mucciarelli, Bellazzini & Massari 2021 (A&A 653, A90), dwarfs, scatter 61 K. A and M dwarfs: colours and temperatures by type of
-//! Pecaut & Mamajek 2013 (ApJS 208, 9), online table, version 2024.05.15. No colour: 5500 K (assumed).
+//! Pecaut & Mamajek 2013 (ApJS 208, 9), online table, version 2024.05.15. No colour: 5500 K (assumed). Profiles: `profile.rs`.
 //! # Limits
-//! Point sources only. Parallax and radial velocity are read, checked and counted, and change nothing yet. BP-RP is not dereddened.
+//! Parallax and radial velocity are read, checked and counted, and change nothing yet. BP-RP is not dereddened. Galaxies are a bulge
+//! and a disk of the templates; spectral coefficients of catalogues are not used. Numbers that are the same twice are looked for among
+//! the rows that are read: `skyloop catalog check` looks through all.
 //! # Twin
 //! None.
 
 mod columns;
-mod input;
+mod duplicates;
+mod galaxy;
+mod profile;
 mod report;
 mod rows;
+mod setting;
+mod star;
+mod units;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_profiles;
 
-pub use columns::{ColumnSpec, Columns, Profile};
+pub use crate::tables::Format;
+pub(crate) use columns::{Bound, Cell, Mapped, Values};
+pub use columns::{ColumnSpec, Columns};
+pub use profile::{PROFILES, Profile};
 pub use report::{Fill, FillReport, Skip};
 
-use crate::{Footprint, Library};
+use crate::tables::{self, Hats, Kind, RowSource, TableError};
+use crate::{Footprint, Library, Region};
 use serde::{Deserialize, Serialize};
-use sim_core::source::Source;
+use sim_core::source::{Source, SourceKind};
 use std::path::PathBuf;
 
 /// A catalogue file and how to understand it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogSpec {
-    /// File.
+    /// File, or the folder of a partition by HEALPix cell in the layout of HATS (`skyloop catalog convert` makes one).
     pub path: PathBuf,
-    /// Format; by the name's ending (`.fits`, `.fit`, `.csv`, each also with `.gz` for FITS) when absent.
+    /// Format; by the first bytes and the name's ending when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// Ready-made mapping of columns.
     #[serde(default)]
@@ -47,25 +64,70 @@ pub struct CatalogSpec {
     #[serde(default)]
     pub columns: Columns,
     /// Band of the magnitudes (`sdss_g`, `gaia_g`, ...); that of the profile when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub band: Option<String>,
+    /// Kind of the objects; that of the profile when absent, else stars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ObjectKind>,
+    /// AB minus Vega magnitude in the band, for magnitudes in `mag(Vega)`; known for `gaia_g` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vega_offset: Option<f64>,
     /// Epoch of the positions \[Julian year\] where no column says so; that of the profile (2016.0) when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<f64>,
     /// Colour excess E(B-V) \[mag\] where no column says so, 0 to 10.
     #[serde(default)]
     pub e_bv: f64,
-    /// What to do with a row that cannot be used.
+    /// Where the first axis of shapes and shears points.
+    #[serde(default, skip_serializing_if = "ShapeAxes::is_west")]
+    pub shape_axes: ShapeAxes,
+    /// Places for the rows of a catalogue that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scatter: Option<Scatter>,
+    /// What to do with a row that cannot be used, an id that another row has, and a missing cell of a partition.
     #[serde(default)]
     pub on_bad_row: OnBadRow,
 }
 
-/// File format.
+/// Kind of the objects of a catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// FITS binary table, the first in the file.
-    Fits,
-    /// Comma-separated values with a header line; lines that start with `#` are comments.
-    Csv,
+pub enum ObjectKind {
+    /// Stars.
+    Star,
+    /// Galaxies.
+    Galaxy,
+}
+
+/// Where the first axis of a catalogue's shapes points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShapeAxes {
+    /// West, as in GalSim and most weak-lensing catalogues: the sign of every second component is turned.
+    #[default]
+    West,
+    /// East.
+    East,
+}
+
+impl ShapeAxes {
+    fn is_west(&self) -> bool {
+        *self == Self::West
+    }
+}
+
+/// A cone over which rows without positions are spread, uniform in area.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scatter {
+    /// Right ascension of its axis \[deg\].
+    pub ra_deg: f64,
+    /// Declination of its axis \[deg\].
+    pub dec_deg: f64,
+    /// Radius \[deg\], to 20.
+    pub radius_deg: f64,
+    /// Seed of the places.
+    pub seed: u64,
 }
 
 /// What to do with a row that cannot be used.
@@ -91,9 +153,9 @@ pub enum ReadError {
         /// Reason.
         reason: String,
     },
-    /// FITS said no.
+    /// The table cannot be read.
     #[error(transparent)]
-    Fits(#[from] sim_core::fits::FitsError),
+    Table(#[from] TableError),
     /// A required column is missing.
     #[error("{path}: column `{name}` (for {quantity}) is missing; the file has: {present}. Map it with catalog.columns.{quantity}")]
     MissingColumn {
@@ -148,7 +210,7 @@ pub enum ReadError {
         /// File.
         path: String,
         /// Row, from 1 (the first data row).
-        row: usize,
+        row: u64,
         /// Column.
         column: String,
         /// Value as read.
@@ -157,14 +219,16 @@ pub enum ReadError {
         range: &'static str,
     },
     /// Two rows carry one number.
-    #[error("{path}: rows {first} and {second} have the same id {id}; ids key the random draws and must be unique")]
+    #[error(
+        "{path}: rows {first} and {second} have the same id {id}; ids key the random draws and must be unique (on_bad_row = \"skip\" keeps the first)"
+    )]
     DuplicateId {
         /// File.
         path: String,
         /// First row.
-        first: usize,
+        first: u64,
         /// Second row.
-        second: usize,
+        second: u64,
         /// The number.
         id: u64,
     },
@@ -184,39 +248,83 @@ pub enum ReadError {
 /// was filled or skipped.
 ///
 /// # Errors
-/// When the file cannot be read, a required column is missing, a unit is wrong, two ids are the same, or (with
-/// `on_bad_row = "stop"`) a value cannot be used.
+/// When the file cannot be read, a required column is missing, a unit is wrong, or (with `on_bad_row = "stop"`) two ids are the same,
+/// a value cannot be used or a cell of a partition is missing.
 pub fn read(
     spec: &CatalogSpec,
     footprint: Option<&Footprint>,
     epoch_year: f64,
     library: &Library,
 ) -> Result<(Vec<Source>, FillReport), ReadError> {
-    let path = spec.path.display().to_string();
-    let wrong = |key, value: String, allowed: &str| ReadError::Spec { key, value, allowed: allowed.into() };
-    if !(1900.0..=2200.0).contains(&epoch_year) {
-        return Err(wrong("epoch of the exposure", epoch_year.to_string(), "in 1900..2200 yr"));
+    let region = footprint.map(|f| Region::Cone(*f));
+    let (mut source, missing) = open(spec, region.as_ref(), epoch_year)?;
+    let (bound, setting) = bind(spec, source.as_mut(), epoch_year, library)?;
+    rows::Reader { spec, setting, bound, library }.read(source.as_mut(), region.as_ref(), missing)
+}
+
+/// Looks at every row of a catalogue as [`read`] would, in the memory of a chunk, and at all ids.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(spec: &CatalogSpec, epoch_year: f64, library: &Library) -> Result<FillReport, ReadError> {
+    let (mut source, missing) = open(spec, None, epoch_year)?;
+    let (bound, setting) = bind(spec, source.as_mut(), epoch_year, library)?;
+    let id = bound.id.as_ref().and_then(columns::BoundColumn::place).map(|place| bound.chosen[place]);
+    let mut report = rows::Reader { spec, setting, bound, library }.check(source.as_mut(), missing)?;
+    if let Some(id) = id {
+        duplicates::look(source.as_mut(), id, spec.on_bad_row, &mut report)?;
     }
-    if !(0.0..=10.0).contains(&spec.e_bv) {
-        return Err(wrong("e_bv", spec.e_bv.to_string(), "in 0..10 mag"));
+    Ok(report)
+}
+
+/// Opens the table of a catalogue: of a partition the part that can hold objects of the region at the epoch, and the missing cells
+/// that are passed over.
+fn open(spec: &CatalogSpec, region: Option<&Region>, epoch_year: f64) -> Result<(Box<dyn RowSource>, Vec<String>), ReadError> {
+    let is_partition = spec.format == Some(Format::Hats) || (spec.format.is_none() && spec.path.is_dir());
+    if !is_partition {
+        return Ok((tables::open(&spec.path, spec.format)?, Vec::new()));
     }
-    if let Some(epoch) = spec.epoch
-        && !(1800.0..=2200.0).contains(&epoch)
-    {
-        return Err(wrong("epoch", epoch.to_string(), "in 1800..2200 yr"));
-    }
-    let band_name = spec.band.clone().or_else(|| spec.profile.band().map(Into::into));
-    let names = crate::ReferenceBands::names().join(", ");
-    let Some(band_name) = band_name else {
-        return Err(wrong("band", "missing".into(), &format!("one of {names}")));
+    let mut hats = Hats::open(&spec.path)?;
+    hats.skip_missing = spec.on_bad_row == OnBadRow::Skip;
+    let epoch = spec.epoch.unwrap_or(spec.profile.epoch_year());
+    let part = match region {
+        Some(region) => hats.within(&region.ranges(rows::reach_deg(epoch_year - epoch)))?,
+        None => hats.all()?,
     };
-    let Some(band) = library.bands.by_name(&band_name) else {
-        return Err(wrong("band", band_name, &format!("one of {names}")));
-    };
+    let missing = part.missing.iter().map(ToString::to_string).collect();
+    Ok((Box::new(part), missing))
+}
+
+/// Finds the columns of a catalogue in its table, and chooses them.
+fn bind(
+    spec: &CatalogSpec,
+    source: &mut dyn RowSource,
+    epoch_year: f64,
+    library: &Library,
+) -> Result<(Bound, setting::Setting), ReadError> {
+    let setting = setting::Setting::new(spec, epoch_year, library)?;
     let columns = spec.columns.over(&spec.profile.columns());
-    let table = input::table(spec, &path, &columns.names(), columns.id.as_ref().map(|c| c.name.as_str()))?;
-    let mapped = columns::Mapped::new(&columns, &spec.columns, table, &path)?;
-    rows::Reader { spec, path: &path, mapped, band, library, epoch_year }.read(footprint)
+    let path = source.path().to_string();
+    // Text files state no types: all are numbers but the id, which a double cannot hold.
+    for (quantity, column) in columns.entries() {
+        if let Some(place) = source.position(&column.name) {
+            source.take_as(place, if quantity == "id" { Kind::Text } else { Kind::Float64 });
+        }
+    }
+    let bound = Bound::new(&columns, &spec.columns, source.fields(), &path)?;
+    setting.require(&bound, spec, &path)?;
+    source.select(&bound.chosen)?;
+    Ok((bound, setting))
+}
+
+/// Kind of the objects of a catalogue.
+#[must_use]
+pub fn kind_of(spec: &CatalogSpec) -> SourceKind {
+    match spec.kind {
+        Some(ObjectKind::Star) => SourceKind::Star,
+        Some(ObjectKind::Galaxy) => SourceKind::Galaxy,
+        None => spec.profile.kind(),
+    }
 }
 
 /// Julian year of a modified Julian date (days of UTC; a minute is nothing here).

@@ -1,6 +1,8 @@
 //! What was filled and what was left out: printed, and kept in the manifest.
 
+use crate::tables::Place;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Skipped rows listed one by one; beyond this they are counted only.
@@ -22,8 +24,11 @@ pub struct Fill {
 /// A row that was left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Skip {
-    /// Row, from 1.
-    pub row: usize,
+    /// Row, from 1, in its file.
+    pub row: u64,
+    /// File, where the catalogue has several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
     /// Why.
     pub reason: String,
 }
@@ -43,8 +48,14 @@ pub struct FillReport {
     pub filled: Vec<Fill>,
     /// Rows left out because they cannot be used.
     pub skipped_rows: usize,
+    /// How many of them by what was wrong: a column, or an id that another row has.
+    #[serde(default)]
+    pub skipped_by: BTreeMap<String, usize>,
     /// The first 1000 of them.
     pub skipped: Vec<Skip>,
+    /// Cells of a partition without a file, passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_cells: Vec<String>,
 }
 
 impl FillReport {
@@ -54,10 +65,12 @@ impl FillReport {
             None => self.filled.push(Fill { quantity: quantity.into(), column: column.map(Into::into), rows: 1, value: value.into() }),
         }
     }
-    pub(super) fn skip(&mut self, row: usize, reason: String) {
+    pub(super) fn skip(&mut self, place: Place, cause: &str, reason: String) {
         self.skipped_rows += 1;
+        *self.skipped_by.entry(cause.into()).or_default() += 1;
         if self.skipped.len() < LISTED {
-            self.skipped.push(Skip { row, reason });
+            let file = if place.path == self.file { String::new() } else { place.path };
+            self.skipped.push(Skip { row: place.row, file, reason });
         }
     }
 }
@@ -72,6 +85,13 @@ impl fmt::Display for FillReport {
         for fill in &self.filled {
             let column = fill.column.as_ref().map_or("no column".to_string(), |c| format!("column `{c}`"));
             write!(f, "\n  {} ({column}): {} rows filled with {}", fill.quantity, fill.rows, fill.value)?;
+        }
+        for (cause, count) in &self.skipped_by {
+            write!(f, "\n  {count} skipped for {cause}")?;
+        }
+        if !self.missing_cells.is_empty() {
+            let some = self.missing_cells.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+            write!(f, "\n  {} cells of the partition have no file: {some}", self.missing_cells.len())?;
         }
         for skip in self.skipped.iter().take(5) {
             write!(f, "\n  row {} skipped: {}", skip.row, skip.reason)?;

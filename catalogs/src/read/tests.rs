@@ -1,4 +1,5 @@
-use super::rows::{moved, teff_from_bp_rp};
+use super::rows::moved;
+use super::star::teff_from_bp_rp;
 use super::*;
 use sim_core::fits::{Data, Hdu, Header};
 use sim_core::source::{Brightness, Position};
@@ -6,16 +7,7 @@ use sim_core::table::{Column, ColumnData, Table};
 use std::path::Path;
 
 fn spec(path: &Path, profile: Profile) -> CatalogSpec {
-    CatalogSpec {
-        path: path.into(),
-        format: None,
-        profile,
-        columns: Columns::default(),
-        band: None,
-        epoch: None,
-        e_bv: 0.0,
-        on_bad_row: OnBadRow::Stop,
-    }
+    CatalogSpec { path: path.into(), profile, ..CatalogSpec::default() }
 }
 
 fn gaia_csv(rows: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -127,15 +119,17 @@ fn missing_columns_wrong_units_duplicate_ids_and_bands_are_named() {
     s.band = Some("johnson_q".into());
     assert!(fail(&s).contains("johnson_q") && fail(&s).contains("gaia_g"), "{}", fail(&s));
     s = spec(&path, Profile::GaiaDr3);
-    s.columns.pmra = Some(ColumnSpec { name: "pmra".into(), unit: "furlong/fortnight".into() });
+    s.columns.pmra = Some(ColumnSpec::new("pmra", "furlong/fortnight"));
     assert!(fail(&s).contains("furlong/fortnight") && fail(&s).contains("mas/yr"), "{}", fail(&s));
-    s.columns.pmra = Some(ColumnSpec { name: "pm_ra".into(), unit: "mas/yr".into() });
+    s.columns.pmra = Some(ColumnSpec::new("pm_ra", "mas/yr"));
     assert!(fail(&s).contains("column `pm_ra` (for pmra) is missing"), "{}", fail(&s));
     let (_folder, path) = gaia_csv(&format!("{GOOD}{GOOD}"));
     assert!(fail(&spec(&path, Profile::GaiaDr3)).contains("rows 1 and 2"), "{}", fail(&spec(&path, Profile::GaiaDr3)));
     assert!(fail(&spec(Path::new("/nowhere/x.csv"), Profile::GaiaDr3)).contains("/nowhere/x.csv"));
     assert!(fail(&spec(Path::new("/nowhere/x.fits"), Profile::GaiaDr3)).contains("/nowhere/x.fits"));
-    assert!(fail(&spec(Path::new("x.dat"), Profile::GaiaDr3)).contains("catalog.format"));
+    let strange = _folder.path().join("x.unknown");
+    std::fs::write(&strange, "1").unwrap();
+    assert!(fail(&spec(&strange, Profile::GaiaDr3)).contains("catalog.format"));
     let (_folder, path) = gaia_csv("1,2,3\n");
     assert!(fail(&spec(&path, Profile::GaiaDr3)).contains("gaia.csv"));
 }

@@ -1,6 +1,7 @@
 //! The commands of `skyloop`, one file each.
 
 pub mod bench;
+pub mod catalog;
 pub mod explain;
 pub mod loops;
 pub mod one_effect;

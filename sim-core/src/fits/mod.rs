@@ -13,11 +13,13 @@ mod content;
 mod header;
 mod raw;
 mod read;
+mod rows;
 mod scan;
 mod write;
 
 pub use header::{Header, Value};
 pub use read::{read, read_headers};
+pub use rows::{TableColumn, TableRows};
 pub use write::write;
 
 use crate::table::Table;

@@ -202,8 +202,8 @@ impl Reader {
         Ok(ColumnType { stored, scaled, repeat, width })
     }
 
-    /// A column of numbers, one per row.
-    pub(super) fn numbers<T: Number>(&self, column: c_int, rows: usize, null: Option<T>) -> Result<Vec<T>, FitsError> {
+    /// A column of numbers, one per row, from row `first` (from 0).
+    pub(super) fn numbers<T: Number>(&self, column: c_int, (first, rows): (usize, usize), null: Option<T>) -> Result<Vec<T>, FitsError> {
         let mut out = self.zeros::<T>(rows)?;
         if rows == 0 {
             return Ok(out);
@@ -213,13 +213,15 @@ impl Reader {
         let (mut any, mut status) = (0, 0);
         // SAFETY: `out` has room for `rows` values of the type that CODE names; `null` is a null pointer or points to
         // one such value that lives until the end of this function.
-        unsafe { c::ffgcv(self.handle, T::CODE, column, 1, 1, rows as i64, null, out.as_mut_ptr().cast(), &mut any, &mut status) };
+        unsafe {
+            c::ffgcv(self.handle, T::CODE, column, first as i64 + 1, 1, rows as i64, null, out.as_mut_ptr().cast(), &mut any, &mut status)
+        };
         self.check(status, &format!("reading column {column}"))?;
         Ok(out)
     }
 
-    /// A column of logical values, one per row; undefined ones are false.
-    pub(super) fn logicals(&self, column: c_int, rows: usize) -> Result<Vec<bool>, FitsError> {
+    /// A column of logical values, one per row from row `first`; undefined ones are false.
+    pub(super) fn logicals(&self, column: c_int, (first, rows): (usize, usize)) -> Result<Vec<bool>, FitsError> {
         let mut out = self.zeros::<i8>(rows)?;
         if rows == 0 {
             return Ok(vec![]);
@@ -229,15 +231,26 @@ impl Reader {
         // value means no replacement.
         unsafe {
             let null = std::ptr::null_mut();
-            c::ffgcv(self.handle, c::TLOGICAL as c_int, column, 1, 1, rows as i64, null, out.as_mut_ptr().cast(), &mut any, &mut status)
+            c::ffgcv(
+                self.handle,
+                c::TLOGICAL as c_int,
+                column,
+                first as i64 + 1,
+                1,
+                rows as i64,
+                null,
+                out.as_mut_ptr().cast(),
+                &mut any,
+                &mut status,
+            )
         };
         self.check(status, &format!("reading column {column}"))?;
         // An undefined value (a zero byte) comes back as 2.
         Ok(out.into_iter().map(|v| v == 1).collect())
     }
 
-    /// A column of texts of `width` characters, one per row, trailing blanks removed.
-    pub(super) fn texts(&self, column: c_int, rows: usize, width: usize) -> Result<Vec<String>, FitsError> {
+    /// A column of texts of `width` characters, one per row from row `from`, trailing blanks removed.
+    pub(super) fn texts(&self, column: c_int, (from, rows): (usize, usize), width: usize) -> Result<Vec<String>, FitsError> {
         const ROWS: usize = 4096;
         let stride = width + 1;
         let mut bytes = self.zeros::<u8>(ROWS.min(rows).checked_mul(stride).ok_or_else(|| self.content("a text column is too wide"))?)?;
@@ -252,7 +265,17 @@ impl Reader {
             // SAFETY: `starts` holds `count` pointers to buffers of `width` + 1 characters, the column's width and a
             // final zero; `null` is an empty text: undefined ones come back empty.
             unsafe {
-                c::ffgcvs(self.handle, column, first as i64 + 1, 1, count as i64, &mut null, starts.as_mut_ptr(), &mut any, &mut status)
+                c::ffgcvs(
+                    self.handle,
+                    column,
+                    (from + first) as i64 + 1,
+                    1,
+                    count as i64,
+                    &mut null,
+                    starts.as_mut_ptr(),
+                    &mut any,
+                    &mut status,
+                )
             };
             self.check(status, &format!("reading column {column}"))?;
             out.extend(bytes.chunks_exact(stride).take(count).map(|text| {

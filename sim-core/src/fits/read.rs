@@ -47,13 +47,13 @@ pub fn read_headers(path: &Path) -> Result<Vec<(String, Header)>, FitsError> {
 }
 
 /// A unit's header as it stands in the file.
-struct Unit {
+pub(super) struct Unit {
     path: String,
     number: i32,
     kind: Kind,
     compressed: bool,
     name: String,
-    keywords: Vec<(String, Value, String)>,
+    pub(super) keywords: Vec<(String, Value, String)>,
     history: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl Unit {
         let name = if self.name.is_empty() { String::new() } else { format!(" ({})", self.name) };
         FitsError::Content { path: self.path.clone(), reason: format!("unit {}{name}: {reason}", self.number) }
     }
-    fn text(&self, key: &str) -> Option<&str> {
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.keywords.iter().find(|k| k.0 == key).and_then(|k| if let Value::Text(t) = &k.1 { Some(t.as_str()) } else { None })
     }
 }
@@ -107,7 +107,7 @@ fn check_sums(reader: &Reader, unit: &Unit) -> Result<(), FitsError> {
     Ok(())
 }
 
-fn unit(reader: &Reader, path: &str, number: i32, kind: Kind) -> Result<Unit, FitsError> {
+pub(super) fn unit(reader: &Reader, path: &str, number: i32, kind: Kind) -> Result<Unit, FitsError> {
     let mut keywords: Vec<(String, Value, String)> = Vec::new();
     let mut history = Vec::new();
     let mut open = false;
@@ -206,7 +206,7 @@ fn table(reader: &Reader, unit: &Unit) -> Result<Table, FitsError> {
     let mut columns = Vec::new();
     for number in 1..=count {
         let name = unit.text(&format!("TTYPE{number}")).map_or_else(|| format!("COL{number}"), |n| n.trim().to_string());
-        let Some(data) = column(reader, number, rows, reader.column_type(number)?)? else { continue };
+        let Some(data) = column_data(reader, number, (0, rows), reader.column_type(number)?)? else { continue };
         let unit_text = unit.text(&format!("TUNIT{number}")).unwrap_or_default().trim();
         columns.push(Column::new(&name, unit_text, &description(unit, number), data));
     }
@@ -223,7 +223,8 @@ fn description(unit: &Unit, number: i32) -> String {
     if comment.starts_with("label for") { String::new() } else { comment.into() }
 }
 
-fn column(reader: &Reader, number: i32, rows: usize, kind: ColumnType) -> Result<Option<ColumnData>, FitsError> {
+/// `rows.1` values of a column from row `rows.0` (from 0); `None` for a column that cannot be held.
+pub(super) fn column_data(reader: &Reader, number: i32, rows: (usize, usize), kind: ColumnType) -> Result<Option<ColumnData>, FitsError> {
     let is = |names: &[u32], code: i32| names.iter().any(|n| *n as i32 == code);
     if is(&[c::TSTRING], kind.stored) {
         let Ok(width) = usize::try_from(kind.width) else { return Ok(None) };

@@ -1,0 +1,18 @@
+//! What the command `skyloop catalog` does: look into a catalogue, turn it into a partition, check it, plot it.
+//!
+//! All of it streams: memory does not grow with the number of rows.
+
+mod charts;
+mod convert;
+mod describe;
+mod inspect;
+mod leaves;
+mod plot;
+mod spill;
+
+#[cfg(test)]
+mod tests;
+
+pub use convert::{Conversion, ConversionReport, convert, rewrite};
+pub use inspect::{ColumnReport, Inspection, inspect};
+pub use plot::{PlotReport, plot};

@@ -1,0 +1,281 @@
+//! Pictures of a catalogue: where its objects are, how many by magnitude beside the published counts, and colours.
+
+use super::charts::{colour_chart, counts_chart, sky_map};
+use crate::Region;
+use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ReadError};
+use crate::region::healpix_29;
+use crate::synthetic::counts::{GalaxyCounts, star_count_deg2};
+use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
+use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
+use serde::Serialize;
+use sim_core::source::SourceKind;
+use std::path::Path;
+
+/// Size of a panel \[pixel\].
+const PANEL: (u32, u32) = (640, 480);
+/// Width of a magnitude bin.
+const BIN_MAG: f64 = 0.5;
+/// Order of the density map: 0.00328 deg2 per cell, 50 MB.
+pub(super) const MAP_ORDER: u8 = 10;
+
+/// What was plotted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlotReport {
+    /// Rows with a position and a magnitude.
+    pub rows: u64,
+    /// Rows without.
+    pub bad: u64,
+    /// Area \[deg2\]: given, of the region, or estimated from the density of cells.
+    pub area_deg2: f64,
+    /// Middle of the objects \[deg\].
+    pub middle: (f64, f64),
+    /// Magnitude, objects per mag and deg2, the published number where there is one.
+    pub counts: Vec<(f64, f64, Option<f64>)>,
+    /// Colours plotted: x and y.
+    pub colours: Option<(String, String)>,
+}
+
+/// Three bands of a catalogue, for two colours.
+fn bands(fields: &[Field], given: Option<&[String]>) -> Result<Option<Vec<String>>, TableError> {
+    let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
+    if let Some(given) = given {
+        if let Some(name) = given.iter().find(|n| !names.contains(&n.as_str())) {
+            return Err(TableError::new("--colours", format!("no column `{name}`; the file has {}", names.join(", "))));
+        }
+        if let Some(f) =
+            fields.iter().find(|f| given.contains(&f.name) && !f.unit.is_empty() && !f.unit.to_ascii_lowercase().contains("mag"))
+        {
+            return Err(TableError::new("--colours", format!("column `{}` is in `{}`: a magnitude is needed", f.name, f.unit)));
+        }
+        return Ok(Some(given.to_vec()));
+    }
+    let known = [
+        ["phot_bp_mean_mag", "phot_g_mean_mag", "phot_rp_mean_mag"],
+        ["mag_csst_g", "mag_csst_r", "mag_csst_i"],
+        ["mag_true_g_lsst", "mag_true_r_lsst", "mag_true_i_lsst"],
+        ["mag_g_lsst", "mag_r_lsst", "mag_i_lsst"],
+        ["sdss_g", "sdss_r", "sdss_i"],
+        ["g", "r", "i"],
+    ];
+    Ok(known.into_iter().find(|set| set.iter().all(|n| names.contains(n))).map(|set| set.map(Into::into).to_vec()))
+}
+
+fn open(spec: &CatalogSpec, region: Option<&Region>) -> Result<Box<dyn RowSource>, ReadError> {
+    if spec.format == Some(tables::Format::Hats) || (spec.format.is_none() && spec.path.is_dir()) {
+        let mut hats = Hats::open(&spec.path)?;
+        hats.skip_missing = true;
+        return Ok(match region {
+            Some(region) => Box::new(hats.within(&region.ranges(0.0))?),
+            None => Box::new(hats.all()?),
+        });
+    }
+    Ok(tables::open(&spec.path, spec.format)?)
+}
+
+/// What the passes over the rows gather.
+pub(super) struct Gathered {
+    pub(super) cells: Vec<u32>,
+    pub(super) sum: [f64; 3],
+    pub(super) magnitudes: Vec<u64>,
+    pub(super) colours: Vec<(f32, f32)>,
+    pub(super) rows: u64,
+    pub(super) bad: u64,
+    pub(super) in_galactic: bool,
+}
+
+/// Colours kept at most: beyond, every second one goes.
+const MOST_COLOURS: usize = 400_000;
+
+fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) -> Result<Gathered, ReadError> {
+    let mut source = open(spec, region)?;
+    let all = spec.columns.over(&spec.profile.columns());
+    // Three further magnitudes ride in quantities that are not used here.
+    let band = |k: usize| sets.and_then(|s| s.get(k)).map(|n| ColumnSpec::new(n, "mag"));
+    let columns = Columns {
+        ra: all.ra.clone(),
+        dec: all.dec.clone(),
+        l: all.l.clone(),
+        b: all.b.clone(),
+        magnitude: all.magnitude.clone(),
+        absolute_magnitude: all.absolute_magnitude.clone(),
+        distance: all.distance.clone(),
+        distance_modulus: all.distance_modulus.clone(),
+        bp_rp: band(0),
+        e_bv: band(1),
+        a_v: band(2),
+        ..Columns::default()
+    };
+    for (_, column) in columns.entries() {
+        if let Some(place) = source.position(&column.name) {
+            source.take_as(place, Kind::Float64);
+        }
+    }
+    let path = source.path().to_string();
+    let bound = Bound::new(&columns, &Columns::default(), source.fields(), &path)?;
+    source.select(&bound.chosen)?;
+    let mut g = Gathered {
+        cells: vec![0; 12 << (2 * MAP_ORDER)],
+        sum: [0.0; 3],
+        magnitudes: vec![0; 90],
+        colours: Vec::new(),
+        rows: 0,
+        bad: 0,
+        in_galactic: bound.ra.is_none(),
+    };
+    let (mut step, mut turn) = (1u64, 0u64);
+    while let Some(chunk) = source.next_chunk()? {
+        let m = bound.on(&chunk);
+        for row in 0..chunk.rows {
+            let value = |v: &Option<read::Values<'_>>| match v.as_ref().map(|v| v.at(row)) {
+                Some(Cell::Number(x)) if x.is_finite() => Some(x),
+                _ => None,
+            };
+            let place = match (value(&m.ra), value(&m.dec), value(&m.l), value(&m.b)) {
+                (Some(ra), Some(dec), ..) => Some((ra, dec)),
+                (_, _, Some(l), Some(b)) => {
+                    let (ra, dec) = sofars::coords::g2icrs(l.to_radians(), b.to_radians());
+                    Some((ra.to_degrees().rem_euclid(360.0), dec.to_degrees()))
+                }
+                _ => None,
+            };
+            let modulus = || value(&m.distance_modulus).or_else(|| value(&m.distance).map(|d| 10.0 + 5.0 * d.log10()));
+            let magnitude = value(&m.magnitude).or_else(|| Some(value(&m.absolute_magnitude)? + modulus()?));
+            let no_places = m.ra.is_none() && m.l.is_none();
+            let place = place.filter(|p| (0.0..=360.0).contains(&p.0) && (-90.0..=90.0).contains(&p.1));
+            let (Some(magnitude), true) = (magnitude, place.is_some() || no_places) else {
+                g.bad += 1;
+                continue;
+            };
+            if let Some((ra, dec)) = place {
+                if region.is_some_and(|r| !r.contains(ra, dec)) {
+                    continue;
+                }
+                g.cells[(healpix_29(ra, dec) >> (2 * u32::from(29 - MAP_ORDER))) as usize] += 1;
+                let v = crate::footprint::vector(ra, dec);
+                (0..3).for_each(|k| g.sum[k] += v[k]);
+            }
+            let bin = ((magnitude + 10.0) / BIN_MAG).floor();
+            if bin >= 0.0 && (bin as usize) < g.magnitudes.len() {
+                g.magnitudes[bin as usize] += 1;
+            }
+            g.rows += 1;
+            if let (Some(a), Some(b), Some(c)) = (value(&m.bp_rp), value(&m.e_bv), value(&m.a_v)) {
+                turn += 1;
+                if turn % step == 0 {
+                    g.colours.push(((a - b) as f32, (b - c) as f32));
+                    if g.colours.len() > MOST_COLOURS {
+                        let mut k = 0;
+                        g.colours.retain(|_| {
+                            k += 1;
+                            k % 2 == 0
+                        });
+                        step *= 2;
+                    }
+                }
+            }
+        }
+    }
+    Ok(g)
+}
+
+/// The area on which the objects stand \[deg2\]: rows over the density of the cell in which the median row lies. Cells at the edge are
+/// partly filled, the median row's is not.
+fn estimated_area(cells: &[u32], rows: u64) -> f64 {
+    let mut order = MAP_ORDER;
+    let mut counts: Vec<u64> = cells.iter().map(|c| u64::from(*c)).collect();
+    loop {
+        let mut filled: Vec<u64> = counts.iter().copied().filter(|c| *c > 0).collect();
+        filled.sort_unstable();
+        let total: u64 = filled.iter().sum();
+        let mut seen = 0;
+        let median = filled.iter().copied().find(|c| {
+            seen += c;
+            2 * seen >= total
+        });
+        match median {
+            Some(median) if median >= 100 || order == 0 => {
+                return rows as f64 / median as f64 * 41_252.961_249_419 / (12.0 * 4.0_f64.powi(i32::from(order)));
+            }
+            None => return f64::NAN,
+            _ => {
+                counts = counts.chunks_exact(4).map(|c| c.iter().sum()).collect();
+                order -= 1;
+            }
+        }
+    }
+}
+
+/// Draws sky map, counts and colours into an SVG.
+///
+/// # Errors
+/// When the catalogue cannot be read or the picture not be written.
+pub fn plot(
+    spec: &CatalogSpec,
+    region: Option<&Region>,
+    area_deg2: Option<f64>,
+    colours: Option<&[String]>,
+    out: &Path,
+) -> Result<PlotReport, ReadError> {
+    let sets = bands(&tables::fields(&spec.path, spec.format)?, colours)?;
+    let g = gather(spec, region, sets.as_deref())?;
+    let norm = g.sum.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let middle =
+        (g.sum[1].atan2(g.sum[0]).to_degrees().rem_euclid(360.0), (g.sum[2] / norm.max(1e-300)).clamp(-1.0, 1.0).asin().to_degrees());
+    let area = area_deg2
+        .or_else(|| region.and_then(|r| if let Region::Cone(c) = r { Some(c.area_deg2()) } else { None }))
+        .or_else(|| spec.scatter.map(|s| 41_252.961 * (0.5 * s.radius_deg.to_radians()).sin().powi(2)))
+        .unwrap_or_else(|| estimated_area(&g.cells, g.rows));
+    let kind = read::kind_of(spec);
+    // A mean direction well inside the sphere: the objects are spread over the sky, and stars have no one density.
+    let is_local = norm > 0.98 * g.rows as f64;
+    let counts = counts(&g, area, kind, is_local.then_some(middle));
+    let report = PlotReport {
+        rows: g.rows,
+        bad: g.bad,
+        area_deg2: area,
+        middle,
+        counts,
+        colours: sets.as_ref().map(|s| (format!("{} - {}", s[0], s[1]), format!("{} - {}", s[1], s[2]))),
+    };
+    let panels = if g.colours.is_empty() { 2 } else { 3 };
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (PANEL.0 * panels, PANEL.1)).into_drawing_area();
+        let drawn: Result<(), Box<dyn std::error::Error>> = (|| {
+            root.fill(&WHITE)?;
+            let areas = root.split_evenly((1, panels as usize));
+            sky_map(&areas[0], &g, middle)?;
+            counts_chart(&areas[1], &report, spec, kind)?;
+            if let (Some(area), Some((x, y))) = (areas.get(2), &report.colours) {
+                colour_chart(area, &g.colours, x, y)?;
+            }
+            root.present()?;
+            Ok(())
+        })();
+        drawn.map_err(|e| TableError::new(out.display(), e))?;
+    }
+    std::fs::write(out, svg).map_err(|e| TableError::new(out.display(), e))?;
+    Ok(report)
+}
+
+fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
+    let galaxies = GalaxyCounts::load();
+    let (l, b) = middle.map_or((0.0, 0.0), |m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()));
+    let (l, b) = (l.to_degrees(), b.to_degrees());
+    let published = |from: f64, to: f64| match kind {
+        SourceKind::Star => (from >= 5.0 && to <= 28.0 && b.abs() >= 20.0)
+            .then(|| (star_count_deg2(l, b, to).total() - star_count_deg2(l, b, from).total()) / (to - from)),
+        SourceKind::Galaxy => {
+            let (bright, faint) = galaxies.range();
+            (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))
+        }
+    };
+    let first = g.magnitudes.iter().position(|c| *c > 0).unwrap_or(0);
+    let last = g.magnitudes.iter().rposition(|c| *c > 0).map_or(0, |k| k + 1);
+    (first..last)
+        .map(|k| {
+            let from = k as f64 * BIN_MAG - 10.0;
+            (from + 0.5 * BIN_MAG, g.magnitudes[k] as f64 / area / BIN_MAG, published(from, from + BIN_MAG))
+        })
+        .collect()
+}
