@@ -135,8 +135,9 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
     let without = Level1Paths::of(&info, &folder.level1_without("cti"));
     let files = [without.image, without.weight, without.flags];
     let before = files[0].exists().then_some(Before { files, rows: info.geometry.ny });
+    let of_many = if scenario.exposure.len() > 1 { format!(", exposure {}", info.name.obsid) } else { String::new() };
     let inputs = FrameInputs {
-        label: format!("{}, chip {}", info.geometry.filter, info.geometry.number),
+        label: format!("{}, chip {}{of_many}", info.geometry.filter, info.geometry.number),
         img: paths.image,
         wht: paths.weight,
         flg: paths.flags,

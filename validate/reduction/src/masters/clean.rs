@@ -11,24 +11,15 @@ use instruments::product::level0::{Level0Info, read_level0};
 use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::knowledge::{Knowledge, Measured, Reference};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A frame after overscan and bias subtraction, with all that is known undone.
-pub(crate) struct Cleaned {
-    /// Science pixels \[ADU\].
-    pub(crate) pixels: Array2<f32>,
-    /// Variance besides the shot noise of the charge, mean of every row of the window \[electron^2\]: corrections amplify the read noise.
-    noise2: Vec<f64>,
-}
-
-/// Cleans a frame with what is known.
-pub(crate) fn clean(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Reference>) -> Result<Cleaned, ReductionError> {
+/// Science pixels of a frame after overscan and bias subtraction, with all that `knowledge` has undone \[ADU\].
+pub(crate) fn counts(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Reference>) -> Result<Array2<f32>, ReductionError> {
     let raw = read_level0(&info.path)?.frame();
     let count = knowledge.layout.amplifier_count;
     let unit = || vec![Measured { value: 1.0, error: 0.0 }; count];
@@ -45,8 +36,6 @@ pub(crate) fn clean(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Referen
     let charge = walk.charge(raw)?;
     let charge = walk.recover(charge, info.observation.kind, &crate::options::Options::default())?;
     let gain: Vec<f64> = known.gain.iter().flatten().map(|g| g.value).collect();
-    let mean = |row: ndarray::ArrayView1<'_, f32>| row.iter().map(|&v| f64::from(v)).sum::<f64>() / row.len().max(1) as f64;
-    let noise2 = charge.variance.as_ref().map_or_else(Vec::new, |variance| variance.rows().into_iter().map(mean).collect());
     let mut pixels = charge.pixels;
     let (_, columns) = pixels.dim();
     pixels.axis_iter_mut(ndarray::Axis(0)).into_par_iter().enumerate().for_each(|(y, mut row)| {
@@ -54,7 +43,7 @@ pub(crate) fn clean(info: &Level0Info, knowledge: &Knowledge, bias: &Arc<Referen
             *v = (f64::from(*v) / g) as f32;
         }
     });
-    Ok(Cleaned { pixels, noise2 })
+    Ok(pixels)
 }
 
 /// Cleans frames once and keeps them.
@@ -63,8 +52,6 @@ pub(crate) struct Cleaner {
     knowledge: Knowledge,
     bias: Arc<Reference>,
     folder: TempDir,
-    /// Variance of the rows of every frame cleaned, besides the shot noise of its charge \[electron^2\].
-    noise2: Mutex<BTreeMap<String, Vec<f64>>>,
 }
 
 impl Cleaner {
@@ -72,7 +59,11 @@ impl Cleaner {
     pub(crate) fn new(knowledge: Knowledge, bias: &Arc<Reference>, scratch: &Path) -> Result<Self, ReductionError> {
         let folder = tempfile::Builder::new().prefix(".clean").tempdir_in(scratch);
         let folder = folder.map_err(|source| ReductionError::Io { path: scratch.into(), source })?;
-        Ok(Self { knowledge, bias: Arc::clone(bias), folder, noise2: Mutex::default() })
+        Ok(Self { knowledge, bias: Arc::clone(bias), folder })
+    }
+    /// Whether charge transfer is undone in what it cleans.
+    pub(crate) fn undoes_transfer(&self) -> bool {
+        self.knowledge.traps.is_some()
     }
     /// Cleans a frame, unless that was done before.
     pub(crate) fn clean(&self, info: &Level0Info) -> Result<(), ReductionError> {
@@ -81,8 +72,7 @@ impl Cleaner {
             return Ok(());
         }
         let failed = |source| ReductionError::Io { path: path.clone(), source };
-        let Cleaned { pixels, noise2 } = clean(info, &self.knowledge, &self.bias)?;
-        self.noise2.lock().unwrap_or_else(PoisonError::into_inner).insert(info.name.stem(), noise2);
+        let pixels = counts(info, &self.knowledge, &self.bias)?;
         let mut file = std::io::BufWriter::with_capacity(1 << 20, File::create(&path).map_err(failed)?);
         for row in pixels.rows() {
             let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -90,16 +80,6 @@ impl Cleaner {
         }
         file.into_inner().map_err(|e| failed(e.into_error()))?;
         Ok(())
-    }
-    /// Variance of the rows of a frame besides the shot noise of its charge \[electron^2\], where the transfer of charge was undone: that
-    /// amplifies the read noise by the distance from the register. `None`: it is the read noise.
-    pub(crate) fn amplified_noise2(&self, info: &Level0Info) -> Result<Option<Vec<f64>>, ReductionError> {
-        if self.knowledge.traps.is_none() {
-            return Ok(None);
-        }
-        self.clean(info)?;
-        let known = self.noise2.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(&info.name.stem()).filter(|rows| rows.len() == info.window.ny).cloned())
     }
     /// Rows of a cleaned frame \[ADU\].
     pub(crate) fn rows(&self, info: &Level0Info, rows: &Range<usize>) -> Result<Array2<f32>, ReductionError> {

@@ -131,7 +131,7 @@ impl Evidence<'_> {
     /// # Errors
     /// When the file cannot be read or a correction refuses it.
     pub fn counts(&self, info: &Level0Info, knowledge: &Knowledge) -> Result<Array2<f32>, ReductionError> {
-        clean::clean(info, knowledge, self.bias).map(|cleaned| cleaned.pixels)
+        clean::counts(info, knowledge, self.bias)
     }
     /// Cleans frames one after the other, before many of them are looked at in bands.
     ///
