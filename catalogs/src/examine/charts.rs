@@ -2,8 +2,10 @@
 
 use super::plot::{Gathered, MAP_ORDER, PlotReport};
 use crate::read::CatalogSpec;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use sim_core::source::SourceKind;
+use std::ops::Range;
 
 const INK: RGBColor = RGBColor(40, 42, 46);
 const MUTED: RGBColor = RGBColor(120, 122, 126);
@@ -15,6 +17,39 @@ const BOXES: usize = 96;
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Axis<'a> = (Range<f64>, &'a str);
+
+/// An empty chart with its axes; with `powers` so many labels on the y axis, which has the logarithm of what is shown.
+fn chart<'a, 'b>(
+    area: &'a Area<'b>,
+    title: &str,
+    x: Axis<'_>,
+    y: Axis<'_>,
+    powers: Option<usize>,
+) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18).into_font().color(&INK))
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(if powers.is_some() { 64 } else { 58 })
+        .build_cartesian_2d(x.0, y.0)?;
+    let power = |v: &f64| format!("1e{}", v.round());
+    let mut mesh = chart.configure_mesh();
+    mesh.bold_line_style(GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(MUTED)
+        .x_desc(x.1)
+        .y_desc(y.1)
+        .label_style(("sans-serif", 13).into_font().color(&MUTED))
+        .axis_desc_style(("sans-serif", 15).into_font().color(&INK));
+    if let Some(labels) = powers {
+        mesh.y_labels(labels).y_label_formatter(&power);
+    }
+    mesh.draw()?;
+    Ok(chart)
+}
 
 /// A light to dark blue.
 fn shade(t: f64) -> RGBColor {
@@ -72,22 +107,8 @@ pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Draw
     let (rx, ry) = (mx - 0.5 * side..mx + 0.5 * side, my - 0.35 * side..my + 0.35 * side);
     let title = format!("{} objects about ra {:.3} deg, dec {:.3} deg", thousands(g.rows), middle.0, middle.1);
     let galactic = if g.in_galactic { " (positions were galactic)" } else { "" };
-    let mut chart = ChartBuilder::on(area)
-        .caption(title + galactic, ("sans-serif", 18).into_font().color(&INK))
-        .margin(14)
-        .x_label_area_size(44)
-        .y_label_area_size(58)
-        .build_cartesian_2d(rx.clone(), ry.clone())?;
-    chart
-        .configure_mesh()
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(MUTED)
-        .x_desc(if local { "west of the middle [deg]" } else { "Hammer-Aitoff, west to the right [deg]" })
-        .y_desc("north [deg]")
-        .label_style(("sans-serif", 13).into_font().color(&MUTED))
-        .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
-        .draw()?;
+    let x_name = if local { "west of the middle [deg]" } else { "Hammer-Aitoff, west to the right [deg]" };
+    let mut chart = chart(area, &(title + galactic), (rx.clone(), x_name), (ry.clone(), "north [deg]"), None)?;
     // Cells gathered in boxes not smaller than themselves.
     let boxes = ((side / cell_deg / 1.5) as usize).clamp(1, BOXES);
     let width = side / boxes as f64;
@@ -133,25 +154,10 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     }
     let x = report.counts[0].0 - 0.5..report.counts[report.counts.len() - 1].0 + 0.5;
     let band = spec.band.clone().or_else(|| spec.profile.band().map(Into::into)).unwrap_or_else(|| "the catalogue's band".into());
-    let mut chart = ChartBuilder::on(area)
-        .caption(format!("{:.4} deg2", report.area_deg2), ("sans-serif", 18).into_font().color(&INK))
-        .margin(14)
-        .x_label_area_size(44)
-        .y_label_area_size(64)
-        .build_cartesian_2d(x.clone(), low.floor()..high.ceil())?;
-    let power = |v: &f64| format!("1e{}", v.round());
-    chart
-        .configure_mesh()
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(MUTED)
-        .y_labels((high.ceil() - low.floor()) as usize + 1)
-        .y_label_formatter(&power)
-        .x_desc(format!("magnitude, {band}"))
-        .y_desc("objects per mag and deg2")
-        .label_style(("sans-serif", 13).into_font().color(&MUTED))
-        .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
-        .draw()?;
+    let (title, x_name) = (format!("{:.4} deg2", report.area_deg2), format!("magnitude, {band}"));
+    let powers = Some((high.ceil() - low.floor()) as usize + 1);
+    let y = (low.floor()..high.ceil(), "objects per mag and deg2");
+    let mut chart = chart(area, &title, (x.clone(), &x_name), y, powers)?;
     let published: Vec<(f64, f64)> = report.counts.iter().filter_map(|c| Some((c.0, c.2.filter(|v| *v > 0.0)?.log10()))).collect();
     chart.draw_series(LineSeries::new(published.clone(), PUBLISHED.stroke_width(2)))?;
     let ours = report.counts.iter().filter(|c| c.1 > 0.0).map(|c| (c.0, c.1.log10()));
@@ -179,22 +185,9 @@ pub(super) fn colour_chart(area: &Area<'_>, colours: &[(f32, f32)], x_name: &str
         low - pad..high + pad
     };
     let (rx, ry) = (range(&|c| c.0), range(&|c| c.1));
-    let mut chart = ChartBuilder::on(area)
-        .caption(format!("{} objects", thousands(colours.len() as u64)), ("sans-serif", 18).into_font().color(&INK))
-        .margin(14)
-        .x_label_area_size(44)
-        .y_label_area_size(58)
-        .build_cartesian_2d(rx.clone(), ry.clone())?;
-    chart
-        .configure_mesh()
-        .bold_line_style(GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(MUTED)
-        .x_desc(format!("{x_name} [mag]"))
-        .y_desc(format!("{y_name} [mag]"))
-        .label_style(("sans-serif", 13).into_font().color(&MUTED))
-        .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
-        .draw()?;
+    let title = format!("{} objects", thousands(colours.len() as u64));
+    let (x_name, y_name) = (format!("{x_name} [mag]"), format!("{y_name} [mag]"));
+    let mut chart = chart(area, &title, (rx.clone(), &x_name), (ry.clone(), &y_name), None)?;
     let boxes = if colours.len() > 5000 { BOXES } else { 48 };
     let (wx, wy) = ((rx.end - rx.start) / boxes as f64, (ry.end - ry.start) / boxes as f64);
     let mut map = std::collections::BTreeMap::<(i64, i64), u64>::new();

@@ -1,14 +1,13 @@
 //! FITS binary tables by ranges of rows.
 
-use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Kind, RowSource, TableError};
+use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Heading, Kind, RowSource, TableError};
 use sim_core::fits::TableRows;
 use sim_core::table::ColumnData;
 use std::path::Path;
 
 pub(super) struct FitsSource {
-    path: String,
+    heading: Heading,
     table: TableRows,
-    fields: Vec<Field>,
     chosen: Vec<usize>,
     next: usize,
 }
@@ -32,22 +31,15 @@ impl FitsSource {
             })
             .collect();
         let chosen = (0..fields.len()).collect();
-        Ok(Self { path: path.display().to_string(), table, fields, chosen, next: 0 })
+        let left_out = table.left_out().to_vec();
+        let heading = Heading { path: path.display().to_string(), format: Format::Fits, fields, left_out };
+        Ok(Self { heading, table, chosen, next: 0 })
     }
 }
 
 impl RowSource for FitsSource {
-    fn path(&self) -> &str {
-        &self.path
-    }
-    fn format(&self) -> Format {
-        Format::Fits
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        self.table.left_out()
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         Some(self.table.rows() as u64)

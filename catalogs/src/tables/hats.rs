@@ -9,7 +9,7 @@
 //! # Limits
 //! Collections lead to their main table; margins, indices and associations are not read. Local folders only.
 
-use super::{Chunk, Field, Format, ParquetSource, Place, RowSource, TableError};
+use super::{Chunk, Format, Heading, ParquetSource, Place, RowSource, TableError};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -239,14 +239,13 @@ fn found(data: &Path) -> Vec<CellId> {
 
 /// The rows of some cells, one file after the other.
 pub struct HatsSource {
+    heading: Heading,
     hats: Hats,
     /// Files and the first number of order 29 of their cells.
     files: Vec<(PathBuf, u64)>,
     ranges: Option<Vec<Range<u64>>>,
     /// Cells of the choice without a file; only when they may be passed over.
     pub missing: Vec<CellId>,
-    fields: Vec<Field>,
-    left_out: Vec<String>,
     chosen: Vec<usize>,
     next_file: usize,
     open: Option<ParquetSource>,
@@ -277,20 +276,8 @@ impl HatsSource {
         let first = ParquetSource::open(&first)?;
         let (fields, left_out) = (first.fields().to_vec(), first.left_out().to_vec());
         let chosen = (0..fields.len()).collect();
-        Ok(Self {
-            hats,
-            files,
-            ranges,
-            missing,
-            fields,
-            left_out,
-            chosen,
-            next_file: 0,
-            open: None,
-            groups: (0, 0),
-            last: (0, 0),
-            given: 0,
-        })
+        let heading = Heading { path: hats.path.clone(), format: Format::Hats, fields, left_out };
+        Ok(Self { heading, hats, files, ranges, missing, chosen, next_file: 0, open: None, groups: (0, 0), last: (0, 0), given: 0 })
     }
 
     fn open_next(&mut self) -> Result<bool, TableError> {
@@ -298,7 +285,7 @@ impl HatsSource {
         let mut source = ParquetSource::open(file)?;
         let mut places = Vec::with_capacity(self.chosen.len());
         for &k in &self.chosen {
-            let wanted = &self.fields[k];
+            let wanted = &self.heading.fields[k];
             let place = source.position(&wanted.name).filter(|&p| source.fields()[p].kind == wanted.kind).ok_or_else(|| {
                 TableError::new(file.display(), format!("no column `{}` of type {} as in the first file", wanted.name, wanted.kind.name()))
             })?;
@@ -317,17 +304,8 @@ impl HatsSource {
 }
 
 impl RowSource for HatsSource {
-    fn path(&self) -> &str {
-        &self.hats.path
-    }
-    fn format(&self) -> Format {
-        Format::Hats
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        &self.left_out
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         self.hats.rows.filter(|_| self.ranges.is_none())

@@ -3,7 +3,7 @@
 //! The official Cycle 9 input has a group for each HEALPix cell with one data set for each column; such groups follow each other in the
 //! order of their names, numbers by their value.
 
-use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Kind, Place, RowSource, TableError};
+use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Heading, Kind, Place, RowSource, TableError};
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, Hdf5File, SliceInfo, SliceInfoElem};
 use sim_core::table::ColumnData;
@@ -20,13 +20,11 @@ struct Column {
 }
 
 pub(super) struct Hdf5Source {
-    path: String,
+    heading: Heading,
     file: Hdf5File,
     /// Groups with the table's columns, and their rows.
     groups: Vec<(String, u64)>,
     columns: Vec<Column>,
-    fields: Vec<Field>,
-    left_out: Vec<String>,
     chosen: Vec<usize>,
     /// Group and row that come next.
     at: (usize, u64),
@@ -59,12 +57,14 @@ impl Hdf5Source {
             groups.push((name, rows));
         }
         let chosen = (0..fields.len()).collect();
-        Ok(Self { path: shown, file, groups, columns, fields, left_out, chosen, at: (0, 0), last: (0, 0, 0), given: 0 })
+        let heading = Heading { path: shown, format: Format::Hdf5, fields, left_out };
+        Ok(Self { heading, file, groups, columns, chosen, at: (0, 0), last: (0, 0, 0), given: 0 })
     }
 
     fn cells(&self, group: &str, column: usize, first: u64, rows: u64) -> Result<Cells, TableError> {
         let Column { data_set, part } = &self.columns[column];
-        let fault = |e: &dyn std::fmt::Display| TableError::new(&self.path, format!("HDF5: group {group}, data set {data_set}: {e}"));
+        let fault =
+            |e: &dyn std::fmt::Display| TableError::new(&self.heading.path, format!("HDF5: group {group}, data set {data_set}: {e}"));
         let set = self.file.dataset(&format!("{group}/{data_set}")).map_err(|e| fault(&e))?;
         let mut selections = vec![SliceInfoElem::Slice { start: first, end: first + rows, step: 1 }];
         if let Some(part) = part {
@@ -76,7 +76,7 @@ impl Hdf5Source {
                 set.read_slice::<$type>(&range).map_err(|e| fault(&e))?.into_iter()
             };
         }
-        let data = match (self.fields[column].kind, set.dtype()) {
+        let data = match (self.heading.fields[column].kind, set.dtype()) {
             (Kind::Float64, _) => ColumnData::F64(read!(f64).collect()),
             (Kind::Float32, _) => ColumnData::F32(read!(f32).collect()),
             (Kind::Int64, Datatype::FixedPoint { size: 8, signed: true, .. }) => ColumnData::I64(read!(i64).collect()),
@@ -161,17 +161,8 @@ fn table(sets: &[Dataset]) -> Option<Table> {
 }
 
 impl RowSource for Hdf5Source {
-    fn path(&self) -> &str {
-        &self.path
-    }
-    fn format(&self) -> Format {
-        Format::Hdf5
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        &self.left_out
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         Some(self.groups.iter().map(|g| g.1).sum())
@@ -197,6 +188,6 @@ impl RowSource for Hdf5Source {
     fn place(&self, row: u64) -> Place {
         let (group, first, start) = self.last;
         let name = self.groups.get(group).map_or("", |g| &g.0);
-        Place { path: format!("{}:{name}", self.path), row: first + row.saturating_sub(start) + 1 }
+        Place { path: format!("{}:{name}", self.heading.path), row: first + row.saturating_sub(start) + 1 }
     }
 }

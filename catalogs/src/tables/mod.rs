@@ -215,16 +215,39 @@ pub struct Place {
     pub row: u64,
 }
 
+/// What is known of a table before its rows are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heading {
+    /// File or folder.
+    pub path: String,
+    /// Format.
+    pub format: Format,
+    /// All columns that can be read.
+    pub fields: Vec<Field>,
+    /// Columns that cannot be read, with the reason.
+    pub left_out: Vec<String>,
+}
+
 /// A table that is read in chunks.
 pub trait RowSource {
+    /// What is known before the rows are read.
+    fn heading(&self) -> &Heading;
     /// File or folder.
-    fn path(&self) -> &str;
+    fn path(&self) -> &str {
+        &self.heading().path
+    }
     /// Format.
-    fn format(&self) -> Format;
+    fn format(&self) -> Format {
+        self.heading().format
+    }
     /// All columns that can be read.
-    fn fields(&self) -> &[Field];
+    fn fields(&self) -> &[Field] {
+        &self.heading().fields
+    }
     /// Columns that cannot be read, with the reason.
-    fn left_out(&self) -> &[String];
+    fn left_out(&self) -> &[String] {
+        &self.heading().left_out
+    }
     /// Rows, where the file says it.
     fn rows(&self) -> Option<u64>;
     /// Chooses columns by their places in [`RowSource::fields`], and starts again at the first row. At first all are chosen.

@@ -1,6 +1,6 @@
 //! Parquet, one row group after the other.
 
-use super::{CHUNK_ROWS, Chunk, Field, Format, Kind, RowSource, TableError, arrow};
+use super::{CHUNK_ROWS, Chunk, Field, Format, Heading, Kind, RowSource, TableError, arrow};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::statistics::Statistics;
@@ -10,14 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// A Parquet file.
 pub struct ParquetSource {
+    heading: Heading,
     file: PathBuf,
-    path: String,
     metadata: ArrowReaderMetadata,
-    fields: Vec<Field>,
     places: Vec<usize>,
     /// Place of the column that says where this one is missing: astropy writes masked columns so.
     masks: Vec<Option<usize>>,
-    left_out: Vec<String>,
     chosen: Vec<usize>,
     /// Row groups to read, and the row at which each begins.
     groups: Vec<(usize, u64)>,
@@ -56,12 +54,10 @@ impl ParquetSource {
         let chosen = (0..fields.len()).collect();
         Ok(Self {
             file: path.into(),
-            path: shown,
             metadata,
-            fields,
             places,
             masks,
-            left_out,
+            heading: Heading { path: shown, format: Format::Parquet, fields, left_out },
             chosen,
             groups,
             next_group: 0,
@@ -99,29 +95,20 @@ impl ParquetSource {
     }
 
     fn reader(&self, group: usize) -> Result<ParquetRecordBatchReader, TableError> {
-        let handle = File::open(&self.file).map_err(|e| TableError::new(&self.path, e))?;
+        let handle = File::open(&self.file).map_err(|e| TableError::new(&self.heading.path, e))?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), self.order());
         ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
             .with_projection(mask)
             .with_row_groups(vec![group])
             .with_batch_size(CHUNK_ROWS)
             .build()
-            .map_err(|e| TableError::new(&self.path, format!("row group {group}: {e}")))
+            .map_err(|e| TableError::new(&self.heading.path, format!("row group {group}: {e}")))
     }
 }
 
 impl RowSource for ParquetSource {
-    fn path(&self) -> &str {
-        &self.path
-    }
-    fn format(&self) -> Format {
-        Format::Parquet
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        &self.left_out
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         Some(self.metadata.metadata().file_metadata().num_rows().max(0) as u64)
@@ -143,8 +130,9 @@ impl RowSource for ParquetSource {
                 self.open = None;
                 continue;
             };
-            let fault =
-                |e: &dyn std::fmt::Display| TableError::new(&self.path, format!("after row {}: damaged or truncated: {e}", self.next));
+            let fault = |e: &dyn std::fmt::Display| {
+                TableError::new(&self.heading.path, format!("after row {}: damaged or truncated: {e}", self.next))
+            };
             let batch = batch.map_err(|e| fault(&e))?;
             let order = self.order();
             let get = |place: usize| {

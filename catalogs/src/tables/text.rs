@@ -4,7 +4,7 @@
 //! such ([`Cells::odd`]).
 
 use super::sniff::{self, common, guess, logical, number};
-use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Kind, RowSource, TableError, ecsv};
+use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Heading, Kind, RowSource, TableError, ecsv};
 use sim_core::table::ColumnData;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,9 @@ enum Cut {
 }
 
 pub(super) struct TextSource {
+    heading: Heading,
     file: PathBuf,
-    path: String,
-    format: Format,
     cut: Cut,
-    fields: Vec<Field>,
     chosen: Vec<usize>,
     lines: Lines,
     next: u64,
@@ -70,22 +68,14 @@ impl TextSource {
 
     fn with(path: &Path, format: Format, cut: Cut, fields: Vec<Field>, lines: Lines) -> Self {
         let chosen = (0..fields.len()).collect();
-        Self { file: path.into(), path: path.display().to_string(), format, cut, fields, chosen, lines, next: 0 }
+        let heading = Heading { path: path.display().to_string(), format, fields, left_out: Vec::new() };
+        Self { heading, file: path.into(), cut, chosen, lines, next: 0 }
     }
 }
 
 impl RowSource for TextSource {
-    fn path(&self) -> &str {
-        &self.path
-    }
-    fn format(&self) -> Format {
-        self.format
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        &[]
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         None
@@ -97,16 +87,16 @@ impl RowSource for TextSource {
         Ok(())
     }
     fn take_as(&mut self, column: usize, kind: Kind) {
-        if self.format != Format::Ecsv {
-            self.fields[column].kind = kind;
+        if self.heading.format != Format::Ecsv {
+            self.heading.fields[column].kind = kind;
         }
     }
     fn next_chunk(&mut self) -> Result<Option<Chunk>, TableError> {
-        let mut columns: Vec<Cells> = self.chosen.iter().map(|&k| Cells::whole(self.fields[k].kind.empty(CHUNK_ROWS))).collect();
+        let mut columns: Vec<Cells> = self.chosen.iter().map(|&k| Cells::whole(self.heading.fields[k].kind.empty(CHUNK_ROWS))).collect();
         let mut rows = 0;
         while rows < CHUNK_ROWS && self.lines.next()? {
             for (cells, &k) in columns.iter_mut().zip(&self.chosen) {
-                push(cells, rows, self.lines.cell(k), self.fields[k].kind == Kind::Bool);
+                push(cells, rows, self.lines.cell(k), self.heading.fields[k].kind == Kind::Bool);
             }
             rows += 1;
         }

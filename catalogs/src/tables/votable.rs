@@ -6,7 +6,7 @@
 //! Data in the file itself (no `href`); no FITS stream. Columns of arrays other than text are left out.
 
 use super::votable_data::{Binary, Stored};
-use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Kind, RowSource, TableError, sniff, text};
+use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Heading, Kind, RowSource, TableError, sniff, text};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use std::io::BufRead;
@@ -31,11 +31,9 @@ enum Body {
 }
 
 pub(super) struct VotableSource {
+    heading: Heading,
     file: PathBuf,
-    path: String,
     columns: Vec<Column>,
-    fields: Vec<Field>,
-    left_out: Vec<String>,
     rows: Option<u64>,
     chosen: Vec<usize>,
     body: Body,
@@ -57,7 +55,8 @@ impl VotableSource {
         let head = head(sniff::reader(path)?, &shown, true)?;
         let chosen = (0..head.fields.len()).collect();
         let Head { columns, fields, left_out, rows, body } = head;
-        Ok(Self { file: path.into(), path: shown, columns, fields, left_out, rows, chosen, body, next: 0 })
+        let heading = Heading { path: shown, format: Format::Votable, fields, left_out };
+        Ok(Self { heading, file: path.into(), columns, rows, chosen, body, next: 0 })
     }
 }
 
@@ -190,24 +189,15 @@ fn field(tag: &BytesStart<'_>, head: &mut Head) -> Result<Option<usize>, String>
 }
 
 impl RowSource for VotableSource {
-    fn path(&self) -> &str {
-        &self.path
-    }
-    fn format(&self) -> Format {
-        Format::Votable
-    }
-    fn fields(&self) -> &[Field] {
-        &self.fields
-    }
-    fn left_out(&self) -> &[String] {
-        &self.left_out
+    fn heading(&self) -> &Heading {
+        &self.heading
     }
     fn rows(&self) -> Option<u64> {
         self.rows
     }
     fn select(&mut self, columns: &[usize]) -> Result<(), TableError> {
         self.chosen = columns.to_vec();
-        self.body = head(sniff::reader(&self.file)?, &self.path, true)?.body;
+        self.body = head(sniff::reader(&self.file)?, &self.heading.path, true)?.body;
         self.next = 0;
         Ok(())
     }
@@ -217,16 +207,16 @@ impl RowSource for VotableSource {
         for (k, column) in self.columns.iter().enumerate() {
             targets[k] = (0..self.chosen.len()).filter(|&t| Some(self.chosen[t]) == column.place).collect();
         }
-        let mut cells: Vec<Cells> = self.chosen.iter().map(|&k| Cells::whole(self.fields[k].kind.empty(CHUNK_ROWS))).collect();
+        let mut cells: Vec<Cells> = self.chosen.iter().map(|&k| Cells::whole(self.heading.fields[k].kind.empty(CHUNK_ROWS))).collect();
         let mut rows = 0;
         while rows < CHUNK_ROWS {
             let row = self.next + rows as u64 + 1;
             let found = match &mut self.body {
                 Body::Rows(reader) => table_row(reader, &self.columns, &targets, &mut cells, rows)
-                    .map_err(|e| TableError::new(&self.path, format!("row {row}: {e}")))?,
+                    .map_err(|e| TableError::new(&self.heading.path, format!("row {row}: {e}")))?,
                 Body::Binary(binary) => binary
                     .row(&self.columns, &targets, &mut cells, rows)
-                    .map_err(|e| TableError::new(&self.path, format!("row {row}: {e}")))?,
+                    .map_err(|e| TableError::new(&self.heading.path, format!("row {row}: {e}")))?,
                 Body::Empty => false,
             };
             if !found {

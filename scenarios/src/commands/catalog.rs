@@ -13,11 +13,8 @@ use std::process::ExitCode;
 pub enum Catalog {
     /// Say what is in a table: format, rows, columns, units, types, ranges, what is missing, and which ready profile fits.
     Inspect {
-        /// File, or folder of a partition.
-        path: PathBuf,
-        /// Format, when neither the first bytes nor the name say it.
-        #[arg(long, value_parser = format)]
-        format: Option<Format>,
+        #[command(flatten)]
+        file: TableFile,
         /// Look at so many rows at most.
         #[arg(long, value_name = "N")]
         rows: Option<u64>,
@@ -69,14 +66,21 @@ pub enum Catalog {
     },
 }
 
-/// A catalogue and how to understand it.
+/// A table.
 #[derive(Debug, Args)]
-pub struct Input {
+pub struct TableFile {
     /// File, or folder of a partition.
     path: PathBuf,
     /// Format, when neither the first bytes nor the name say it.
     #[arg(long, value_parser = format)]
     format: Option<Format>,
+}
+
+/// A catalogue and how to understand it.
+#[derive(Debug, Args)]
+pub struct Input {
+    #[command(flatten)]
+    file: TableFile,
     /// Ready mapping of columns; that which fits when absent.
     #[arg(long, value_parser = profile)]
     profile: Option<Profile>,
@@ -150,14 +154,14 @@ impl Input {
         let profile = match self.profile {
             Some(profile) => profile,
             None => {
-                let fields = catalogs::tables::fields(&self.path, self.format)?;
+                let fields = catalogs::tables::fields(&self.file.path, self.file.format)?;
                 let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
                 Profile::fitting(&names).map_or(Profile::Custom, |p| p.1)
             }
         };
         Ok(CatalogSpec {
-            path: self.path.clone(),
-            format: self.format,
+            path: self.file.path.clone(),
+            format: self.file.format,
             profile,
             columns,
             band: self.band.clone(),
@@ -170,7 +174,7 @@ impl Input {
 impl Catalog {
     pub fn run(&self, quiet: bool) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Inspect { path, format, rows, json } => {
+            Self::Inspect { file: TableFile { path, format }, rows, json } => {
                 let found = examine::inspect(path, *format, *rows)?;
                 if *json {
                     println!("{}", serde_json::to_string_pretty(&found)?);

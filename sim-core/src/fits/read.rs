@@ -67,10 +67,10 @@ impl Unit {
     }
 }
 
-fn walk(path: &Path, sums: Sums, mut visit: impl FnMut(&Reader, Unit) -> Result<(), FitsError>) -> Result<(), FitsError> {
-    let shown = path.display().to_string();
-    let content = |reason: &str| FitsError::Content { path: shown.clone(), reason: reason.into() };
-    let io = |source| FitsError::Io { path: shown.clone(), source };
+/// Opens a file after a look at its bytes (a gzipped one cannot be looked at so); also whether it is gzipped.
+pub(super) fn opened(path: &Path, shown: &str, sums: Sums) -> Result<(Reader, bool), FitsError> {
+    let content = |reason: &str| FitsError::Content { path: shown.into(), reason: reason.into() };
+    let io = |source| FitsError::Io { path: shown.into(), source };
     let mut file = std::fs::File::open(path).map_err(io)?;
     if !file.metadata().map_err(io)?.is_file() {
         return Err(content("this is not a file"));
@@ -82,9 +82,14 @@ fn walk(path: &Path, sums: Sums, mut visit: impl FnMut(&Reader, Unit) -> Result<
         if start != b"SIMPLE  =" {
             return Err(content("this is not a FITS file: it does not begin with SIMPLE"));
         }
-        scan(&mut file, &shown, sums)?;
+        scan(&mut file, shown, sums)?;
     }
-    let reader = Reader::open(path)?;
+    Ok((Reader::open(path)?, gzipped))
+}
+
+fn walk(path: &Path, sums: Sums, mut visit: impl FnMut(&Reader, Unit) -> Result<(), FitsError>) -> Result<(), FitsError> {
+    let shown = path.display().to_string();
+    let (reader, gzipped) = opened(path, &shown, sums)?;
     let mut number = 1;
     while let Some(kind) = reader.go_to(number)? {
         let unit = unit(&reader, &shown, number, kind)?;

@@ -3,10 +3,9 @@
 use super::FitsError;
 use super::header::Value;
 use super::raw::{ColumnType, Kind, Reader};
-use super::read::{column_data, unit};
-use super::scan::{Sums, scan};
+use super::read::{column_data, opened, unit};
+use super::scan::Sums;
 use crate::table::ColumnData;
-use std::io::Read;
 use std::path::Path;
 
 /// A column of a table that is read by rows.
@@ -41,21 +40,7 @@ impl TableRows {
     /// When the file is missing, truncated, not FITS, or has no table.
     pub fn open(path: &Path) -> Result<Self, FitsError> {
         let shown = path.display().to_string();
-        let content = |reason: &str| FitsError::Content { path: shown.clone(), reason: reason.into() };
-        let io = |source| FitsError::Io { path: shown.clone(), source };
-        let mut file = std::fs::File::open(path).map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(content("this is not a file"));
-        }
-        let mut start = Vec::new();
-        (&file).take(9).read_to_end(&mut start).map_err(io)?;
-        if !start.starts_with(&[0x1f, 0x8b]) {
-            if start != b"SIMPLE  =" {
-                return Err(content("this is not a FITS file: it does not begin with SIMPLE"));
-            }
-            scan(&mut file, &shown, Sums::Ignore)?;
-        }
-        let reader = Reader::open(path)?;
+        let (reader, _) = opened(path, &shown, Sums::Ignore)?;
         let mut number = 1;
         while let Some(kind) = reader.go_to(number)? {
             if kind == Kind::Table {
@@ -63,7 +48,7 @@ impl TableRows {
             }
             number += 1;
         }
-        Err(content("no table in this FITS file"))
+        Err(FitsError::Content { path: shown, reason: "no table in this FITS file".into() })
     }
 
     fn of_unit(reader: Reader, path: &str, number: i32, kind: Kind) -> Result<Self, FitsError> {
