@@ -167,7 +167,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().nth(1).as_deref() == Some("chip") {
         return chip();
     }
-    let species = |all: [(f64, f64); 3]| all.map(|(density, release)| Species { density, release, depth: 0.0 }).to_vec();
+    let species = |all: [(f64, f64); 3]| all.map(|(density, release)| Species::bulk(density, release)).to_vec();
     let published = TrapModel {
         species: species([(0.6, 0.74), (1.6, 7.7), (1.4, 37.0)]),
         well: Well { exponent: 0.478, full_well: 84_700.0, notch: 0.0 },

@@ -111,6 +111,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "references" => references::criteria()?,
             "cti" => Criteria::from_toml(include_str!("../data/cti_criteria.toml"), "cti")?,
             "fringes" => Criteria::from_toml(include_str!("../data/fringe_criteria.toml"), "fringes")?,
+            "traps" => Criteria::from_toml(include_str!("../data/traps_criteria.toml"), "traps")?,
             "smoke" => Criteria::from_toml(include_str!("../data/smoke_criteria.toml"), "smoke")?,
             path => Criteria::read(Path::new(path))?,
         };

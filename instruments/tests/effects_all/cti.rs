@@ -209,6 +209,37 @@ fn single_traps_agree_with_the_expected_electrons_in_the_mean() {
 }
 
 #[test]
+fn single_slow_traps_agree_with_the_expected_electrons_in_the_mean() {
+    let mut scene = scene();
+    set(&mut scene.spec, "cti", "blocks", 0.0);
+    for (key, value) in [("parallel_capture_1", 0.5), ("parallel_capture_2", 2.0), ("parallel_capture_3", 8.0), ("serial_capture_1", 1.0)] {
+        set(&mut scene.spec, "cti", key, value);
+    }
+    let run = |scene: &Scene| {
+        let mut frame = scene.frame::<Charge>(|y, _| if y % 16 == 12 { 3000.0 } else { 80.0 });
+        let before = frame.total();
+        let ledger = apply(scene, &mut frame);
+        assert!((frame.total() - before - ledger.net()).abs() < 1.0, "f32 pixels");
+        frame
+    };
+    let expected = run(&scene);
+    set(&mut scene.spec, "cti", "draw_traps", 1.0);
+    let drawn = run(&scene);
+    assert!(drawn.pixels.iter().all(|n| n.fract() == 0.0 && *n >= 0.0), "whole electrons");
+    let mut moved = 0.0;
+    for y in 0..NY / 2 {
+        let row = |frame: &Frame<Charge>| frame.pixels.row(y).iter().map(|&n| f64::from(n)).collect::<Vec<f64>>();
+        let (a, b) = (row(&drawn), row(&expected));
+        let mean = |v: &[f64]| v.iter().sum::<f64>() / NX as f64;
+        moved += (mean(&b) - if y % 16 == 12 { 3000.0 } else { 80.0 }).abs();
+        let spread = (a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / NX as f64).sqrt();
+        let tolerance = 5.0 * spread / (NX as f64).sqrt() + 0.1;
+        assert!((mean(&a) - mean(&b)).abs() < tolerance, "row {y}: {} for {} +- {tolerance}", mean(&a), mean(&b));
+    }
+    assert!(moved > 10.0, "there are trails: {moved}");
+}
+
+#[test]
 fn bad_tables_name_key_value_and_range() {
     let message = |key: &str, value: f64| {
         let mut spec = spec();

@@ -12,6 +12,9 @@ pub struct TrapSpecies {
     pub release: Measured,
     /// Fraction of the volume of a pixel below the traps \[1\]: 0 for traps in the bulk.
     pub depth: f64,
+    /// Capture time \[transfers\]: 0 for traps that take electrons at once.
+    #[serde(default)]
+    pub capture: f64,
 }
 
 /// The traps met in one direction of transfer, and how electrons fill the volume of a pixel.

@@ -245,7 +245,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // Four species and a notch; the correction knows three and none.
     let mut rich = parallel.clone();
-    rich.species.push(Species { density: 0.5, release: 150.0, depth: 0.0 });
+    rich.species.push(Species::bulk(0.5, 150.0));
     rich.well.notch = 15.0;
     let richer = device(&rich);
     let (traps, chi2) = richer.fitted(3)?;

@@ -36,6 +36,8 @@ pub enum Direction {
 pub struct EdgeTrail {
     /// Mean of the last pixels with light \[electron\].
     pub level_electron: f64,
+    /// Standard deviation of their charge from pixel to pixel along the direction of transfer: shot noise, responses \[electron\].
+    pub scatter_electron: f64,
     /// Mean electrons of the pixels clocked out after them, in order \[electron\].
     pub trail: Vec<Measured>,
 }
@@ -54,7 +56,7 @@ impl EdgeTrail {
             let square: f64 = of.iter().map(|z| z.error * z.error).sum();
             Measured { value: m.value - sum / count, error: m.error.hypot(square.sqrt() / count) }
         };
-        Self { level_electron: self.level_electron, trail: self.trail.iter().enumerate().map(number).collect() }
+        Self { trail: self.trail.iter().enumerate().map(number).collect(), ..self.clone() }
     }
 }
 
@@ -74,6 +76,25 @@ fn mean(view: ArrayView2<'_, f32>) -> f64 {
     view.iter().map(|&v| f64::from(v)).sum::<f64>() / view.len().max(1) as f64
 }
 
+/// Variance of pixels from half the square of the differences of neighbours along the first axis, by its median: hits do not count.
+fn variance(view: ArrayView2<'_, f32>) -> f64 {
+    // Median of the square of a standard normal number.
+    const MEDIAN: f64 = 0.454_936;
+    let neighbours = view.axis_windows(Axis(0), 2);
+    let mut squares: Vec<f64> = neighbours
+        .into_iter()
+        .flat_map(|w| (0..w.ncols()).map(move |x| f64::from(w[[1, x]] - w[[0, x]]).powi(2)).collect::<Vec<f64>>())
+        .collect();
+    if squares.is_empty() {
+        return 0.0;
+    }
+    let middle = squares.len() / 2;
+    // Whole counts: the mean of the middle fifth instead of one number of them.
+    squares.sort_unstable_by(f64::total_cmp);
+    let near = &squares[middle - middle / 5..=middle + (squares.len() - 1 - middle) / 5];
+    0.5 * near.iter().sum::<f64>() / near.len() as f64 / MEDIAN
+}
+
 /// The trail of a raw flat. `None` when the frame has no overscan in this direction to read it from, or an amplifier's gain or
 /// read noise \[electron\] is missing.
 #[must_use]
@@ -84,7 +105,7 @@ pub fn measure(
     gain: &[Measured],
     read_noise: &[Measured],
 ) -> Option<EdgeTrail> {
-    let (mut level, mut weight) = (0.0, 0.0);
+    let (mut level, mut scatter, mut weight) = (0.0, 0.0, 0.0);
     let mut trail: Vec<(f64, f64)> = Vec::new();
     for tile in &layout.tiles {
         let (gain, read) = (gain.get(tile.amplifier)?.value, read_noise.get(tile.amplifier)?.value);
@@ -120,7 +141,8 @@ pub fn measure(
         let lines = edge.ncols() as f64;
         let last = edge.slice(s![edge.nrows() - EDGE.min(edge.nrows()).., ..]);
         let all_dark = mean(dark);
-        level += lines * gain * (mean(last) - all_dark);
+        level += lines * gain * (mean(last.view()) - all_dark);
+        scatter += lines * (gain * gain * variance(last) - read * read).max(0.0);
         weight += lines;
         trail.resize(after.nrows(), (0.0, 0.0));
         for (k, sums) in trail.iter_mut().enumerate() {
@@ -131,5 +153,5 @@ pub fn measure(
         }
     }
     let trail = trail.into_iter().map(|(sum, square)| Measured { value: sum / weight, error: square.sqrt() / weight }).collect();
-    (weight > 0.0).then_some(EdgeTrail { level_electron: level / weight, trail })
+    (weight > 0.0).then_some(EdgeTrail { level_electron: level / weight, scatter_electron: (scatter / weight).sqrt(), trail })
 }

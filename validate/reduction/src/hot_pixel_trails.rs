@@ -194,5 +194,5 @@ fn line(bin: &[&HotPixel], rows: usize, trail: usize) -> TransferLine {
             (place + k, Measured { value, error: (scatter / count).sqrt() })
         })
         .collect();
-    TransferLine { charge: packets, measured }
+    TransferLine { charge: packets, scatter: 0.0, measured }
 }

@@ -134,5 +134,5 @@ fn of_place(raw: &Array2<f32>, readout: &Readout<'_>, pattern: &Pattern, first: 
     let middle = begin + pattern.period..begin + (periods - 1) * pattern.period;
     let level = middle.map(|k| row(k).value).sum::<f64>() / ((periods - 2) * pattern.lines) as f64;
     let charge = (0..rows).map(|k| if pattern.covers(first + k) { level } else { 0.0 }).collect();
-    Some(TransferLine { charge, measured: (0..rows).map(|k| (k, row(k))).collect() })
+    Some(TransferLine { charge, scatter: 0.0, measured: (0..rows).map(|k| (k, row(k))).collect() })
 }

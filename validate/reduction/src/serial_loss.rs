@@ -86,7 +86,7 @@ mod tests {
     use instruments::effects::cti::fill::Well;
 
     fn traps() -> TrapModel {
-        let species = vec![Species { density: 1.0, release: 0.5, depth: 0.0 }, Species { density: 2.0, release: 5.0, depth: 0.0 }];
+        let species = vec![Species::bulk(1.0, 0.5), Species::bulk(2.0, 5.0)];
         TrapModel { species, well: Well { exponent: 0.478, full_well: 84_700.0, notch: 0.0 } }
     }
 

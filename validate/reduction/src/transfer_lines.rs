@@ -9,7 +9,12 @@
 //! # Limits
 //! Full well and notch are given: only `density full_well^-exponent` shows in a trail. Depths are 0. Errors are those of the
 //! curvature at the minimum, after the scaling. Charge is taken as its mean: where
-//! packets hold few electrons, the bent well makes of a scatter between lines another mean.
+//! packets hold few electrons, the bent well makes of a scatter between lines another mean. Lines of uniform charge that say how much their
+//! packets scatter are modelled with that scatter: traps remember the highest packets, so a scattered line fills more of them.
+
+mod scatter;
+
+pub(crate) use scatter::behind;
 
 use crate::least_squares::minimise;
 use crate::trap_fit::{TrapFit, TrapFitError};
@@ -33,6 +38,8 @@ const MODEL_ERROR: f64 = 2e-3;
 pub struct TransferLine {
     /// Charge of the packets, nearest to the output first \[electron\]; packets beyond are empty.
     pub charge: Vec<f64>,
+    /// Standard deviation of a packet about it \[electron\], in a line of uniform charge of which only packets behind it were measured; else 0.
+    pub scatter: f64,
     /// Packets that were read, by number, after the transfer \[electron\].
     pub measured: Vec<(usize, Measured)>,
 }
@@ -108,7 +115,10 @@ impl LineSet {
     }
     fn stands(&self) -> bool {
         let length = self.path.packets + self.path.trailing;
+        let behind =
+            |l: &TransferLine| l.scatter == 0.0 || l.measured.iter().all(|(k, _)| *k >= self.path.packets && self.path.packets > 0);
         self.lines.iter().flat_map(|l| &l.measured).all(|(k, m)| *k < length && m.error > 0.0 && m.value.is_finite())
+            && self.lines.iter().all(|l| l.scatter.is_finite() && behind(l))
     }
 }
 
@@ -171,7 +181,7 @@ fn project(all: &mut [(usize, f64, f64, f64)]) {
 impl Problem<'_> {
     fn model(&self, p: &DVector<f64>) -> TrapModel {
         let n = self.given.species;
-        let species = (0..n).map(|s| Species { density: p[s].exp(), release: p[n + s].exp(), depth: 0.0 }).collect();
+        let species = (0..n).map(|s| Species::bulk(p[s].exp(), p[n + s].exp())).collect();
         let well = Well { exponent: p[2 * n].clamp(1e-3, 1.0), full_well: self.given.full_well_electron, notch: self.given.notch_electron };
         TrapModel { species, well }
     }
@@ -182,7 +192,15 @@ impl Problem<'_> {
         let forward = Expected::new(model, steps);
         // Number of the packet, residual, and how it changes with a factor of its charge and with charge added to it.
         let mut all: Vec<(usize, f64, f64, f64)> = Vec::new();
-        for lines in set.lines.chunks(WIDTH) {
+        let (scattered, plain): (Vec<&TransferLine>, Vec<&TransferLine>) = set.lines.iter().partition(|line| line.scatter > 0.0);
+        for line in scattered {
+            let after = behind(line.charge_of(path.packets - 1), line.scatter, &path, self.given.trail, &forward, work);
+            for (k, measured) in &line.measured {
+                let error = scale * measured.error.hypot(MODEL_ERROR * measured.value);
+                all.push((*k, (after[k - path.packets] - measured.value) / error, 0.0, 1.0 / error));
+            }
+        }
+        for lines in plain.chunks(WIDTH) {
             let row = |k: usize| -> Row { std::array::from_fn(|l| lines.get(l).map_or(0.0, |line| line.charge_of(k).max(0.0))) };
             let mut packets: Vec<Row> = (0..path.packets).map(row).collect();
             packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
@@ -291,7 +309,7 @@ pub fn fit_all(sets: &[LineSet], release: &[Measured], given: &Given) -> Result<
         .map(|s| {
             // The error of a logarithm is a relative one.
             let of = |k: usize| Measured { value: p[k].exp(), error: p[k].exp() * errors[k] };
-            TrapSpecies { density: of(s), release: of(species + s), depth: 0.0 }
+            TrapSpecies { density: of(s), release: of(species + s), depth: 0.0, capture: 0.0 }
         })
         .collect();
     found.sort_by(|a, b| a.release.value.total_cmp(&b.release.value));

@@ -197,6 +197,7 @@ impl Readings {
         let Some(path) = self.paths.map(|p| Path { packets: FIRST, ..p[1] }) else { return Err("the layout has no amplifier".into()) };
         let line = |f: &FirstPixels| TransferLine {
             charge: vec![f.level_electron; FIRST],
+            scatter: 0.0,
             measured: f.pixels.iter().copied().enumerate().collect(),
         };
         Ok(vec![LineSet { kind: EvidenceKind::FirstPixels, path, lines: self.first.iter().map(line).collect(), common: Common::Response }])
@@ -331,6 +332,7 @@ fn hot_set(hot: &HotPixels, [columns, rows]: [Path; 2], register: Option<&TrapMo
 fn before_register(sets: Vec<LineSet>, register: Option<&TrapModel>) -> Vec<LineSet> {
     let Some(model) = register else { return sets };
     let restored = |line: TransferLine| TransferLine {
+        scatter: line.scatter,
         charge: line.charge.iter().map(|&n| if n > 0.0 { serial_loss::before_register(model, n) } else { n }).collect(),
         measured: line
             .measured

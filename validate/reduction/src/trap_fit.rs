@@ -90,6 +90,7 @@ pub fn edge_lines(trails: &[EdgeTrail], path: Path) -> LineSet {
     let line = |t: &EdgeTrail| TransferLine {
         // The measured level is that after the transfer: the last packets lost what the model took from them.
         charge: vec![t.level_electron.max(0.0); path.packets],
+        scatter: t.scatter_electron,
         measured: t.trail.iter().enumerate().map(|(k, m)| (path.packets + k, *m)).collect(),
     };
     LineSet { kind: EvidenceKind::FlatTrails, path, lines: trails.iter().map(line).collect(), common: Common::Nothing }
@@ -141,13 +142,14 @@ mod tests {
         (0..6)
             .map(|l| EdgeTrail {
                 level_electron: packets[PATH.packets - 1][l],
+                scatter_electron: 0.0,
                 trail: packets[PATH.packets..].iter().map(|row| Measured { value: row[l], error: 0.05 }).collect(),
             })
             .collect()
     }
 
     fn truth() -> TrapModel {
-        let species = |density, release| Species { density, release, depth: 0.0 };
+        let species = Species::bulk;
         let well = Well { exponent: 0.478, full_well: 84_700.0, notch: 0.0 };
         TrapModel { species: vec![species(0.6, 0.74), species(1.6, 7.7), species(1.4, 37.0)], well }
     }

@@ -137,7 +137,10 @@ fn lines_that_tell_nothing_are_refused() {
     let long = Pattern { first: 0, lines: 20, period: 200 };
     assert!(injected_lines::measure(&dark, &readout, &long).is_none(), "one period");
     assert!(matches!(transfer_lines::fit(&[], &bench.given(3, 84)), Err(TrapFitError::TooFew { .. })));
-    let flat =
-        |value: f64| TransferLine { charge: vec![100.0; 600], measured: (0..500).map(|k| (k, Measured { value, error: 1.0 })).collect() };
+    let flat = |value: f64| TransferLine {
+        charge: vec![100.0; 600],
+        scatter: 0.0,
+        measured: (0..500).map(|k| (k, Measured { value, error: 1.0 })).collect(),
+    };
     assert!(matches!(transfer_lines::fit(&[flat(100.1)], &bench.given(3, 84)), Err(TrapFitError::NoTrail { .. })));
 }

@@ -190,20 +190,23 @@ impl Comparison<'_> {
                 out.transfer.extend(bin(&chosen, low, high));
             }
         }
-        let (low, high) = (CLASSES[1].0, CLASSES[2].1);
-        let far: Vec<Star> = stars.iter().filter(|s| s.electron >= low && s.electron < high && part(s) == PARTS - 1).copied().collect();
-        if let Some(far) = bin(&far, low, high) {
-            for (name, pair) in [("light", far.light), ("centroid", far.centroid_px), ("ellipticity", far.ellipticity)] {
-                for (when, bias) in ["_before", ""].into_iter().zip(pair) {
-                    out.values.set(&format!("cti_{name}{when}"), bias.value, Some(bias.error), far.stars);
+        // The mean of all hides that faint and bright stars are off to different sides.
+        for ((low, high), class) in CLASSES[1..].iter().zip(["1000", "3000"]) {
+            let bright = |s: &&Star| s.electron >= *low && s.electron < *high;
+            let all: Vec<Star> = stars.iter().filter(bright).copied().collect();
+            let far: Vec<Star> = all.iter().filter(|s| part(s) == PARTS - 1).copied().collect();
+            if let Some(far) = bin(&far, *low, *high) {
+                for (name, pair) in [("light", far.light), ("centroid", far.centroid_px), ("ellipticity", far.ellipticity)] {
+                    for (when, bias) in ["_before", ""].into_iter().zip(pair) {
+                        out.values.set(&format!("cti_{name}_{class}{when}"), bias.value, Some(bias.error), far.stars);
+                    }
                 }
             }
-        }
-        let (low, high) = CLASSES[1];
-        let faint: Vec<Star> = stars.iter().filter(|s| s.electron >= low && s.electron < high).copied().collect();
-        if let Some(all) = bin(&faint, low, high) {
-            let [before, after] = all.trail_electron;
-            out.values.set("cti_trail_removed", 1.0 - after.value / before.value, Some(after.error / before.value.abs()), all.stars);
+            if let Some(all) = bin(&all, *low, *high) {
+                let [before, after] = all.trail_electron;
+                let error = after.error / before.value.abs();
+                out.values.set(&format!("cti_trail_removed_{class}"), 1.0 - after.value / before.value, Some(error), all.stars);
+            }
         }
     }
 }

@@ -63,8 +63,8 @@ impl<'a> Crossing<'a> {
     /// `packets[k]` is the packet that starts in physical pixel `first + k`; those from before the block do not pass.
     /// The packets must be in time order, nearest to the output first.
     pub fn send(&self, packets: &mut [Row], marks: &mut Marks, line: Option<usize>) -> (Row, Option<Past>) {
-        marks.reserve(packets.len());
-        match self.traps.count {
+        marks.reserve(packets.len(), self.traps);
+        match self.traps.compiled() {
             0 => ([0.0; WIDTH], None),
             1 => send::<1>(self, packets, marks, line),
             2 => send::<2>(self, packets, marks, line),

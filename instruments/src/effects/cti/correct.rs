@@ -24,10 +24,20 @@ struct Restore {
 #[must_use]
 pub fn known_model(traps: &TransferTraps) -> Option<TrapModel> {
     let well = Well { exponent: traps.exponent, full_well: traps.full_well_electron, notch: traps.notch_electron };
-    let species: Vec<Species> =
-        traps.species.iter().map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth }).collect();
+    let species: Vec<Species> = traps
+        .species
+        .iter()
+        .map(|s| Species { density: s.density.value, release: s.release.value, depth: s.depth, capture: s.capture })
+        .collect();
     let species_stand = species.len() <= SPECIES
-        && species.iter().all(|s| s.density >= 0.0 && s.density.is_finite() && s.release > 0.0 && (0.0..1.0).contains(&s.depth));
+        && species.iter().all(|s| {
+            s.density >= 0.0
+                && s.density.is_finite()
+                && s.release > 0.0
+                && (0.0..1.0).contains(&s.depth)
+                && s.capture >= 0.0
+                && s.capture.is_finite()
+        });
     let well_stands = well.exponent > 0.0 && well.exponent <= 1.0 && well.notch >= 0.0 && well.full_well > well.notch;
     (species_stand && well_stands && well.full_well.is_finite()).then_some(TrapModel { species, well })
 }
@@ -36,8 +46,9 @@ pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>,
     let unknown = |what| CorrectionError::Unknown { step: "cti", what };
     let traps = knowledge.traps.as_ref().ok_or(unknown("charge traps at the date of the frame"))?;
     let steps = Steps::at_most(traps.blocks);
-    let possible =
-        unknown("possible traps (at most 4 species, densities >= 0, release times > 0, 0 < exponent <= 1, notch below the full well)");
+    let possible = unknown(
+        "possible traps (at most 4 species, densities >= 0, release times > 0, capture times >= 0, 0 < exponent <= 1, notch below the full well)",
+    );
     let [Some(parallel), Some(serial)] = [&traps.parallel, &traps.serial].map(known_model) else { return Err(possible) };
     let undo = |model: &TrapModel| Undo { forward: Expected::new(model, steps), iterations: traps.iterations };
     Ok(Box::new(Restore { layout: knowledge.layout.clone(), window: knowledge.window, parallel: undo(&parallel), serial: undo(&serial) }))

@@ -1,7 +1,7 @@
 //! One direction of transfer: lines of packets forward through the traps, and back by iteration.
 
 use super::column::{Crossing, Marks, Past, Row, WIDTH};
-use super::restore::{Line, restore};
+use super::restore::{Line, Response, restore};
 use super::schedule::{self, Steps};
 use super::traps::{TrapModel, Traps};
 
@@ -91,9 +91,9 @@ impl Work {
         self.noise.clear();
         self.noise.extend(variance.into_iter().flatten());
     }
-    /// Change of every corrected packet of the last line for one electron more in its own data, mirror image first.
+    /// What became of small changes of every corrected packet of the last line, mirror image first.
     #[must_use]
-    pub fn gains(&self) -> Option<&[Row]> {
+    pub fn gains(&self) -> Option<&[Response]> {
         self.gains.as_deref()
     }
 }
@@ -107,7 +107,7 @@ pub struct Work {
     pools: Vec<Marks>,
     memory: Memory,
     noise: Vec<Row>,
-    gains: Option<Vec<Row>>,
+    gains: Option<Vec<Response>>,
 }
 
 /// How many pixels of the mirror image a cut-out needs with these traps.

@@ -23,7 +23,7 @@ impl Pass<'_> {
             let middle: Row = std::array::from_fn(|l| 0.5 * (low[l] + high[l]));
             let heights = self.heights(&std::array::from_fn(|l| middle[l] + released[l])).0;
             let at = marks.search(&pool.top, &heights);
-            let trial = self.outcome_at::<S>(marks, &at, &heights);
+            let trial = self.outcome_at::<S>(pool, marks, &at, &heights);
             for l in 0..WIDTH {
                 if row[l] + (before[l] - trial.total[l]) >= middle[l] {
                     (low[l], best[l]) = (middle[l], heights[l]);
@@ -36,7 +36,7 @@ impl Pass<'_> {
             found.height[l] = if affected[l] { best[l] } else { found.height[l] };
         }
         found.at = marks.search(&pool.top, &found.height);
-        found.outcome = self.outcome_at::<S>(marks, &found.at, &found.height);
+        found.outcome = self.outcome_at::<S>(pool, marks, &found.at, &found.height);
         for l in 0..WIDTH {
             let after = row[l] + (before[l] - found.outcome.total[l]);
             // Rounding may miss the floor by its last bits.

@@ -2,6 +2,7 @@
 
 use super::column::{Row, WIDTH};
 use super::direction::{LineKey, Path, Transfer, Work};
+use super::noise;
 use ndarray::ArrayViewMut2;
 use sim_core::ledger::Ledger;
 
@@ -41,9 +42,9 @@ impl Lines<'_, '_> {
         transfer.transfer(path, &keys, packets, work);
         if let (Some(mut variance), Some(gains)) = (variance, work.gains()) {
             let gains = &gains[gains.len().saturating_sub(path.packets)..];
-            for ((gains, pixels), mut row) in gains.iter().zip(pixels.rows()).zip(variance.rows_mut()) {
-                for ((gain, &pixel), variance) in gains.iter().zip(pixels).zip(&mut row) {
-                    *variance = passed_on(*gain as f32, pixel, *variance);
+            for ((response, pixels), mut row) in gains.iter().zip(pixels.rows()).zip(variance.rows_mut()) {
+                for (l, (&pixel, variance)) in pixels.iter().zip(&mut row).enumerate() {
+                    *variance = noise::passed_on(response, l, pixel, *variance);
                 }
             }
         }
@@ -60,15 +61,6 @@ impl Lines<'_, '_> {
         let (net, size) = (net[..count].iter().sum::<f64>(), size[..count].iter().sum::<f64>());
         Ledger { added: 0.5 * (size + net), lost: 0.5 * (size - net) }
     }
-}
-
-/// Variance after the correction of a pixel whose estimate of its charge, with a part k of its noise, is amplified by `gain`:
-/// `(1 + (gain - 1) k)^2`; see [`super::quiet`].
-fn passed_on(gain: f32, pixel: f32, variance: f32) -> f32 {
-    let signal = if pixel > 0.0 { pixel } else { 0.0 };
-    let k = if variance > 0.0 { (signal / (signal + variance)).sqrt() } else { 1.0 };
-    let factor = 1.0 + (gain - 1.0) * k;
-    variance * factor * factor
 }
 
 pub(super) fn sum(ledgers: Vec<Ledger>) -> Ledger {

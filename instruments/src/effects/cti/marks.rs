@@ -1,6 +1,7 @@
 //! The staircase of the occupancy: marks of earlier packets, for several columns side by side.
 
-use super::traps::SPECIES;
+use super::profile::Profiles;
+use super::traps::{SPECIES, Traps};
 
 /// What a packet left behind when it had filled all traps up to its height.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +30,16 @@ pub struct Marks {
     pub(super) heights: Vec<f64>,
     /// The marks, lane after lane.
     pub(super) marks: Vec<Mark>,
+    /// Staircases instead, where capture takes time.
+    pub(super) profiles: Profiles,
 }
 
 impl Marks {
-    /// Makes room for the marks of so many packets.
-    pub(super) fn reserve(&mut self, packets: usize) {
+    /// Makes room for the marks of so many packets; the traps are empty.
+    pub(super) fn reserve(&mut self, packets: usize, traps: &Traps) {
+        if traps.slow {
+            self.profiles.empty();
+        }
         let room = packets + WINDOW;
         if self.room < room {
             let bottom = Mark { time: 0, pixels: 0.0, held: [0.0; SPECIES] };

@@ -4,7 +4,9 @@
 //! Traps of a species in a pixel: Poisson of the density, each at a height uniform above the depth of its species. Traps
 //! belong to the device: the same in every exposure, and as the density grows with age the old ones stay where they are.
 //! A trap takes one electron of the first packet that reaches its height, keeps it for k periods with
-//! `P(k > j) = exp(-j / tau)`, gives it to the packet that is there then, and is free again.
+//! `P(k > j) = exp(-j / tau)`, gives it to the packet that is there then, and is free again. Where capture takes time, chances go
+//! packet by packet: an empty trap below a packet is full after it with chance A, a full one with `A + B`, a full one above it with
+//! `exp(-1 / tau)` ([`super::traps::Species::dwell`]).
 //!
 //! The mean over many devices is that of [`super::direction::Expected`], but for traps of one pixel being filled one after
 //! another and not together, a difference of one electron in a packet. Every transfer is followed; time is spent on events,
@@ -12,7 +14,7 @@
 
 use super::column::{Row, WIDTH};
 use super::direction::{self, LineKey, Path, Transfer, Work};
-use super::traps::{TrapModel, Traps};
+use super::traps::{Species, TrapModel, Traps};
 use sim_core::effect::Context;
 use sim_core::noise;
 use sim_core::stream::{Stream, StreamKey};
@@ -63,6 +65,10 @@ impl Drawn {
                     // A trap cannot take an electron from a packet that has none.
                     let electrons = self.traps.fill.electrons(height).max(1.0);
                     let mut at = from;
+                    if species.capture > 0.0 {
+                        left += slowly(packets, &mut groups, at, electrons, species, &mut draws);
+                        continue;
+                    }
                     while let Some(caught) = groups.first_reaching(packets, at, electrons) {
                         packets[caught] -= 1.0;
                         at = caught + self.wait(s, draws.uniform());
@@ -99,6 +105,30 @@ impl Transfer for Drawn {
     fn is_idle(&self) -> bool {
         self.traps.count == 0
     }
+}
+
+/// A trap whose capture takes time, from packet `at` on. Returns its electron if it keeps one.
+fn slowly(packets: &mut [f64], groups: &mut Groups, at: usize, electrons: f64, species: &Species, draws: &mut Draws) -> f64 {
+    let ((takes, stays), keep) = (species.dwell(), (-1.0 / species.release).exp());
+    let mut at = at;
+    while let Some(reached) = groups.first_reaching(packets, at, electrons) {
+        at = reached + 1;
+        if draws.uniform() >= takes {
+            continue;
+        }
+        packets[reached] -= 1.0;
+        loop {
+            let Some(packet) = packets.get_mut(at) else { return 1.0 };
+            let chance = if *packet >= electrons { takes + stays } else { keep };
+            at += 1;
+            if draws.uniform() >= chance {
+                *packet += 1.0;
+                groups.raised(packets, at - 1);
+                break;
+            }
+        }
+    }
+    0.0
 }
 
 struct Draws {

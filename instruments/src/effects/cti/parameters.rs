@@ -11,7 +11,7 @@ use sim_core::knowledge::{Measured, TransferTraps, TrapKnowledge, TrapSpecies};
 /// Species of the table, in each direction. A species that is not there has density 0.
 pub const SPECIES_GIVEN: usize = 3;
 /// Keys of one direction.
-const KEYS: usize = 3 * SPECIES_GIVEN + 3;
+const KEYS: usize = 4 * SPECIES_GIVEN + 3;
 /// All keys.
 pub const COUNT: usize = 2 * KEYS + 4;
 /// Days of a year of the growth: Julian, as dates are.
@@ -25,6 +25,9 @@ const fn release(key: &'static str) -> Parameter {
 }
 const fn depth(key: &'static str) -> Parameter {
     Parameter { key, unit: "1", low: 0.0, high: 0.999, meaning: "fraction of the volume below the traps of the species" }
+}
+const fn capture(key: &'static str) -> Parameter {
+    Parameter { key, unit: "pixel", low: 0.0, high: 1e5, meaning: "capture time of the species, in transfers; 0: at once" }
 }
 const fn exponent(key: &'static str) -> Parameter {
     Parameter { key, unit: "1", low: 1e-3, high: 1.0, meaning: "exponent of the filled volume in the charge" }
@@ -42,24 +45,30 @@ pub const fn table() -> [Parameter; COUNT] {
         density("parallel_density_1"),
         release("parallel_release_1"),
         depth("parallel_depth_1"),
+        capture("parallel_capture_1"),
         density("parallel_density_2"),
         release("parallel_release_2"),
         depth("parallel_depth_2"),
+        capture("parallel_capture_2"),
         density("parallel_density_3"),
         release("parallel_release_3"),
         depth("parallel_depth_3"),
+        capture("parallel_capture_3"),
         exponent("parallel_exponent"),
         full_well("parallel_full_well"),
         notch("parallel_notch"),
         density("serial_density_1"),
         release("serial_release_1"),
         depth("serial_depth_1"),
+        capture("serial_capture_1"),
         density("serial_density_2"),
         release("serial_release_2"),
         depth("serial_depth_2"),
+        capture("serial_capture_2"),
         density("serial_density_3"),
         release("serial_release_3"),
         depth("serial_depth_3"),
+        capture("serial_capture_3"),
         exponent("serial_exponent"),
         full_well("serial_full_well"),
         notch("serial_notch"),
@@ -112,10 +121,10 @@ impl Settings {
         let values: [f64; COUNT] = parameters::read(&spec.parameters, "cti", &PARAMETERS)?;
         let model = |first: usize| {
             let species = (0..SPECIES_GIVEN)
-                .map(|s| first + 3 * s)
-                .map(|k| Species { density: values[k], release: values[k + 1], depth: values[k + 2] })
+                .map(|s| first + 4 * s)
+                .map(|k| Species { density: values[k], release: values[k + 1], depth: values[k + 2], capture: values[k + 3] })
                 .collect();
-            let at = first + 3 * SPECIES_GIVEN;
+            let at = first + 4 * SPECIES_GIVEN;
             let well = Well { exponent: values[at], full_well: values[at + 1], notch: values[at + 2] };
             if well.notch >= well.full_well {
                 let Parameter { key, unit, low, .. } = PARAMETERS[at + 2];
@@ -160,7 +169,7 @@ impl Settings {
                 .species
                 .iter()
                 .filter(|s| s.density > 0.0)
-                .map(|s| TrapSpecies { density: sure(s.density), release: sure(s.release), depth: s.depth })
+                .map(|s| TrapSpecies { density: sure(s.density), release: sure(s.release), depth: s.depth, capture: s.capture })
                 .collect(),
             exponent: model.well.exponent,
             full_well_electron: model.well.full_well,

@@ -40,8 +40,10 @@ pub(super) struct Pass<'a> {
 pub(super) struct Found<const S: usize> {
     /// The packet after the block.
     pub after: Row,
-    /// Its change for one electron more before the block.
+    /// Its change for one electron more before the block (backwards: after it).
     pub slope: Row,
+    /// What of a small change comes through the block, forwards.
+    pub through: Row,
     pub height: Row,
     pub at: [usize; WIDTH],
     pub outcome: Outcome<S>,
@@ -87,7 +89,10 @@ impl Pass<'_> {
 
     /// The pool after a packet that reaches these heights.
     #[inline(always)]
-    pub(super) fn outcome<const S: usize>(&self, seen: &Seen<S>, height: &Row) -> Outcome<S> {
+    pub(super) fn outcome<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, seen: &Seen<S>, height: &Row) -> Outcome<S> {
+        if S == SPECIES && self.traps.slow {
+            return self.slow_outcome(&marks.profiles, self.pixels - pool.pixels, height);
+        }
         let mut held = [[0.0; WIDTH]; S];
         let mut joined = [[0.0; WIDTH]; S];
         // Beyond the table of decays an earlier line has faded.
@@ -111,12 +116,12 @@ impl Pass<'_> {
 
     /// The pool after packets that reach these heights, with the marks `at` above them.
     #[inline(always)]
-    pub(super) fn outcome_at<const S: usize>(&self, marks: &Marks, at: &[usize; WIDTH], height: &Row) -> Outcome<S> {
+    pub(super) fn outcome_at<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, at: &[usize; WIDTH], height: &Row) -> Outcome<S> {
         let mut seen = Seen::<S>::NONE;
         for l in 0..WIDTH {
             seen.read(self, marks, l, at[l]);
         }
-        self.outcome(&seen, height)
+        self.outcome(pool, marks, &seen, height)
     }
 
     /// Electrons above each height in pixels that joined after the mark: what the earlier line left there.
@@ -184,7 +189,7 @@ impl Pass<'_> {
         for l in 0..WIDTH {
             seen.read(self, marks, l, at[l]);
         }
-        let mut outcome = self.outcome(&seen, &height);
+        let mut outcome = self.outcome(pool, marks, &seen, &height);
         if theta > 0.0 {
             let mut half_way = [0.0; WIDTH];
             for l in 0..WIDTH {
@@ -198,7 +203,7 @@ impl Pass<'_> {
                     seen.read(self, marks, l, at[l]);
                 }
             }
-            outcome = self.outcome(&seen, &height);
+            outcome = self.outcome(pool, marks, &seen, &height);
         }
         let (mut after, mut gain) = ([0.0; WIDTH], [0.0; WIDTH]);
         let mut below = false;
@@ -208,7 +213,7 @@ impl Pass<'_> {
             let taken = if height[l] < 1.0 { outcome.steepness[l] * slope[l] } else { 0.0 };
             gain[l] = 1.0 - taken / (1.0 + theta * taken);
         }
-        let mut found = Found { after, slope: gain, height, at, outcome };
+        let mut found = Found { after, slope: gain, through: gain, height, at, outcome };
         if below {
             let electrons = Electrons { packet: row, before: &before, released: &released };
             self.limit(pool, marks, &electrons, &mut found);
@@ -219,15 +224,19 @@ impl Pass<'_> {
     /// The pool takes what it has found.
     #[inline(always)]
     pub fn commit<const S: usize>(&self, pool: &mut Pool<S>, marks: &mut Marks, found: &Found<S>) {
-        for l in 0..WIDTH {
-            let place = l * marks.room + found.at[l] + 1;
-            let mut mark = Mark { time: self.now, pixels: self.pixels, held: [0.0; SPECIES] };
-            for s in 0..S {
-                mark.held[s] = found.outcome.held[s][l];
+        if S == SPECIES && self.traps.slow {
+            self.slow_commit(&mut marks.profiles, self.pixels - pool.pixels, &found.height);
+        } else {
+            for l in 0..WIDTH {
+                let place = l * marks.room + found.at[l] + 1;
+                let mut mark = Mark { time: self.now, pixels: self.pixels, held: [0.0; SPECIES] };
+                for s in 0..S {
+                    mark.held[s] = found.outcome.held[s][l];
+                }
+                marks.heights[place] = found.height[l];
+                marks.marks[place] = mark;
+                pool.top[l] = found.at[l] + 1;
             }
-            marks.heights[place] = found.height[l];
-            marks.marks[place] = mark;
-            pool.top[l] = found.at[l] + 1;
         }
         pool.held = found.outcome.held;
         pool.total = found.outcome.total;

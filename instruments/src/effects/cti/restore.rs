@@ -12,8 +12,8 @@
 //! found; the growth of noise ends there, at about `1 / sqrt(lambda)`.
 //! # More iterations
 //! After the way back, each further iteration runs the forward model and takes `n += s (d - f(n)) / (s^2 + lambda + 0.02)`: damped
-//! Gauss-Newton (Levenberg 1944, Q. Appl. Math. 2, 164); the number bounds what errors of the model do in a sky of a few electrons. The gain of a packet's own noise follows from the same steps; what its noise
-//! does to the packets behind it is less, by the traps that its height decides over, and is not followed.
+//! Gauss-Newton (Levenberg 1944, Q. Appl. Math. 2, 164); the number bounds what errors of the model do in a sky of a few electrons. The gain of
+//! a packet's own noise follows from the same steps; what its noise does to the packets behind it is put into numbers in `noise.rs`.
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side")]
 
@@ -25,6 +25,17 @@ use super::unwind::Belief;
 /// Least damping of the further iterations.
 const REFINEMENT: f64 = 0.02;
 
+/// What becomes of small changes of a packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Response {
+    /// Change of the restored packet for one electron more in its data.
+    pub gain: Row,
+    /// What of one electron more before the transfer was in the packet after it.
+    pub through: Row,
+    /// Mean of the packets around it in the data \[electron\].
+    pub expected: Row,
+}
+
 /// What is to be restored.
 pub struct Line<'a> {
     /// Packets after the transfer, replaced by those before it; the last `trailing` are forward alone, empty to begin with.
@@ -33,8 +44,8 @@ pub struct Line<'a> {
     pub trailing: usize,
     /// Variance of the noise in each of the others, where there is noise.
     pub noise: Option<&'a [Row]>,
-    /// Takes, where wanted, the change of every restored packet for one electron more in its data.
-    pub gains: Option<&'a mut Vec<Row>>,
+    /// Takes, where wanted, what becomes of small changes of every packet.
+    pub gains: Option<&'a mut Vec<Response>>,
     /// Clock periods to the next line, where lines are remembered.
     pub next: Option<usize>,
 }
@@ -42,9 +53,11 @@ pub struct Line<'a> {
 /// Replaces the packets by those that the blocks, farthest first, turn into them. One set of marks per block is kept in `marks`.
 /// Returns what the next line finds, when there is one.
 pub fn restore(crossings: &[Crossing<'_>], mut line: Line<'_>, iterations: usize, marks: &mut Vec<Marks>) -> Vec<Option<Past>> {
-    let count = crossings.first().map_or(0, |c| c.traps.count);
+    let count = crossings.first().map_or(0, |c| c.traps.compiled());
     marks.resize_with(marks.len().max(crossings.len()), Marks::default);
-    marks.iter_mut().for_each(|m| m.reserve(line.packets.len()));
+    for (marks, crossing) in marks.iter_mut().zip(crossings) {
+        marks.reserve(line.packets.len(), crossing.traps);
+    }
     if let Some(gains) = &mut line.gains {
         gains.clear();
     }
@@ -85,7 +98,7 @@ fn walk<const S: usize>(
     (packet, slope)
 }
 
-/// One packet back through all blocks, nearest to the output first, and its gain; with `commit` the traps take what they found.
+/// One packet back through all blocks, nearest to the output first, its gain, and what of a change comes through forwards; with `commit` the traps take what they found.
 #[inline(always)]
 fn back<const S: usize>(
     crossings: &[Crossing<'_>],
@@ -95,9 +108,9 @@ fn back<const S: usize>(
     pools: &mut [Pool<S>],
     marks: &mut [Marks],
     commit: bool,
-) -> (Row, Row) {
+) -> (Row, Row, Row) {
     let mut packet = *data;
-    let (mut slope, mut gain) = ([1.0; WIDTH], [1.0; WIDTH]);
+    let (mut slope, mut gain, mut through) = ([1.0; WIDTH], [1.0; WIDTH], [1.0; WIDTH]);
     for ((crossing, pool), marks) in crossings.iter().zip(pools).zip(marks).rev() {
         let pass = crossing.at(now);
         if pass.pixels > 0.0 {
@@ -110,6 +123,7 @@ fn back<const S: usize>(
             packet = found.after;
             for l in 0..WIDTH {
                 gain[l] *= found.slope[l];
+                through[l] *= found.through[l];
                 slope[l] = 1.0 / gain[l];
             }
             if commit {
@@ -117,7 +131,7 @@ fn back<const S: usize>(
             }
         }
     }
-    (packet, gain)
+    (packet, gain, through)
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
@@ -130,8 +144,8 @@ fn run<const S: usize>(crossings: &[Crossing<'_>], line: Line<'_>, iterations: u
     let mut pools = vec![Pool::<S>::EMPTY; crossings.len()];
     for (now, row) in packets.iter_mut().enumerate() {
         let belief = belief::about(&data, noise, now);
-        let mut gain;
-        (*row, gain) = back(crossings, now, &data[now], &belief, &mut pools, marks, iterations < 2);
+        let (mut gain, through);
+        (*row, gain, through) = back(crossings, now, &data[now], &belief, &mut pools, marks, iterations < 2);
         for _ in 1..iterations {
             let (model, slope) = walk(crossings, now, row, &mut pools, marks, false);
             for l in 0..WIDTH {
@@ -145,7 +159,7 @@ fn run<const S: usize>(crossings: &[Crossing<'_>], line: Line<'_>, iterations: u
             walk(crossings, now, row, &mut pools, marks, true);
         }
         if let Some(gains) = &mut gains {
-            gains.push(gain);
+            gains.push(Response { gain, through, expected: belief.expected });
         }
     }
     let first = packets.len();

@@ -18,6 +18,26 @@ pub struct Species {
     pub release: f64,
     /// Fraction of the volume below the traps \[1\]: 0 for bulk traps, near 1 for traps at the surface.
     pub depth: f64,
+    /// Capture time \[transfers\]: 0 for traps that take electrons at once.
+    pub capture: f64,
+}
+
+impl Species {
+    /// Traps that take electrons at once, in the whole volume.
+    #[must_use]
+    pub fn bulk(density: f64, release: f64) -> Self {
+        Self { density, release, depth: 0.0, capture: 0.0 }
+    }
+    /// A dwell of a packet over a trap: the chance that an empty one is full after it, and how much greater that of a full one is.
+    #[must_use]
+    pub fn dwell(&self) -> (f64, f64) {
+        if self.capture > 0.0 {
+            let stays = (-(1.0 / self.capture + 1.0 / self.release)).exp();
+            ((1.0 - stays) / (1.0 + self.capture / self.release), stays)
+        } else {
+            (1.0, 0.0)
+        }
+    }
 }
 
 /// All traps of one direction: species and well.
@@ -53,6 +73,12 @@ pub struct Traps {
     pub depth: [f64; SPECIES],
     /// Fraction that stays filled over one period.
     pub keep: [f64; SPECIES],
+    /// Fraction of the empty traps below a packet that are full after it.
+    pub takes: [f64; SPECIES],
+    /// What of a full trap below a packet stays over, more than of an empty one.
+    pub stays: [f64; SPECIES],
+    /// Whether capture takes time.
+    pub slow: bool,
     /// Fraction that stays filled over `[periods]`.
     pub decay: Vec<[f64; SPECIES]>,
     /// How the electrons fill the volume.
@@ -60,15 +86,22 @@ pub struct Traps {
 }
 
 impl Traps {
+    /// Species that the kernel is compiled for: slow traps take the most of them, so that the code of fewer species has no such case.
+    #[must_use]
+    pub(super) fn compiled(&self) -> usize {
+        if self.slow { SPECIES } else { self.count }
+    }
     /// Prepares the tables. Species without density are left out.
     #[must_use]
     pub fn new(model: &TrapModel) -> Self {
         let present: Vec<&Species> = model.species.iter().filter(|s| s.density > 0.0).take(SPECIES).collect();
         let (mut rate, mut depth, mut keep) = ([0.0; SPECIES], [0.0; SPECIES], [0.0; SPECIES]);
+        let (mut takes, mut stays) = ([1.0; SPECIES], [0.0; SPECIES]);
         for (s, species) in present.iter().enumerate() {
             rate[s] = species.density / (1.0 - species.depth);
             depth[s] = species.depth;
             keep[s] = (-1.0 / species.release).exp();
+            (takes[s], stays[s]) = species.dwell();
         }
         let mut decay = vec![[0.0; SPECIES]];
         for (s, _) in present.iter().enumerate() {
@@ -87,6 +120,7 @@ impl Traps {
         }
         // Traps above a depth are as many per volume as they are rate: the bound on the capture uses the densest volume.
         let densest: f64 = rate.iter().sum();
-        Self { count: present.len(), rate, depth, keep, decay, fill: Fill::new(&model.well, densest) }
+        let slow = present.iter().any(|s| s.capture > 0.0);
+        Self { count: present.len(), rate, depth, keep, takes, stays, slow, decay, fill: Fill::new(&model.well, densest) }
     }
 }

@@ -56,7 +56,7 @@ impl Pass<'_> {
         for l in 0..WIDTH {
             seen.read(self, marks, l, at[l]);
         }
-        let mut outcome = self.outcome(&seen, &height);
+        let mut outcome = self.outcome(pool, marks, &seen, &height);
         let (mut half_way, mut rise) = ([0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
             let taken = if height[l] < 1.0 { rest * outcome.steepness[l] * slope[l] } else { 0.0 };
@@ -72,13 +72,14 @@ impl Pass<'_> {
                 seen.read(self, marks, l, at[l]);
             }
         }
-        outcome = self.outcome(&seen, &height);
-        let (mut packet, mut growth) = ([0.0; WIDTH], [0.0; WIDTH]);
+        outcome = self.outcome(pool, marks, &seen, &height);
+        let (mut packet, mut growth, mut through) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
             packet[l] = after[l] + (outcome.total[l] - before[l]);
             let taken = if height[l] < 1.0 { outcome.steepness[l] * slope[l] } else { 0.0 };
             growth[l] = 1.0 + taken * weight[l] * rise[l];
+            through[l] = 1.0 - taken / (1.0 + (1.0 - rest) * taken);
         }
-        Found { after: packet, slope: growth, height, at, outcome }
+        Found { after: packet, slope: growth, through, height, at, outcome }
     }
 }

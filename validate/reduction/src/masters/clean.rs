@@ -61,6 +61,10 @@ impl Cleaner {
         let folder = folder.map_err(|source| ReductionError::Io { path: scratch.into(), source })?;
         Ok(Self { knowledge, bias: Arc::clone(bias), folder })
     }
+    /// Whether charge transfer is undone in what it cleans.
+    pub(crate) fn undoes_transfer(&self) -> bool {
+        self.knowledge.traps.is_some()
+    }
     /// Cleans a frame, unless that was done before.
     pub(crate) fn clean(&self, info: &Level0Info) -> Result<(), ReductionError> {
         let path = self.folder.path().join(info.name.stem());

@@ -49,6 +49,8 @@ pub struct MadeDark {
     pub(super) inverse_square: f64,
     /// Variance of the combination in units of a frame's.
     pub(super) factor: f64,
+    /// Variance of every row besides shot noise, in units of the read noise's: charge transfer that was undone amplifies that.
+    pub(super) amplified: Vec<f64>,
 }
 
 /// The flat.
@@ -83,6 +85,7 @@ impl Made {
         of_rows(dark.rate.dim(), |y, out| {
             let read = spread(&self.layout, y, out.len(), &read);
             for ((variance, &rate), read) in out.iter_mut().zip(dark.rate.row(y)).zip(read) {
+                let read = read * dark.amplified[y];
                 *variance = (dark.factor * (read * dark.inverse_square + f64::from(rate).max(0.0) * dark.inverse_time_s)) as f32;
             }
         })
@@ -103,7 +106,8 @@ impl Made {
                 let mut sum = factor * (flat * level_electron + read[x]) / level2 + bias[x];
                 if let Some(dark) = &self.dark {
                     let rate = f64::from(dark.rate[(y, x)]).max(0.0);
-                    sum += dark.factor * (read[x] * dark.inverse_square + rate * dark.inverse_time_s) * time_s * time_s / level2;
+                    let noise2 = read[x] * dark.amplified[y];
+                    sum += dark.factor * (noise2 * dark.inverse_square + rate * dark.inverse_time_s) * time_s * time_s / level2;
                 }
                 *variance = sum as f32;
             }

@@ -209,6 +209,7 @@ fn write(knowledge: &Knowledge) -> Option<Vec<Hdu>> {
                 column("RELEASE", "pixel", "release time in transfers", &|s| s.release.value),
                 column("RELEASE_ERR", "pixel", "standard error; -9999: not known", &|s| finite(s.release.error)),
                 column("DEPTH", "1", "fraction of the volume below the traps", &|s| s.depth),
+                column("CAPTURE", "pixel", "capture time in transfers; 0: at once", &|s| s.capture),
             ],
         };
         Hdu::new(name, header, Data::Table(table))
@@ -232,6 +233,8 @@ fn read(units: &mut Units, knowledge: &mut Knowledge) -> Result<(), ReductionErr
         let (density, density_error) = (column("DENSITY")?, column("DENSITY_ERR")?);
         let (release, release_error) = (column("RELEASE")?, column("RELEASE_ERR")?);
         let depth = column("DEPTH")?;
+        // References from before capture times were known have none.
+        let capture = table.f64s("CAPTURE").unwrap_or_else(|| vec![0.0; density.len()]);
         if density.iter().any(|d| d.is_nan() || *d < 0.0) || release.iter().any(|t| t.is_nan() || *t <= 0.0) {
             return Err(units.missing(&format!("{name}.DENSITY or RELEASE"), "densities not below 0, release times above 0"));
         }
@@ -240,6 +243,7 @@ fn read(units: &mut Units, knowledge: &mut Knowledge) -> Result<(), ReductionErr
                 density: measured(density[s], density_error[s]),
                 release: measured(release[s], release_error[s]),
                 depth: depth[s],
+                capture: capture[s],
             })
             .collect();
         (blocks, iterations) = (number("BLOCKS", 0.0)? as usize, number("NITER", 1.0)? as usize);

@@ -176,7 +176,7 @@ fn undone(near: &Array2<f64>, traps: &TransferTraps) -> Array2<f64> {
 
 /// Traps from pumping alone, with an assumed exponent.
 pub(super) fn alone(pumped: &PumpedTraps, options: &TrapOptions) -> JointFit {
-    let species = pumped.species.iter().map(|s| TrapSpecies { density: s.density, release: s.release, depth: 0.0 }).collect();
+    let species = pumped.species.iter().map(|s| TrapSpecies { density: s.density, release: s.release, depth: 0.0, capture: 0.0 }).collect();
     let TrapOptions { full_well_electron, notch_electron, .. } = *options;
     let traps = TransferTraps { species, exponent: EXPONENT, full_well_electron, notch_electron };
     JointFit { fit: TrapFit { traps, exponent_error: f64::INFINITY, reduced_chi2: f64::NAN }, sets: Vec::new(), release: None }

@@ -1,16 +1,16 @@
 //! Trails of a raw flat in the overscan against those that the known traps predict.
 //!
 //! # Formula
-//! `a = sum m p / s^2 / sum p^2 / s^2` over the pixels of the trail: m measured, s its error, p the forward model of packets of the flat's level; `a - 1`.
+//! `a = sum m p / s^2 / sum p^2 / s^2` over the pixels of the trail: m measured, s its error, p the forward model of packets of the flat's level and scatter; `a - 1`.
 //! The trail is that of the flat without what a bias frame shows in the same pixels.
 //! # Limits
 //! The shape is taken for right: traps whose release times are wrong move `a` by the mean of what they change.
 
 use crate::edge_trails::{self, Direction, EdgeTrail};
 use crate::set::DetectorCalibration;
+use crate::transfer_lines::behind;
 use crate::trap_fit::section_paths;
-use instruments::effects::cti::column::{Row, WIDTH};
-use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
+use instruments::effects::cti::direction::{Expected, Path, Work};
 use instruments::effects::cti::known_model;
 use instruments::effects::cti::schedule::Steps;
 use ndarray::Array2;
@@ -44,11 +44,9 @@ pub fn offsets(
 fn scale(trail: &EdgeTrail, path: Path, traps: &TransferTraps) -> Option<Measured> {
     let model = known_model(traps)?;
     let path = Path { trailing: trail.trail.len(), ..path };
-    let level: Row = [trail.level_electron.max(0.0); WIDTH];
-    let mut packets = vec![level; path.packets];
-    packets.resize(path.packets + path.trailing, [0.0; WIDTH]);
-    Expected::new(&model, Steps::Exact).transfer(&path, &[LineKey::default(); WIDTH], &mut packets, &mut Work::default());
-    let behind = packets[path.packets..].iter().map(|row| row[0]);
+    let forward = Expected::new(&model, Steps::Exact);
+    let level = trail.level_electron.max(0.0);
+    let behind = behind(level, trail.scatter_electron, &path, trail.trail.len(), &forward, &mut Work::default());
     let (mut along, mut power) = (0.0, 0.0);
     for (measured, predicted) in trail.trail.iter().zip(behind) {
         let weight = measured.error.powi(-2);
