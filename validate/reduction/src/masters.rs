@@ -168,6 +168,8 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
 
 /// The rows of a stack at one height.
 type Rows<'a> = &'a (dyn Fn(usize) -> Vec<Vec<f32>> + Sync);
+/// Standard deviation of a value from its row and level.
+type RowNoise<'a> = &'a (dyn Fn(usize, f64) -> f64 + Sync);
 
 /// Pairs of successive members.
 fn pairs(members: &[usize]) -> Vec<(usize, usize)> {
@@ -229,13 +231,15 @@ impl Maker<'_> {
         };
         band.iter().map(row).collect()
     }
-    /// Combines the rows that `row(y)` gives into rows of `out`; `noise` is that of a value of a given level, for the rejection of hits.
-    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<Noise<'_>>, out: &mut Array2<f32>) {
+    /// Combines the rows that `row(y)` gives into rows of `out`; `noise` is that of a value of a given row and level, for the rejection of hits.
+    fn combine(&self, how: Combine, rows: Range<usize>, row: Rows<'_>, noise: Option<RowNoise<'_>>, out: &mut Array2<f32>) {
         let Some(pixels) = out.as_slice_mut() else { unreachable!("a fresh array is one slice") };
         let band = &mut pixels[rows.start * self.columns..rows.end * self.columns];
         band.par_chunks_mut(self.columns).zip(rows).for_each(|(out, y)| {
             let stack = row(y);
-            how.row(&stack.iter().map(Vec::as_slice).collect::<Vec<_>>(), noise, out);
+            let rows: Vec<&[f32]> = stack.iter().map(Vec::as_slice).collect();
+            let noise = noise.map(|noise| move |level: f64| noise(y, level));
+            how.row(&rows, noise.as_ref().map(|n| n as Noise<'_>), out);
         });
     }
 }

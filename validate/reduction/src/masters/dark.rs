@@ -28,7 +28,6 @@ impl Maker<'_> {
         // Of the noisiest amplifier and the shortest exposure.
         let read = read_noise.iter().map(|m| m.value).fold(0.0, f64::max);
         let time_s = frames.iter().map(|i| i.observation.time_s).fold(f64::INFINITY, f64::min);
-        let noise = |rate: f64| (read * read + (rate * time_s).max(0.0)).sqrt() / time_s;
         self.clean_first(frames)?;
         let mut rate = Array2::zeros((self.rows, self.columns));
         // Where charge transfer was undone, that amplified the read noise by the distance from the register: pairs of darks show by how much.
@@ -48,14 +47,15 @@ impl Maker<'_> {
                 let measured: Vec<f64> = rows.clone().into_par_iter().map(|y| noise2(&row(y), &times)).collect();
                 scatter[rows.clone()].copy_from_slice(&measured);
             }
-            self.combine(Combine::Mean, rows, &row, Some(&noise), &mut rate);
+            let noise = |y: usize, rate: f64| (scatter[y].max(read * read) + (rate * time_s).max(0.0)).sqrt() / time_s;
+            self.combine(Combine::WithoutHits, rows, &row, Some(&noise), &mut rate);
             Ok(())
         })?;
         let mean = |f: &dyn Fn(f64) -> f64| frames.iter().map(|i| f(i.observation.time_s)).sum::<f64>() / frames.len() as f64;
         let (inverse_time_s, inverse_square) = (mean(&|t| 1.0 / t), mean(&|t| 1.0 / (t * t)));
-        self.notes.push(format!("dark: clipped mean of {} frames", frames.len()));
+        self.notes.push(format!("dark: mean of {} frames without hits", frames.len()));
         let (factor, amplified) = (
-            Combine::Mean.variance_factor(frames.len()),
+            Combine::WithoutHits.variance_factor(frames.len()),
             if of_pairs { self.amplified(&scatter, read_noise) } else { vec![1.0; self.rows] },
         );
         Ok(Some(MadeDark { rate, inverse_time_s, inverse_square, factor, amplified }))

@@ -35,7 +35,7 @@ impl Maker<'_> {
         let scales: Vec<f64> = members.iter().map(|&k| levels.level(k) * mean_gain).collect();
         let read = read_noise.iter().map(|m| m.value).fold(0.0, f64::max);
         let faintest = scales.iter().copied().fold(f64::INFINITY, f64::min);
-        let noise = |level: f64| (read * read + (level * faintest).max(0.0)).sqrt() / faintest;
+        let noise = |_, level: f64| (read * read + (level * faintest).max(0.0)).sqrt() / faintest;
         let across = shutter.map(|map| map.across(self.columns));
         self.clean_first(members.iter().map(|&k| &frames[k]))?;
         let mut response = Array2::zeros((self.rows, self.columns));
