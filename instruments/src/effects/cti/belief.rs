@@ -14,7 +14,7 @@ use super::marks::{Row, WIDTH};
 use super::unwind::Belief;
 
 /// Packets on either side.
-const REACH: usize = 2;
+pub(super) const REACH: usize = 2;
 /// Damping without noise: errors of the model itself are not to grow by more than the inverse of its root.
 const FLOOR: f64 = 1e-3;
 /// Damping in units of the noise over the signal.

@@ -42,9 +42,21 @@ impl Lines<'_, '_> {
         transfer.transfer(path, &keys, packets, work);
         if let (Some(mut variance), Some(gains)) = (variance, work.gains()) {
             let gains = &gains[gains.len().saturating_sub(path.packets)..];
-            for ((response, pixels), mut row) in gains.iter().zip(pixels.rows()).zip(variance.rows_mut()) {
+            let own: Vec<[f32; WIDTH]> = gains
+                .iter()
+                .zip(pixels.rows())
+                .zip(variance.rows())
+                .map(|((response, pixels), row)| {
+                    let mut own = [0.0; WIDTH];
+                    for (l, (&pixel, &variance)) in pixels.iter().zip(row).enumerate() {
+                        own[l] = noise::passed_on(response, l, pixel, variance);
+                    }
+                    own
+                })
+                .collect();
+            for (at, ((response, pixels), mut row)) in gains.iter().zip(pixels.rows()).zip(variance.rows_mut()).enumerate() {
                 for (l, (&pixel, variance)) in pixels.iter().zip(&mut row).enumerate() {
-                    *variance = noise::passed_on(response, l, pixel, *variance);
+                    *variance = noise::evened(response, l, pixel, *variance, &own, at);
                 }
             }
         }
