@@ -192,7 +192,7 @@ fn frames_agree_with_double_precision_stamps_for_all_profiles() {
         sersic(4.0, 0.15, 0.1, -0.5),
         sersic(6.2, 0.1, 0.0, 0.2),
         Profile::Knots { count: 12, half_light_radius_arcsec: 0.2, shear: Shear { g1: 0.1, g2: 0.0 } },
-        Profile::Image { pixels: Arc::new(pixels), pixel_scale_arcsec: 0.09, shear: Shear { g1: 0.0, g2: 0.2 } },
+        Profile::Image { pixels: Arc::new(pixels), axes_arcsec: [[-0.08, 0.03], [0.05, 0.09]] },
     ];
     for psf in [&moffat, &airy, &gaussian] {
         for (i, profile) in profiles.iter().enumerate() {

@@ -162,8 +162,12 @@ fn an_image_profile_may_be_resampled_without_change() {
     let moffat = transfer(PsfSpec::Moffat { fwhm: 0.135, beta: 3.5, trunc: None });
     let coarse = Array2::from_shape_fn((6, 5), |(y, x)| (1 + (x * y) % 4) as f32);
     let fine = Array2::from_shape_fn((12, 10), |(y, x)| coarse[[y / 2, x / 2]]);
-    let shear = Shear { g1: 0.1, g2: -0.2 };
-    let image = |pixels: Array2<f32>, pixel_scale_arcsec| Profile::Image { pixels: Arc::new(pixels), pixel_scale_arcsec, shear };
+    // Turned, mirrored and sheared.
+    let axes = [[-0.9, 0.3], [0.5, 1.1]];
+    let image = |pixels: Array2<f32>, scale: f64| Profile::Image {
+        pixels: Arc::new(pixels),
+        axes_arcsec: axes.map(|row: [f64; 2]| row.map(|v| v * scale)),
+    };
     let a = draw(moffat.as_ref(), image(coarse, 0.1), 40, (0.0, 0.0));
     let b = draw(moffat.as_ref(), image(fine, 0.05), 40, (0.0, 0.0));
     assert!(difference(&a, &b) < 1e-5, "{}", difference(&a, &b));

@@ -8,6 +8,7 @@ mod read;
 
 pub use read::{BUILT_IN, built_in, with_suggestion};
 
+use catalogs::inserts::InsertSpec;
 use catalogs::read::CatalogSpec;
 use catalogs::sky_background::SkyConditions;
 use catalogs::synthetic::FieldSpec;
@@ -55,6 +56,9 @@ pub struct Scenario {
     /// The objects.
     #[serde(default)]
     pub catalog: CatalogChoice,
+    /// Images and cubes of the user's own that are put into the sky besides the objects: `[[insert]]`, as many as wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub insert: Vec<InsertSpec>,
     /// Calibration exposures. Without this table the reduction has to be given masters of another run.
     pub calibration: Option<CalibrationPlan>,
     /// What truth to keep.

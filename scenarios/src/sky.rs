@@ -1,7 +1,7 @@
 //! What lies in front of a detector in an exposure: its sources and its sky background.
 
 use crate::scenario::{CatalogChoice, Scenario, SkySpec};
-use anyhow::bail;
+use anyhow::{Context, bail};
 use catalogs::observer::{Observer, Orbit, View};
 use catalogs::read::{CatalogSpec, FillReport};
 use catalogs::sky_background::SkyModel;
@@ -29,6 +29,8 @@ pub struct Sky {
     library: Library,
     diffuse: SkyModel,
     objects: Objects,
+    /// What a user has put into the sky: the pieces of images and cubes.
+    inserts: Vec<Source>,
     skipped: Skipped,
 }
 
@@ -97,7 +99,15 @@ impl Sky {
             }
             CatalogChoice::None => Objects::None,
         };
-        Ok((Self { skipped, ..Self::with(library, objects) }, report))
+        let mut inserts = Vec::new();
+        for (index, spec) in scenario.insert.iter().enumerate() {
+            let (pieces, found) = catalogs::inserts::open(spec, index, &library).with_context(|| format!("insert[{index}]"))?;
+            if found.left_out.0 > 0 {
+                skipped.insert(format!("pieces of insert[{index}] without light"), found.left_out.0 as u64);
+            }
+            inserts.extend(pieces);
+        }
+        Ok((Self { skipped, inserts, ..Self::with(library, objects) }, report))
     }
 
     /// A sky of the sources that `make` gives.
@@ -112,7 +122,7 @@ impl Sky {
 
     fn with(library: Library, objects: Objects) -> Self {
         let diffuse = SkyModel::new(&library.seds);
-        Self { library, diffuse, objects, skipped: Skipped::new() }
+        Self { library, diffuse, objects, inserts: Vec::new(), skipped: Skipped::new() }
     }
 
     /// The sources that can reach a window, and how many rows of the catalogue cannot be used.
@@ -183,6 +193,15 @@ impl Sky {
             Objects::StarGrid { spacing, limits } => star_grid(scenario.seed, *spacing, *limits, spec, window),
             Objects::None => Vec::new(),
         };
+        if galaxies {
+            for piece in &self.inserts {
+                let Position::Sky { ra_deg, dec_deg } = piece.position else { continue };
+                let reach_arcsec = half_diagonal_arcsec + halo_arcsec + catalogs::inserts::reach_arcsec(piece);
+                if Footprint::new(centre.0, centre.1, reach_arcsec / 3600.0)?.contains(ra_deg, dec_deg) {
+                    sources.push(piece.clone());
+                }
+            }
+        }
         if let Some(view) = front.view {
             for source in &mut sources {
                 if let Position::Sky { ra_deg, dec_deg } = source.position {

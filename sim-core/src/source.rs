@@ -55,14 +55,12 @@ pub enum Profile {
         /// Shape of the scatter.
         shear: Shear,
     },
-    /// An image on a square grid, `[y, x]`, any normalisation, centred on its true centre.
+    /// An image of pixels that are parallelograms, `[y, x]`, any normalisation, centred on its true centre.
     Image {
         /// Pixels.
         pixels: Arc<ndarray::Array2<f32>>,
-        /// Size of its pixels \[arcsec\].
-        pixel_scale_arcsec: f64,
-        /// Shape applied on top.
-        shear: Shear,
+        /// What a step of one pixel along x and along y is on the sky: `[[du/dx, du/dy], [dv/dx, dv/dy]]` \[arcsec\].
+        axes_arcsec: [[f64; 2]; 2],
     },
 }
 
@@ -99,6 +97,8 @@ pub enum SourceKind {
     Star,
     /// A galaxy.
     Galaxy,
+    /// A piece of an image or cube that a user has put into the sky.
+    Insert,
 }
 
 impl SourceKind {
@@ -108,6 +108,7 @@ impl SourceKind {
         match self {
             Self::Star => "star",
             Self::Galaxy => "galaxy",
+            Self::Insert => "insert",
         }
     }
 }

@@ -202,6 +202,20 @@ fn keywords_come_back_through_a_file_to_the_last_bit() {
 }
 
 #[test]
+fn pc_and_cdelt_are_a_cd_matrix() {
+    let mut header = Header::default();
+    let wcs = Wcs { crpix: [10.0, 20.0], crval: [30.0, -40.0], cd: [[-2e-5, 1e-5], [2e-5, 4e-5]], pv: None };
+    wcs.write(&mut header);
+    header.cards.retain(|c| !c.0.starts_with("CD"));
+    let refused = Wcs::read(&header).unwrap_err().to_string();
+    assert!(refused.contains("CD1_1") && refused.contains("CDELT1"), "{refused}");
+    for (key, value) in [("CDELT1", -2e-5), ("CDELT2", 4e-5), ("PC1_2", -0.5), ("PC2_1", 0.5)] {
+        header.set(key, value, "");
+    }
+    assert_eq!(Wcs::read(&header).unwrap(), wcs);
+}
+
+#[test]
 fn a_broken_system_is_refused_by_the_name_of_its_keyword() {
     let mut good = Header::default();
     plain(10.0, 20.0).write(&mut good);

@@ -164,7 +164,7 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
     let source = match kind {
         SourceKind::Star => "Bahcall & Soneira 1980, in V",
-        SourceKind::Galaxy => "COSMOS2020 (Weaver et al. 2022), in i",
+        SourceKind::Galaxy | SourceKind::Insert => "COSMOS2020 (Weaver et al. 2022), in i",
     };
     let source = if published.is_empty() { "no published counts (stars: one direction, |b| >= 20 deg)" } else { source };
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));

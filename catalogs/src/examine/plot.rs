@@ -265,7 +265,7 @@ fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: Option<(f64, f64)>)
     let published = |from: f64, to: f64| match kind {
         SourceKind::Star => (from >= 5.0 && to <= 28.0 && b.abs() >= 20.0)
             .then(|| (star_count_deg2(l, b, to).total() - star_count_deg2(l, b, from).total()) / (to - from)),
-        SourceKind::Galaxy => {
+        SourceKind::Galaxy | SourceKind::Insert => {
             let (bright, faint) = galaxies.range();
             (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))
         }

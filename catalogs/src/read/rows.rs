@@ -284,7 +284,7 @@ impl Reader<'_> {
         let magnitude = self.magnitude(m, index, e_bv)?;
         let object = match self.setting.kind {
             SourceKind::Star => self.star(m, index, &mut filled)?,
-            SourceKind::Galaxy => Object::Galaxy(Box::new(galaxy(m, index, self.setting.shape_sign, &mut filled)?)),
+            SourceKind::Galaxy | SourceKind::Insert => Object::Galaxy(Box::new(galaxy(m, index, self.setting.shape_sign, &mut filled)?)),
         };
         let motion = "-20000..20000 mas/yr";
         let is_star = self.setting.kind == SourceKind::Star;

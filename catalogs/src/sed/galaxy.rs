@@ -15,7 +15,7 @@ use sim_core::units::Nanometre;
 use std::sync::Arc;
 
 /// A galaxy type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GalaxyType {
     /// Elliptical.

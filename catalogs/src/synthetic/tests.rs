@@ -41,7 +41,7 @@ fn counts_per_magnitude_are_those_of_the_law_within_the_poisson_error() {
     let expected = |kind, bright, faint| {
         cone.area_deg2()
             * match kind {
-                SourceKind::Galaxy => counts.between_deg2(bright, faint),
+                SourceKind::Galaxy | SourceKind::Insert => counts.between_deg2(bright, faint),
                 SourceKind::Star => {
                     let n = |v| star_count_deg2(l.to_degrees(), b.to_degrees(), v).total();
                     // The reference magnitude is AB: V - 0.02.

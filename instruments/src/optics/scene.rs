@@ -99,7 +99,7 @@ pub(crate) fn light_of(id: u64, profile: &Profile) -> Result<(Light, Map, f64, S
             let map = scaled(shape::shear_map(id, "knots.shear", *shear)?, radius);
             (Light::Knots(knots::positions(id, *count).into()), map, radius, *shear)
         }
-        Profile::Image { pixels, pixel_scale_arcsec, shear } => {
+        Profile::Image { pixels, axes_arcsec } => {
             let (ny, nx) = pixels.dim();
             if !(2..=SIDE_MAX).contains(&ny) || !(2..=SIDE_MAX).contains(&nx) {
                 let value = nx.max(ny) as f64;
@@ -109,8 +109,10 @@ pub(crate) fn light_of(id: u64, profile: &Profile) -> Result<(Light, Map, f64, S
             if !(total.is_finite() && total > 0.0) {
                 return Err(OpticsError::Source { id, key: "image.sum", value: total, unit: "", range: "finite and > 0" });
             }
-            let scale = size(*pixel_scale_arcsec, "image.pixel_scale")?;
-            (Light::Picture(pixels.clone()), scaled(shape::shear_map(id, "image.shear", *shear)?, scale), 0.0, *shear)
+            // The side of a square of the same area.
+            let side = (axes_arcsec[0][0] * axes_arcsec[1][1] - axes_arcsec[0][1] * axes_arcsec[1][0]).abs().sqrt();
+            size(side, "image.axes")?;
+            (Light::Picture(pixels.clone()), *axes_arcsec, 0.0, Shear::default())
         }
     })
 }

@@ -61,6 +61,9 @@ impl Scenario {
         if let CatalogChoice::File { file } = &mut self.catalog {
             file.path = absolute(&file.path);
         }
+        for insert in &mut self.insert {
+            insert.path = absolute(&insert.path);
+        }
         // A file or a folder beside the scenario, unless a built-in instrument has this name.
         let beside = folder.join(&self.instrument);
         if self.instrument.ends_with(".toml") || (beside.is_dir() && !instruments::description::is_built_in(&self.instrument)) {

@@ -37,7 +37,7 @@ impl Wcs {
         header.set("RADESYS", "ICRS", "reference system");
     }
 
-    /// Reads the keywords written by [`Wcs::write`] (TAN or TPV).
+    /// Reads TAN and TPV, with a CD matrix as [`Wcs::write`] writes it, or with PC and CDELT.
     ///
     /// # Errors
     /// When a keyword is missing, malformed, the CD matrix is singular or the projection is another.
@@ -66,10 +66,23 @@ impl Wcs {
                 return Err(refuse(key, format!("{unit:?} cannot be read; allowed is 'deg'")));
             }
         }
+        let cd = if header.get("CD1_1").is_some() {
+            [[number("CD1_1")?, number("CD1_2")?], [number("CD2_1")?, number("CD2_2")?]]
+        } else if header.get("CDELT1").is_some() {
+            // PC is the identity where it is not given.
+            let turn = |i: usize, j: usize| {
+                let key = format!("PC{i}_{j}");
+                if header.get(&key).is_some() { number(&key) } else { Ok(if i == j { 1.0 } else { 0.0 }) }
+            };
+            let (a, b) = (number("CDELT1")?, number("CDELT2")?);
+            [[a * turn(1, 1)?, a * turn(1, 2)?], [b * turn(2, 1)?, b * turn(2, 2)?]]
+        } else {
+            return Err(refuse("CD1_1", "missing, and CDELT1 too; a world-coordinate system needs one of them".into()));
+        };
         let wcs = Self {
             crpix: [number("CRPIX1")?, number("CRPIX2")?],
             crval: [number("CRVAL1")?, number("CRVAL2")?],
-            cd: [[number("CD1_1")?, number("CD1_2")?], [number("CD2_1")?, number("CD2_2")?]],
+            cd,
             pv: coefficients(header, first == "TPV")?,
         };
         if wcs.crval[1].abs() > 90.0 {
