@@ -8,7 +8,6 @@ use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
 use instruments::effects::bright;
-use instruments::effects::cosmic_rays::{CosmicRayTruth, CosmicRays, Images, hit_table};
 use instruments::effects::full_well;
 use instruments::effects::trails::{TrailTruth, Trails, trail_table};
 use instruments::optics::{Imaging, RenderTolerance};
@@ -22,6 +21,7 @@ use sim_core::files::write_atomically;
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::Frame;
 use sim_core::history::History;
+use sim_core::hits::{HitImages, HitRecord, Keep, hit_table};
 use sim_core::ledger::LedgerLine;
 use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
 use sim_core::plane::{Counts, Light};
@@ -131,8 +131,8 @@ pub struct Made {
     pub noiseless: Option<ndarray::Array2<f32>>,
     /// 1 where the charge is at the full well, else 0; as above.
     pub saturated: Option<ndarray::Array2<u8>>,
-    /// Hits of cosmic rays and, if images are asked for, their electrons; `None` when the effect is off.
-    pub cosmic_rays: Option<CosmicRayTruth>,
+    /// Hits of cosmic rays, with their charge if images are asked for; `None` when the effect is off.
+    pub cosmic_rays: Option<HitRecord>,
     /// Trails of satellites and asteroids and, if images are asked for, their electrons; `None` when the effect is off.
     pub trails: Option<TrailTruth>,
     /// The exposure with its sky.
@@ -256,23 +256,20 @@ pub fn render_unit(
     let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics, skipped } =
         light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
+    if exposure.kind == ExposureKind::Science && chain.names().contains(&"cosmic_rays") {
+        light.hits = Some(HitRecord::new(if plan.scenario.truth.noiseless { Keep::Charge } else { Keep::Rows }));
+    }
     let layout = plan.layout(unit);
     let cx = context(plan, unit, &exposure, &layout);
-    let mut saturated = None;
+    let (mut saturated, mut cosmic_rays) = (None, None);
     let (counts, lines) = chain.run_inspected(light, &cx, &mut |name| observer(name), &mut |charge| {
+        cosmic_rays.clone_from(&charge.hits);
         if plan.scenario.truth.masks && exposure.kind == ExposureKind::Science {
             saturated = spec.parameters.contains_key("full_well").then(|| full_well::full_pixels(charge, spec));
         }
     })?;
     let saturated = saturated.transpose()?;
     ledger.extend(lines);
-    let cosmic_rays = match exposure.kind {
-        ExposureKind::Science if chain.names().contains(&"cosmic_rays") => {
-            let images = if plan.scenario.truth.noiseless { Images::With } else { Images::Without };
-            Some(CosmicRays::new(spec)?.truth(&cx.named("cosmic_rays"), images)?)
-        }
-        _ => None,
-    };
     let trails = match exposure.kind {
         ExposureKind::Science if chain.names().contains(&"trails") => {
             Some(Trails::new(spec)?.truth(&cx.named("trails"), plan.scenario.truth.noiseless))
@@ -336,14 +333,12 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
     }
     if let Some(truth) = made.cosmic_rays {
         if keep.objects {
-            hdus.push(Hdu::new("COSMIC_RAYS", Header::default(), Data::Table(hit_table(&truth.hits))));
+            hdus.push(Hdu::new("COSMIC_RAYS", Header::default(), Data::Table(hit_table(truth.rows()))));
         }
-        if let Some(electrons) = truth.electrons {
+        if let Some(HitImages { electrons, owner }) = truth.images(unit.window.shape()) {
             let mut header = image_header.clone();
             header.set("BUNIT", "electron", "unit of the pixels");
             hdus.push(Hdu::new("CR_ELECTRONS", header, Data::F32(electrons)));
-        }
-        if let Some(owner) = truth.owner {
             hdus.push(Hdu::new("CR_OWNER", image_header.clone(), Data::I32(owner.mapv(|hit| hit as i32))));
         }
     }

@@ -1,6 +1,7 @@
 //! A frame: pixels on one physical plane, and the window of the detector they cover.
 
 use crate::history::History;
+use crate::hits::HitRecord;
 use crate::plane::Plane;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,8 @@ pub struct Frame<P: Plane> {
     pub bright: Option<Arc<[BrightPoint]>>,
     /// Light plane: what the detector held in earlier exposures. `None`: it had none, or nobody said.
     pub history: Option<Arc<History>>,
+    /// Light and charge planes: what hits of cosmic rays were, written by the effect when a record lies here. `None`: not asked for.
+    pub hits: Option<HitRecord>,
     plane: PhantomData<P>,
 }
 
@@ -105,13 +108,13 @@ impl<P: Plane> Frame<P> {
     /// A frame around existing pixels.
     #[must_use]
     pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
-        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, history: None, plane: PhantomData }
+        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, history: None, hits: None, plane: PhantomData }
     }
     /// Moves the arrays to another plane. Only crossings call this.
     #[must_use]
     pub fn cross<Q: Plane>(self) -> Frame<Q> {
-        let Self { pixels, variance, flags, window, scans, .. } = self;
-        Frame { pixels, variance, flags, window, scans, bright: None, history: None, plane: PhantomData }
+        let Self { pixels, variance, flags, window, scans, hits, .. } = self;
+        Frame { pixels, variance, flags, window, scans, bright: None, history: None, hits, plane: PhantomData }
     }
     /// Total signal, scans included, summed in f64 in row order (the same for any number of threads).
     #[must_use]

@@ -15,6 +15,7 @@ pub mod fits;
 pub mod flags;
 pub mod frame;
 pub mod history;
+pub mod hits;
 pub mod knowledge;
 pub mod ledger;
 pub mod manifest;

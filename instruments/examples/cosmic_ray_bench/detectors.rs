@@ -5,9 +5,10 @@
 //! detector. Ceilings: one threshold for all frames of a row.
 
 use crate::arguments::{Arguments, Dice};
+use crate::bench::Bench;
 use crate::made::make;
 use crate::pool::Pool;
-use crate::scene::{Bench, Scene};
+use crate::scene::Scene;
 use crate::score::scored;
 use instruments::description::{DetectorKind, Instrument, load};
 use instruments::effects::cosmic_rays::network::{self, Look, Weights};

@@ -10,6 +10,11 @@ const WINGLESS: u64 = 110_000;
 
 /// Among these are perfect pupils: their rings had passed for tracks.
 const RINGS: std::ops::Range<u64> = 130_000..140_000;
+/// Perfect pupils alone, with many stars that saturate: arcs of the second ring of stars ten times above saturation had passed for tracks.
+const BRIGHT_RINGS: std::ops::Range<u64> = 140_000..150_000;
+/// Simple hits alone, half of them points: faint clouds without a track had passed for faint stars.
+const POINTS: std::ops::Range<u64> = 150_000..160_000;
+
 /// Whether a scene has a converter of its own: those of the last stage, the later half of those for validation, and those for thresholds.
 fn saturated(number: u64) -> bool {
     (120_000..200_000).contains(&number) || number >= 210_000
@@ -42,11 +47,14 @@ impl Scene {
             thickness_um: redraw(10.0, 50.0, &[(22.0, 28.0)]),
             blur_px: redraw(0.3, 0.8, &[(0.42, 0.48)]),
             loss: Loss::Even,
+            points: if POINTS.contains(&number) { 0.5 } else { 0.1 },
+            longest_point_um: if POINTS.contains(&number) { 12.0 } else { 3.0 },
         };
         let shares = [("electron_fraction", 0.3), ("stopping_fraction", 0.05), ("shower_fraction", 0.05), ("angular_power", 2.0)];
         let mut keys = vec![("rate".to_string(), rate)];
         // Width of a hit from the light side [pixel, standard deviation]: of the instrument, of other silicon, of simple hits.
         let (rays, cloud_px) = match pick(&mut dice, 10) {
+            0..=7 if POINTS.contains(&number) => (Rays::Simple(simple.clone()), simple.blur_px),
             0..=3 => (Rays::Effect(keys), 0.35),
             4..=7 => {
                 keys.extend([("thickness".to_string(), thickness), ("diffusion".to_string(), diffusion)]);
@@ -92,6 +100,16 @@ impl Scene {
         let scene = if saturated(number) { Self { ceiling_electron, ..scene } } else { scene };
         let (rings, diameter_m, obscuration) = (dice.uniform() < 0.6, 1.6 + 0.7 * dice.uniform(), 0.4 * dice.uniform());
         // Short waves would make stars sharper than hits.
+        if BRIGHT_RINGS.contains(&number) {
+            return Self {
+                optics: Optics::Airy { diameter_m, obscuration, diffusion_px: f64::from(scene.cloud_px()) },
+                band: [(554.0, 684.0), (695.0, 833.0), (846.0, 1000.0)][pick(&mut dice, 3)],
+                stars_per_arcmin2: log(&mut dice, 10.0, 100.0),
+                brightest: 11.0 + 3.0 * dice.uniform(),
+                faintest: 18.0 + 3.0 * dice.uniform(),
+                ..scene
+            };
+        }
         if RINGS.contains(&number) && rings && band.0 > 550.0 {
             return Self { optics: Optics::Airy { diameter_m, obscuration, diffusion_px: f64::from(scene.cloud_px()) }, ..scene };
         }

@@ -1,14 +1,16 @@
 //! Frames for training: the network's input and the truth of every pixel, as numpy files.
 
 use crate::arguments::Arguments;
+use crate::bench::Bench;
 use crate::made::make;
-use crate::scene::{Bench, Scene};
+use crate::scene::Scene;
 use instruments::effects::cosmic_rays::network::inputs;
 use ndarray::Zip;
 use sim_core::frame::Window;
 use std::error::Error;
 use std::io::Write;
 use std::path::Path;
+use validate::measures::cosmic_rays::classes::sizes;
 use validate::measures::cosmic_rays::{DEFINITIONS, PRIMARY};
 
 /// Numbers of the input are kept in steps of 1/1024: 0.005 sigma at the limit of the truth.
@@ -18,6 +20,9 @@ const ORACLE_STEPS: f32 = 16.0;
 /// Bits of a pixel of the truth.
 const LEFT_OUT: u8 = 8;
 const SOURCE: u8 = 16;
+/// True pixels of hits that have few of them.
+const SMALL: u8 = 32;
+const FEW: usize = 4;
 
 /// numpy's file format, version 1.0.
 fn npy(path: &Path, kind: &str, shape: &[usize], bytes: &[u8]) -> std::io::Result<()> {
@@ -57,6 +62,10 @@ pub fn export(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         Zip::from(&mut truth).and(&made.out).for_each(|t, out| *t |= if *out { LEFT_OUT } else { 0 });
         Zip::from(&mut truth).and(&made.sources).and(&made.noise).for_each(|t, s, n| *t |= if *s > 3.0 * n { SOURCE } else { 0 });
+        let sizes = sizes(&made.truth(), PRIMARY);
+        Zip::from(&mut truth).and(&made.electrons).and(&made.noise).and(&made.owner).for_each(|t, e, n, owner| {
+            *t |= if PRIMARY.holds(*e, *n) && sizes[*owner as usize] <= FEW { SMALL } else { 0 };
+        });
         // (data - noiseless sky) / sigma where there is charge: what the ceiling is made of.
         let oracle: Vec<u8> = made
             .electrons

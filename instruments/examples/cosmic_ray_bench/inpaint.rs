@@ -5,9 +5,10 @@
 //! to noise, and distance of the nearest true pixel from the core.
 
 use crate::arguments::Arguments;
+use crate::bench::Bench;
 use crate::made::{READ_NOISE, make};
-use crate::scene::{Bench, Scene};
-use instruments::effects::cosmic_rays::laplacian::inpaint::{Replacement, replace};
+use crate::replaced::{Replacement, replace};
+use crate::scene::Scene;
 use instruments::effects::cosmic_rays::network::{self, Look, Weights};
 use instruments::effects::cosmic_rays::smooth_fill::{self, Prior};
 use ndarray::Array2;

@@ -1,7 +1,8 @@
 //! A frame with its truth.
 
 use crate::arguments::Dice;
-use crate::scene::{Bench, Scene};
+use crate::bench::Bench;
+use crate::scene::Scene;
 use instruments::effects::cosmic_rays::laplacian::{Field, ReadVariance};
 use ndarray::Array2;
 use sim_core::fits::{Data, Hdu, Header, write};

@@ -16,6 +16,7 @@
 //! frame renderer; sky, dark, shot and read noise; electrons, no converter.
 
 mod arguments;
+mod bench;
 mod count;
 mod detectors;
 mod drawn;
@@ -23,6 +24,7 @@ mod export;
 mod inpaint;
 mod made;
 mod pool;
+mod replaced;
 mod scene;
 mod score;
 mod simple;

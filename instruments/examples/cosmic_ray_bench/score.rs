@@ -4,9 +4,10 @@
 //! 5,000 electrons of sources. "By size": recall and events of hits by their number of true pixels (5 sigma).
 
 use crate::arguments::Arguments;
+use crate::bench::Bench;
 use crate::made::{Made, make};
 use crate::pool::Pool;
-use crate::scene::{Bench, Scene};
+use crate::scene::Scene;
 use instruments::effects::cosmic_rays::laplacian;
 use instruments::effects::cosmic_rays::network::{self, Look};
 use ndarray::{Array2, Zip};

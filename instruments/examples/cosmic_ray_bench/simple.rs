@@ -1,9 +1,9 @@
 //! Hits of a second, simple kind, to see whether a detector learned one generator by heart.
 //!
 //! Straight tracks through a slab of 25 um with directions uniform over the half sphere, each step of 1 um losing 60 to 120 electrons
-//! (one number a track) with Moyal fluctuations, spread by one Gaussian of 0.45 pixel; a tenth are points, a tenth random walks.
+//! (one number a track) with Moyal fluctuations, spread by one Gaussian of 0.45 pixel; a tenth are points of 3 um, a tenth random walks.
 //! Nothing here comes from the effect: no spectrum, no Landau table, no depth-dependent diffusion. Training sees tracks of this kind too, in
-//! other thicknesses and clouds and with another loss (`Loss::Even`); the Moyal loss of the figures stays unseen.
+//! other thicknesses and clouds, with more and longer points and with another loss (`Loss::Even`); the Moyal loss of the figures stays unseen.
 
 use crate::arguments::Dice;
 use ndarray::Array2;
@@ -26,15 +26,22 @@ pub struct SimpleRays {
     pub thickness_um: f64,
     pub blur_px: f64,
     pub loss: Loss,
+    /// Share of hits that are points: a cloud and no track.
+    pub points: f64,
+    /// Silicon that a point crosses, at most \[um\]; 3 at least.
+    pub longest_point_um: f64,
 }
 
 impl Default for SimpleRays {
     fn default() -> Self {
-        Self { rate_cm2_s: 1.0, thickness_um: 25.0, blur_px: 0.45, loss: Loss::Moyal }
+        Self { rate_cm2_s: 1.0, thickness_um: 25.0, blur_px: 0.45, loss: Loss::Moyal, points: 0.1, longest_point_um: SHORTEST_POINT_UM }
     }
 }
 
 const PITCH_UM: f64 = 10.0;
+const SHORTEST_POINT_UM: f64 = 3.0;
+/// Share of random walks.
+const WALKS: f64 = 0.1;
 const READOUT_S: f64 = 40.0;
 
 impl SimpleRays {
@@ -55,13 +62,16 @@ impl SimpleRays {
                 Loss::Even => 50.0 + 100.0 * dice.uniform(),
             };
             let (steps, across) = match kind {
-                k if k < 0.1 => (3, 0.0),
-                k if k < 0.2 => (30 + (170.0 * dice.uniform()) as usize, 1.0),
+                k if k < self.points && self.longest_point_um > SHORTEST_POINT_UM => {
+                    ((SHORTEST_POINT_UM * (self.longest_point_um / SHORTEST_POINT_UM).powf(dice.uniform())) as usize, 0.0)
+                }
+                k if k < self.points => (SHORTEST_POINT_UM as usize, 0.0),
+                k if k < self.points + WALKS => (30 + (170.0 * dice.uniform()) as usize, 1.0),
                 _ => ((self.thickness_um / cosine).min(1500.0) as usize, (1.0 - cosine * cosine).sqrt()),
             };
             let mut own = std::collections::BTreeMap::<(usize, usize), f64>::new();
             for _ in 0..steps.max(1) {
-                if (0.1..0.2).contains(&kind) {
+                if (self.points..self.points + WALKS).contains(&kind) {
                     angle += 0.35 * dice.normal();
                 }
                 x += across * angle.cos() / PITCH_UM;

@@ -1,8 +1,9 @@
 //! Seconds of the effect and of the detectors on a whole chip.
 
 use crate::arguments::Arguments;
+use crate::bench::Bench;
 use crate::made::measured;
-use crate::scene::{Bench, Scene};
+use crate::scene::Scene;
 use instruments::effects::cosmic_rays::laplacian::{CLOUD_PX, Field, ReadVariance, edges, grow};
 use instruments::effects::cosmic_rays::network::{self, Look};
 use instruments::effects::registry;

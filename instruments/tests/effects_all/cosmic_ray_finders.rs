@@ -1,9 +1,9 @@
 //! Both finders of cosmic rays on one fixed frame: recall, precision, hits and source damage beside the ceiling of noise.
 
 use instruments::description::load;
+use instruments::effects::cosmic_rays::CosmicRays;
 use instruments::effects::cosmic_rays::laplacian::{self, CLOUD_PX, Field, ReadVariance};
 use instruments::effects::cosmic_rays::network::{self, Look, Weights};
-use instruments::effects::cosmic_rays::{CosmicRays, Images};
 use instruments::effects::registry;
 use ndarray::Array2;
 use sim_core::detector::{ReadoutLayout, Scans};
@@ -11,6 +11,7 @@ use sim_core::effect::Context;
 use sim_core::exposure::ExposureKind;
 use sim_core::flags;
 use sim_core::frame::Window;
+use sim_core::hits::{HitImages, Keep};
 use sim_core::noise;
 use sim_core::stream::StreamKey;
 use validate::measures::cosmic_rays::{Ceiling, PRIMARY, Score, Truth, ceiling, score};
@@ -47,8 +48,8 @@ fn frame() -> Frame {
         seed: 31,
         device_seed: spec.device_seed,
     };
-    let truth = CosmicRays::new(&spec).unwrap().truth(&cx, Images::With).unwrap();
-    let (electrons, owner) = (truth.electrons.unwrap(), truth.owner.unwrap());
+    let truth = CosmicRays::new(&spec).unwrap().truth(&cx, Keep::Charge).unwrap();
+    let HitImages { electrons, owner } = truth.images((SIDE, SIDE)).unwrap();
     let variance = (1.9_f32 / 2.3548).powi(2);
     let mut sources = Array2::<f32>::zeros((SIDE, SIDE));
     for k in 0..144_usize {

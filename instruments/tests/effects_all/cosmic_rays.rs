@@ -3,13 +3,14 @@
 use crate::bench::{NX, NY, Scene, entry, exposure, knowledge, order, set, spec, spec_of};
 use instruments::chain::{Chain, ChainError};
 use instruments::description::DetectorSpec;
-use instruments::effects::cosmic_rays::{CosmicRays, Images, hit_table};
+use instruments::effects::cosmic_rays::CosmicRays;
 use instruments::effects::registry;
 use sim_core::correction::StepStatus;
 use sim_core::detector::Scans;
 use sim_core::exposure::ExposureKind;
 use sim_core::flags;
 use sim_core::frame::{Frame, Window};
+use sim_core::hits::{HitImages, HitRecord, HitRow, Keep, hit_table};
 use sim_core::plane::{Charge, Light};
 
 const EFFECT: &str = "cosmic_rays";
@@ -32,11 +33,10 @@ fn the_number_of_hits_is_rate_times_area_times_time() {
     let (mut inside, mut squares, exposures) = (0.0, 0.0, 60);
     for id in 0..exposures {
         let scene = scene_of(spec.clone(), id, 150.0);
-        let hits = effect.truth(&scene.cx(EFFECT), Images::Without).unwrap().hits;
+        let hits = effect.truth(&scene.cx(EFFECT), Keep::Rows).unwrap();
         // Entries on the pixels themselves; others come in from the silicon around.
-        let on =
-            |h: &&instruments::effects::cosmic_rays::HitRow| h.x > -0.5 && h.x < NX as f64 - 0.5 && h.y > -0.5 && h.y < NY as f64 - 0.5;
-        let count = hits.iter().filter(on).count() as f64;
+        let on = |h: &&HitRow| h.x > -0.5 && h.x < NX as f64 - 0.5 && h.y > -0.5 && h.y < NY as f64 - 0.5;
+        let count = hits.rows().iter().filter(on).count() as f64;
         inside += count;
         squares += count * count;
     }
@@ -63,8 +63,8 @@ fn hits_during_readout_lie_where_the_charge_then_was() {
     for id in 0..20 {
         // A bias: nothing but the readout of 40 s.
         let scene = Scene::full(spec.clone(), exposure(id, ExposureKind::Bias, 0.0));
-        let truth = effect.truth(&scene.cx(EFFECT), Images::Without).unwrap();
-        for hit in truth.hits.iter().filter(|h| h.x > -0.5 && h.x < NX as f64 - 0.5 && h.y > -0.5 && h.y < ROWS as f64 - 0.5) {
+        let truth = effect.truth(&scene.cx(EFFECT), Keep::Rows).unwrap();
+        for hit in truth.rows().iter().filter(|h| h.x > -0.5 && h.x < NX as f64 - 0.5 && h.y > -0.5 && h.y < ROWS as f64 - 0.5) {
             count += 1.0;
             rows += if hit.y < section - 0.5 { hit.y + 0.5 } else { ROWS as f64 - 0.5 - hit.y };
         }
@@ -141,18 +141,40 @@ fn no_rate_changes_no_bit() {
 #[test]
 fn the_truth_is_what_was_added() {
     let scene = scene_of(spec(), 7, 150.0);
-    let truth = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Images::With).unwrap();
-    let (image, owner) = (truth.electrons.unwrap(), truth.owner.unwrap());
+    let mut frame = scene.frame::<Charge>(|_, _| 0.0);
+    frame.hits = Some(HitRecord::new(Keep::Charge));
+    (entry(registry::charge(), EFFECT).forward)(&scene.spec).unwrap().apply(&mut frame, &scene.cx(EFFECT)).unwrap();
+    let truth = frame.hits.unwrap();
+    let HitImages { electrons: image, owner } = truth.images(scene.window.shape()).unwrap();
+    assert_eq!(frame.pixels, image);
+    // The same as in a frame that does not ask, and as drawn without a frame.
     assert_eq!(applied(&scene, 0.0).pixels, image);
-    let listed: f64 = truth.hits.iter().map(|h| h.electrons_in_frame).sum();
+    assert_eq!(CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Keep::Charge).unwrap(), truth);
+    let listed: f64 = truth.rows().iter().map(|h| h.electrons_in_frame).sum();
     assert_eq!(listed, image.iter().map(|&v| f64::from(v)).sum::<f64>(), "whole electrons, added exactly");
     assert!(image.iter().all(|v| v.fract() == 0.0 && *v >= 0.0), "realised charge is whole");
-    assert!(truth.hits.iter().all(|h| h.electrons_in_frame > 0.0 && h.electrons_in_frame <= h.electrons));
-    assert!(truth.hits.iter().enumerate().all(|(i, h)| h.id == i as i32 + 1));
+    assert!(truth.rows().iter().all(|h| h.electrons_in_frame > 0.0 && h.electrons_in_frame <= h.electrons));
+    assert!(truth.rows().iter().enumerate().all(|(i, h)| h.id == i as i32 + 1));
     assert!(owner.iter().zip(&image).all(|(o, v)| (*o > 0) == (*v > 0.0)));
-    let table = hit_table(&truth.hits);
-    assert_eq!(table.rows(), truth.hits.len());
-    assert!(table.columns.iter().all(|c| c.data.len() == truth.hits.len() && !c.description.is_empty()));
+    let table = hit_table(truth.rows());
+    assert_eq!(table.rows(), truth.rows().len());
+    assert!(table.columns.iter().all(|c| c.data.len() == truth.rows().len() && !c.description.is_empty()));
+}
+
+#[test]
+fn activity_multiplies_the_rate_and_nothing_else() {
+    let hits = |rate: f64, activity: f64| {
+        let mut spec = spec();
+        set(&mut spec, EFFECT, "rate", rate);
+        set(&mut spec, EFFECT, "activity", activity);
+        let scene = scene_of(spec, 11, 150.0);
+        CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Keep::Charge).unwrap()
+    };
+    let (calm, storm) = (hits(40.0, 1.0), hits(40.0, 8.0));
+    assert_eq!(storm, hits(320.0, 1.0));
+    // Some 100 hits against 800: the storm has more by far, and its first events are those of the calm.
+    assert!(calm.rows().len() > 20 && storm.rows().len() > 5 * calm.rows().len());
+    assert_eq!(storm.rows()[..5], calm.rows()[..5]);
 }
 
 #[test]
@@ -162,9 +184,11 @@ fn a_pair_differs_only_where_hits_are() {
     with.charge.insert(0, EFFECT.into());
     let chain = Chain::from_order(&with, &scene.spec).unwrap();
     let light = || Frame::<Light>::zeros(scene.window);
-    let (hit, lines) = chain.run(light(), &scene.cx(""), &mut |_| ()).unwrap();
+    let (mut asking, mut record) = (light(), None);
+    asking.hits = Some(HitRecord::new(Keep::Charge));
+    let (hit, lines) = chain.run_inspected(asking, &scene.cx(""), &mut |_| (), &mut |charge| record.clone_from(&charge.hits)).unwrap();
     let (clean, _) = chain.without(EFFECT).unwrap().run(light(), &scene.cx(""), &mut |_| ()).unwrap();
-    let truth = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(""), Images::With).unwrap().electrons.unwrap();
+    let truth = record.unwrap().images(scene.window.shape()).unwrap().electrons;
     let trim = |f: Frame<sim_core::plane::Counts>| instruments::effects::digitise::model::trim(f.pixels, &scene.layout, scene.window);
     let (hit, clean) = (trim(hit), trim(clean));
     for ((at, &a), &b) in hit.indexed_iter().zip(&clean) {
@@ -197,7 +221,7 @@ fn impossible_parameters_are_refused_by_name_value_and_range() {
     set(&mut storm, EFFECT, "rate", 1e4);
     set(&mut storm, EFFECT, "activity", 1e4);
     let scene = scene_of(storm, 1, 150.0);
-    let refused = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Images::Without).unwrap_err().to_string();
+    let refused = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Keep::Rows).unwrap_err().to_string();
     assert!(refused.contains("rate x activity x area x time") && refused.contains("0..5e7"), "{refused}");
 }
 
@@ -246,8 +270,8 @@ fn the_detector_comes_close_to_the_ceiling_that_noise_sets() {
         sim_core::noise::poisson(&key.stream(y as u64), 0, row.as_slice_mut().unwrap());
         sim_core::noise::add_normals(&key.stream(1 << 20 | y as u64), 0, 5.0, row.as_slice_mut().unwrap());
     }
-    let truth = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Images::With).unwrap();
-    let (electrons, owner) = (truth.electrons.unwrap(), truth.owner.unwrap());
+    let truth = CosmicRays::new(&scene.spec).unwrap().truth(&scene.cx(EFFECT), Keep::Charge).unwrap();
+    let HitImages { electrons, owner } = truth.images((N, N)).unwrap();
     data += &electrons;
     let mut frame = Frame::<Charge>::from_pixels(data.clone(), scene.window);
     let mut known = knowledge(&scene);

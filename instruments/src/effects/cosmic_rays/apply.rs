@@ -214,6 +214,9 @@ impl Effect<Charge> for CosmicRays {
         let pixels = rows::as_slice_mut(&mut frame.pixels);
         let mut ledger = Ledger::default();
         self.hits(cx, &mut |hit| {
+            if let Some(record) = &mut frame.hits {
+                hit.write(record, window, self.maker.sensor.pitch_um);
+            }
             for deposit in &hit.deposits {
                 let pixel = &mut pixels[(deposit.y as usize - window.y0) * window.nx + deposit.x as usize - window.x0];
                 let before = *pixel;

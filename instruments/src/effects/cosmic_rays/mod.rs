@@ -6,7 +6,7 @@
 //! tracks at once from collisions in matter nearby. They come on top of the realised charge: no Poisson noise is drawn again.
 //! # Formula
 //! events ~ Poisson(R a A (T + t_r)); P(cos < c) = c^(n+2); path = t / cos; loss per 40 um of path: Landau's law with the mean of
-//! Bethe, cut at the kinematic limit, plus the binding width of Shulek; electrons = loss / w +- sqrt(F loss / w); a hard
+//! Bethe, cut at the kinematic limit (Bohr's normal law where Landau's does not hold), plus the binding width of Shulek; electrons = loss / w +- sqrt(F loss / w); a hard
 //! collision of more than 10 keV sends an electron with a track of its own; each electron diffuses into a pixel by chance. Charge
 //! that falls during readout has moved by (t - T) / t_r of the rows towards its register; what falls behind the image is lost.
 //! # Symbols
@@ -22,14 +22,15 @@
 //! Shulek et al. 1966; Bichsel 1988 (Rev. Mod. Phys. 60, 663); diffusion: Janesick 2001, Holland et al. 2003. At each kernel.
 //! # Limits
 //! Landau's most probable loss is 15 % above Bichsel's in 16 um of silicon, 4 % in 50 um, 1 % in 300 um.
-//! No nuclear stars, no bremsstrahlung, no recombination in dense tracks, no hits in the scans, no charge to the register itself; the
+//! `activity` is one number for a run and multiplies events alone: trapped protons of the South Atlantic Anomaly and those of solar events are
+//! slower than ours, and nothing follows an orbit. No nuclear stars, no bremsstrahlung, no recombination in dense tracks, no hits in the scans, no charge to the register itself; the
 //! shares of kinds are assumptions; straight tracks follow 16 mm, electrons 4 mm. Events are numbered over the detector, not
 //! the window, so a cut-out has the hits of the whole frame, also those that come from outside. Events use the library's exp, ln,
 //! sin and powf: another C library may move an electron once in 1e13 draws. Cost: that of the events, not of the pixels.
 //! # Twin
 //! Flag only: COSMIC_RAY on the single exposure, by a small trained network (`network`, the default) or by a Laplacian detector (`laplacian`,
 //! the class of L.A.Cosmic, van Dokkum 2001, edges at 4.9 sigma). Recall and precision of pixels above 5 sigma, beside what noise
-//! allows: FIGURES.md. The charge under a hit cannot be given back. On request `smooth_fill` fills pixels from their neighbours (level 1:
+//! allows: FIGURES.md; slitless frames there are a stand-in (drawn-out pictures), since no grating is rendered yet. The charge under a hit cannot be given back. On request `smooth_fill` fills pixels from their neighbours (level 1:
 //! `reduce --fill-cosmic-rays`); the flags stay, and what is left of a star's flux is in FIGURES.md.
 
 mod apply;
@@ -52,7 +53,6 @@ pub mod wander;
 
 pub use apply::{CosmicRays, Hit};
 pub use correct::{Finder, FlagCosmicRays};
-pub use truth::{CosmicRayTruth, HitRow, Images, LEVELS, hit_table};
 
 use super::parameters::Parameter;
 use super::registry::{Entry, Need, Twin};

@@ -1,13 +1,12 @@
 //! Finding cosmic rays in one exposure: the class of L.A.Cosmic, with a threshold on charge for the edges of hits.
 //!
-//! [`edges`] finds the cores (one pass over the frame), [`grow()`] the rest of each hit, [`inpaint`] replaces pixels.
+//! [`edges`] finds the cores (one pass over the frame), [`grow()`] the rest of each hit.
 //! What protects stars follows from the sharpest star the optics can make: [`Options::for_psf`].
 
 pub(in crate::effects::cosmic_rays) mod background;
 pub mod edges;
 pub(in crate::effects::cosmic_rays) mod field;
 mod grow;
-pub mod inpaint;
 pub mod medians;
 pub mod steep;
 
