@@ -8,8 +8,8 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! No clustering, no binaries, no variability; stars have no proper motion. Cells of 1 arcmin in strips of
-//! declination (to be replaced by a HEALPix partition). The reference magnitude is as observed, extinction included.
+//! No clustering, no binaries, no variability; stars have no proper motion. Cells of 0.86 arcmin: HEALPix of order 12,
+//! NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
