@@ -11,6 +11,7 @@ pub mod draw;
 pub mod examine;
 pub mod extinction;
 pub mod footprint;
+pub mod milky_way;
 pub mod observer;
 pub mod read;
 pub mod region;

@@ -35,9 +35,9 @@ impl Cell {
     pub(super) fn area_deg2(&self) -> f64 {
         4.0 * std::f64::consts::PI * (180.0 / std::f64::consts::PI).powi(2) / nested::n_hash(ORDER) as f64
     }
-    /// Middle of the cell (ra, dec) \[deg\].
-    pub(super) fn middle_deg(&self) -> (f64, f64) {
-        degrees(nested::center(ORDER, self.number))
+    /// The larger cell of an order around it.
+    pub(super) fn parent(&self, order: u8) -> u64 {
+        self.number >> (2 * u32::from(ORDER - order))
     }
     /// A position uniform over the cell's area (ra, dec) \[deg\].
     pub(super) fn position(&self, draw: &mut Draw) -> (f64, f64) {
@@ -53,10 +53,15 @@ impl Cell {
     }
 }
 
+/// Middle of a cell of an order (ra, dec) \[deg\].
+pub(super) fn middle_deg(order: u8, number: u64) -> (f64, f64) {
+    degrees(nested::center(order, number))
+}
+
 /// The cells that can hold an object of the footprint, in order of their numbers. A few at the rim are outside.
 pub(super) fn cells_in(footprint: &Footprint) -> Vec<Cell> {
-    // A milliarcsecond for rounding.
-    let radius = footprint.radius_deg.to_radians() + 5e-9;
+    // Companions stand as far as 5 arcsec from the star that is in the cell.
+    let radius = (footprint.radius_deg + 5.001 / 3600.0).to_radians();
     let cells = nested::cone_coverage_approx(ORDER, footprint.ra_deg.to_radians(), footprint.dec_deg.to_radians(), radius);
     cells.flat_iter().map(|number| Cell { number }).collect()
 }
