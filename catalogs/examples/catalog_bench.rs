@@ -1,10 +1,11 @@
-//! Speed and memory of reading catalogues: `catalog_bench FOLDER [rows] [check|convert|cone]...`
+//! Speed and memory of reading catalogues, and of making stars: `catalog_bench FOLDER [rows] [check|convert|cone|stars]...`
 //!
 //! Makes one Parquet file of so many synthetic Gaia-like rows in the folder (kept for the next call), then measures, in CPU seconds of one
-//! thread: reading all columns, looking at every row as a simulation would, turning it into a partition, reading a chip of it.
+//! thread (RAYON_NUM_THREADS=1): reading all columns, looking at every row as a simulation would, turning it into a partition, reading a chip of it.
 
 use catalogs::examine::{Conversion, convert};
 use catalogs::read::{CatalogSpec, OnBadRow, Profile, check, read};
+use catalogs::synthetic::{FieldSpec, field};
 use catalogs::tables::{Cells, Field, Kind, ParquetSink, open};
 use catalogs::{Footprint, Library};
 use cpu_time::ProcessTime;
@@ -90,6 +91,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     said("read all columns", seen as f64, clock.elapsed().as_secs_f64());
     let library = Library::load();
     let spec = CatalogSpec { path: file.clone(), profile: Profile::GaiaDr3, on_bad_row: OnBadRow::Skip, ..CatalogSpec::default() };
+    if wants("stars") {
+        for (what, ra, dec, radius) in [("the north galactic pole", 192.86, 27.13, 3.0), ("b = 20 deg", 104.0, 45.0, 1.0)] {
+            let mut spec = FieldSpec { seed: Some(1), ..FieldSpec::default() };
+            spec.galaxies.scale = 0.0;
+            let cone = Footprint::new(ra, dec, radius)?;
+            let clock = ProcessTime::now();
+            let stars = field(&spec, &cone, &library)?;
+            said(&format!("{} stars of the field at {what}", stars.len()), stars.len() as f64, clock.elapsed().as_secs_f64());
+        }
+    }
     if wants("check") {
         let clock = ProcessTime::now();
         let report = check(&spec, 2027.0, &library)?;

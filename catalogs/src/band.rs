@@ -57,6 +57,11 @@ impl ReferenceBands {
     pub fn sdss_g(&self) -> &Arc<Bandpass> {
         self.known("sdss_g")
     }
+    /// SDSS r.
+    #[must_use]
+    pub fn sdss_r(&self) -> &Arc<Bandpass> {
+        self.known("sdss_r")
+    }
     /// SDSS i.
     #[must_use]
     pub fn sdss_i(&self) -> &Arc<Bandpass> {

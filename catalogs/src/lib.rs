@@ -12,6 +12,7 @@ pub mod examine;
 pub mod extinction;
 pub mod footprint;
 pub mod inserts;
+pub mod milky_way;
 pub mod observer;
 pub mod read;
 pub mod region;

@@ -163,10 +163,10 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     let ours = report.counts.iter().filter(|c| c.1 > 0.0).map(|c| (c.0, c.1.log10()));
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
     let source = match kind {
-        SourceKind::Star => "Bahcall & Soneira 1980, in V",
+        SourceKind::Star => "Allen's Astrophysical Quantities, in V",
         SourceKind::Galaxy | SourceKind::Insert => "COSMOS2020 (Weaver et al. 2022), in i",
     };
-    let source = if published.is_empty() { "no published counts (stars: one direction, |b| >= 20 deg)" } else { source };
+    let source = if published.is_empty() { "no published counts (stars: one direction, V 15 to 25)" } else { source };
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));
     chart.draw_series([
         Text::new("this catalogue", at(0.0), ("sans-serif", 15).into_font().color(&OURS)),

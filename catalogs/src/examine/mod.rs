@@ -7,6 +7,7 @@ mod convert;
 mod describe;
 mod inspect;
 mod leaves;
+mod make;
 mod plot;
 mod spill;
 
@@ -15,4 +16,5 @@ mod tests;
 
 pub use convert::{Conversion, ConversionReport, convert, rewrite};
 pub use inspect::{ColumnReport, Inspection, inspect};
+pub use make::{MakeError, make};
 pub use plot::{PlotReport, plot};

@@ -2,9 +2,10 @@
 
 use super::charts::{colour_chart, counts_chart, sky_map};
 use crate::Region;
+use crate::milky_way::PublishedCounts;
 use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ReadError};
 use crate::region::healpix_29;
-use crate::synthetic::counts::{GalaxyCounts, star_count_deg2};
+use crate::synthetic::counts::GalaxyCounts;
 use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
 use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
 use serde::Serialize;
@@ -260,11 +261,12 @@ pub fn plot(
 
 fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
     let galaxies = GalaxyCounts::load();
-    let (l, b) = middle.map_or((0.0, 0.0), |m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()));
-    let (l, b) = (l.to_degrees(), b.to_degrees());
+    let stars = PublishedCounts::load();
+    let latitude = middle.map(|m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees());
     let published = |from: f64, to: f64| match kind {
-        SourceKind::Star => (from >= 5.0 && to <= 28.0 && b.abs() >= 20.0)
-            .then(|| (star_count_deg2(l, b, to).total() - star_count_deg2(l, b, from).total()) / (to - from)),
+        SourceKind::Star => latitude
+            .filter(|_| from >= stars.range().0 && to <= stars.range().1)
+            .map(|b| (stars.brighter_deg2(b, to) - stars.brighter_deg2(b, from)) / (to - from)),
         SourceKind::Galaxy | SourceKind::Insert => {
             let (bright, faint) = galaxies.range();
             (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))

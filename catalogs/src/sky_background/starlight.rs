@@ -7,14 +7,14 @@
 //! # Symbols
 //! n(V) star counts per mag and deg2; S10 one star of V = 10 per deg2.
 //! # Source
-//! Counts: Bahcall & Soneira 1980 ([`crate::synthetic::counts`]). Diffuse galactic light: a fifth of the starlight, assumed
+//! Counts: [`crate::milky_way`], V to 30. Diffuse galactic light: a fifth of the starlight, assumed
 //! (0.2 to 0.3 is remembered from Leinert et al. 1998, section 11; not confirmed).
 //! # Limits
-//! As the counts: |b| held at 20 deg. Light of unresolved galaxies is not in it (below 1 S10).
+//! As the counts: |b| held at 10 deg. Light of unresolved galaxies is not in it (below 1 S10).
 //! # Twin
 //! None (part of the sky).
 
-use crate::synthetic::counts::star_count_deg2;
+use crate::milky_way::{Dust, MilkyWay};
 use sim_core::spectrum::Spectrum;
 use sim_core::units::Nanometre;
 
@@ -24,16 +24,20 @@ pub const DIFFUSE_FRACTION: f64 = 0.2;
 /// f_lambda of V = 0 \[erg / s / cm2 / A\] (Bessell, Castelli & Plez 1998, A&A 333, 231, table A2: 363.1e-11), here at 550 nm.
 const V_ZERO_ERG_S_CM2_A: f64 = 3.631e-9;
 
+/// Smallest galactic latitude at which the model of the Milky Way is used \[deg\].
+const LEAST_LATITUDE_DEG: f64 = 10.0;
+
 /// Diffuse starlight \[S10\] at a galactic position \[deg\] when stars brighter than `from_v` are in the catalogue.
 #[must_use]
 pub fn starlight_s10(l_deg: f64, b_deg: f64, from_v: f64) -> f64 {
-    let step = 0.25;
+    let (model, step) = (MilkyWay::new(), 0.5);
+    let b_deg = b_deg.signum() * b_deg.abs().max(LEAST_LATITUDE_DEG);
     let light = |from: f64| {
         let mut sum = 0.0;
         let mut v = from;
-        // Beyond V = 32 the counts hold less than 1e-4 S10.
-        while v < 32.0 {
-            let n = star_count_deg2(l_deg, b_deg, v + step).total() - star_count_deg2(l_deg, b_deg, v).total();
+        // Beyond V = 30 there are less than 1e-3 S10.
+        while v < 30.0 {
+            let n = model.counts_deg2(l_deg, b_deg, Dust::Model, v, v + step);
             sum += n * 10.0_f64.powf(-0.4 * (v + 0.5 * step - 10.0));
             v += step;
         }

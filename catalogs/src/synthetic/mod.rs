@@ -8,8 +8,8 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! No clustering, no binaries, no variability; stars have no proper motion. Cells of 1 arcmin in strips of
-//! declination (to be replaced by a HEALPix partition). The reference magnitude is as observed, extinction included.
+//! Galaxies are not clustered; nothing varies. Cells of 0.86 arcmin: HEALPix of order 12,
+//! NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
@@ -61,11 +61,15 @@ pub struct StarSpec {
     pub bright: f64,
     /// Faintest V magnitude, 5 to 28.
     pub faint: f64,
+    /// Dust in front of stars by their distance: the model's, or scaled to the column `e_bv` when that is above 0.
+    pub dust: bool,
+    /// Companions: unresolved pairs are one source, pairs wider than 0.05 arcsec two.
+    pub binaries: bool,
 }
 
 impl Default for StarSpec {
     fn default() -> Self {
-        Self { scale: 1.0, bright: 14.0, faint: 27.0 }
+        Self { scale: 1.0, bright: 14.0, faint: 27.0, dust: true, binaries: true }
     }
 }
 
@@ -165,9 +169,9 @@ impl FieldSpec {
 pub fn field(spec: &FieldSpec, footprint: &Footprint, library: &Library) -> Result<Vec<Source>, FieldError> {
     let seed = spec.check()?;
     let extinction: Option<Arc<Extinction>> = (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv));
-    let stars = stars::StarField::new(spec, seed, library, extinction.clone());
-    let galaxies = galaxies::GalaxyField::new(spec, seed, library, extinction);
     let cells = grid::cells_in(footprint);
+    let stars = stars::StarField::new(spec, seed, library, &cells);
+    let galaxies = galaxies::GalaxyField::new(spec, seed, library, extinction);
     let per_cell: Vec<Vec<Source>> = cells
         .par_iter()
         .map(|cell| {

@@ -1,30 +1,31 @@
 //! Stars of the synthetic field.
 //!
 //! # Effect
-//! Point sources with the counts of disk and spheroid and colours that redden towards faint magnitudes.
+//! Point sources with the counts, colours, distances, motions and companions of the Milky Way in the field's direction.
 //! # Formula
-//! V from the counts' cumulative; disk or spheroid by their share at that V; temperature by population:
-//! spheroid N(5800, 350) K, \[Fe/H\] N(-1.5, 0.4); disk: M dwarfs N(3500, 250) K with probability
-//! (V - 13) / 10 held to 0.05..0.85, a white dwarf of 12000 K with probability 0.005, else N(5900 - 120 (V - 14), 600) K held to
-//! 4000..9500; \[Fe/H\] N(-0.2, 0.25).
+//! Stars of [`crate::milky_way`] along the line of sight to the middle of the HEALPix cell of order 8 (0.23 deg) in which the star's cell lies. The
+//! spectrum is reddened by the dust in front of the star, in steps of 0.01 mag of E(B-V); the magnitude is V as observed. A companion nearer than 0.05 arcsec is a second component of
+//! the source; one between 0.05 and 5 arcsec is a source of its own, whose number is that of the star plus 1.
 //! # Symbols
-//! V apparent Johnson magnitude (Vega); N(m, s) normal of mean m and standard deviation s.
+//! V apparent Johnson magnitude (Vega).
 //! # Source
-//! Counts: [`super::counts`]. The two-peaked colours (halo turn-off and M dwarfs beyond V = 19) are those of Bahcall & Soneira 1980,
-//! fig. 6, and Juric et al. 2008 (ApJ 673, 864), in kind; the numbers of the temperature law are assumed. AB - Vega in V: -0.01, from
-//! 363.1e-11 erg/s/cm2/A at V = 0 (Bessell, Castelli & Plez 1998, table A2) at the pivot of 550.03 nm; other values run from
-//! -0.04 (Frei & Gunn 1995) to +0.02 (Blanton & Roweis 2007, Vega at 0), all below the counts' 15 %.
+//! [`crate::milky_way`]. AB - Vega in V: -0.01, from 363.1e-11 erg/s/cm2/A at V = 0 (Bessell, Castelli & Plez 1998, table A2) at the pivot of 550.03 nm; other
+//! values run from -0.04 (Frei & Gunn 1995) to +0.02 (Blanton & Roweis 2007, Vega at 0).
 //! # Limits
-//! No giants, binaries or proper motions.
+//! Those of the model. Counts step by 1 % between cells of order 8 at b = 20 deg. A resolved pair is two stars, each of which has to be within the limits of
+//! magnitude. Positions hold at the epoch of [`crate::milky_way::EPOCH_YEAR`].
 //! # Twin
 //! None.
 
 use super::FieldSpec;
-use super::counts::{MagnitudeLaw, star_count_deg2};
-use super::grid::Cell;
+use super::grid::{self, Cell};
 use crate::draw::Draw;
+use crate::extinction::Curve;
+use crate::footprint::vector;
+use crate::milky_way::{Companion, Dust, Line, MilkyWay, Pairs, Star, motion};
 use crate::{Footprint, Library};
-use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
+use rayon::prelude::*;
+use sim_core::source::{Brightness, Component, Lensing, Motion, Position, Profile, Source, SourceKind};
 use sim_core::spectrum::{Extinction, Sed};
 use sim_core::stream::StreamKey;
 use std::sync::Arc;
@@ -33,79 +34,131 @@ use std::sync::Arc;
 const V_AB_MINUS_VEGA: f64 = -0.01;
 /// Population number in the object's number and key.
 const POPULATION: u64 = 0;
+/// Order of the cells that share a line of sight.
+const LINE_ORDER: u8 = 8;
+/// Step of the colour excess of the spectra \[mag\].
+const E_BV_STEP: f64 = 0.01;
+/// Closest pair that is two sources \[arcsec\].
+const RESOLVED_ARCSEC: f64 = 0.05;
 
 pub(super) struct StarField<'a> {
     spec: &'a FieldSpec,
     key: StreamKey,
     library: &'a Library,
-    extinction: Option<Arc<Extinction>>,
+    model: MilkyWay,
+    /// Lines of sight by the number of their cell, rising.
+    lines: Vec<(u64, Line)>,
+    /// Dust of 0, 1, 2 ... steps of colour excess.
+    shades: Vec<Option<Arc<Extinction>>>,
 }
 
 impl<'a> StarField<'a> {
-    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, extinction: Option<Arc<Extinction>>) -> Self {
-        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, extinction }
+    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, cells: &[Cell]) -> Self {
+        let model = MilkyWay::new();
+        let mut parents: Vec<u64> = if spec.stars.scale > 0.0 { cells.iter().map(|c| c.parent(LINE_ORDER)).collect() } else { Vec::new() };
+        parents.dedup();
+        let dust = match (spec.stars.dust, spec.e_bv > 0.0) {
+            (false, _) => Dust::None,
+            (true, true) => Dust::Column(spec.e_bv),
+            (true, false) => Dust::Model,
+        };
+        let lines: Vec<(u64, Line)> = parents
+            .into_par_iter()
+            .map(|parent| {
+                let (ra, dec) = grid::middle_deg(LINE_ORDER, parent);
+                let (l, b) = sofars::coords::icrs2g(ra.to_radians(), dec.to_radians());
+                (parent, model.line(l.to_degrees(), b.to_degrees(), dust, spec.stars.bright, spec.stars.faint))
+            })
+            .collect();
+        let thickest = lines.iter().map(|l| l.1.column_e_bv()).fold(0.0, f64::max);
+        let curve = Curve::new();
+        let steps = (thickest / E_BV_STEP).round() as usize;
+        let shades = (0..=steps).map(|k| (k > 0).then(|| curve.extinction(E_BV_STEP * k as f64))).collect();
+        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, model, lines, shades }
     }
 
     pub(super) fn of_cell(&self, cell: &Cell, footprint: &Footprint) -> Vec<Source> {
-        if self.spec.stars.scale <= 0.0 {
-            return Vec::new();
-        }
-        let (ra, dec) = cell.middle_deg();
-        let (l, b) = sofars::coords::icrs2g(ra.to_radians(), dec.to_radians());
-        let (l, b) = (l.to_degrees(), b.to_degrees());
-        let (bright, faint) = (self.spec.stars.bright, self.spec.stars.faint);
-        let law = MagnitudeLaw::new(bright, faint, 0.25, |x, y| star_count_deg2(l, b, y).total() - star_count_deg2(l, b, x).total());
+        let parent = cell.parent(LINE_ORDER);
+        let Ok(at) = self.lines.binary_search_by_key(&parent, |l| l.0) else { return Vec::new() };
+        let line = &self.lines[at].1;
         let key = self.key.with(cell.number);
-        let count = Draw::new(key.stream(u64::MAX)).poisson(law.total_deg2() * cell.area_deg2() * self.spec.stars.scale);
-        (0..count).filter_map(|place| self.star(cell, place, &law, (l, b), Draw::new(key.stream(place)), footprint)).collect()
-    }
-
-    fn star(
-        &self,
-        cell: &Cell,
-        place: u64,
-        law: &MagnitudeLaw,
-        galactic: (f64, f64),
-        mut draw: Draw,
-        footprint: &Footprint,
-    ) -> Option<Source> {
-        let (ra_deg, dec_deg) = cell.position(&mut draw);
-        if !footprint.contains(ra_deg, dec_deg) {
-            return None;
+        let count = Draw::new(key.stream(u64::MAX)).poisson(line.total_deg2() * cell.area_deg2() * self.spec.stars.scale);
+        let mut sources = Vec::with_capacity(count as usize);
+        for place in 0..count {
+            self.star(cell, place, line, Draw::new(key.stream(place)), footprint, &mut sources);
         }
-        let v = law.quantile(draw.uniform());
-        let (fainter, brighter) = (star_count_deg2(galactic.0, galactic.1, v + 0.1), star_count_deg2(galactic.0, galactic.1, v - 0.1));
-        let disk_share = (fainter.disk - brighter.disk) / (fainter.total() - brighter.total());
-        let (teff_k, feh) = if draw.chance(disk_share) { disk_star(v, &mut draw) } else { spheroid_star(&mut draw) };
-        let sed = Sed { template: self.library.seds.star(teff_k, 4.5, feh), redshift: 0.0, extinction: self.extinction.clone() };
-        let brightness = Brightness::Ab { magnitude: v + V_AB_MINUS_VEGA, band: self.library.bands.bessell_v().clone() };
-        Some(Source {
-            id: cell.object(POPULATION, place),
-            kind: SourceKind::Star,
-            position: Position::Sky { ra_deg, dec_deg },
-            components: vec![Component { profile: Profile::Point, sed, brightness }],
-            lensing: Lensing::default(),
-            redshift: 0.0,
-            motion: None,
-            seen: None,
-        })
+        sources
+    }
+
+    fn star(&self, cell: &Cell, place: u64, line: &Line, mut draw: Draw, footprint: &Footprint, sources: &mut Vec<Source>) {
+        let at = cell.position(&mut draw);
+        // A companion may be inside where the star is not: 5 arcsec around the cone.
+        let near = Footprint { radius_deg: footprint.radius_deg + 5.001 / 3600.0, ..*footprint };
+        if !near.contains(at.0, at.1) {
+            return;
+        }
+        let pairs = if self.spec.stars.binaries { Pairs::Drawn } else { Pairs::Single };
+        let star = line.star(&self.model, pairs, &mut draw);
+        let motion = motion(at.0, at.1, star.distance_pc, star.velocity_km_s);
+        let id = cell.object(POPULATION, 2 * place);
+        let dimming = star.v - star.system_absolute_v;
+        let mut brighter = self.light(&star, star.teff_k, star.log_g, star.v);
+        let mut second = None;
+        if let Some(companion) = &star.companion {
+            brighter = self.light(&star, star.teff_k, star.log_g, star.absolute_v + dimming);
+            let v = companion.absolute_v + dimming;
+            let sequences = self.model.sequences();
+            let teff_k = sequences.dwarf_teff_k(companion.absolute_v, star.feh);
+            let log_g = sequences.log_g(sequences.dwarf_mass(companion.absolute_v), teff_k, companion.absolute_v);
+            second = Some((self.light(&star, teff_k, log_g, v), v, beside(at, companion, star.distance_pc)));
+        }
+        let within =
+            |v: f64, at: (f64, f64)| (self.spec.stars.bright..=self.spec.stars.faint).contains(&v) && footprint.contains(at.0, at.1);
+        match second {
+            None => sources.extend(within(star.v, at).then(|| source(id, at, vec![brighter], motion))),
+            Some((light, _, None)) => sources.extend(within(star.v, at).then(|| source(id, at, vec![brighter, light], motion))),
+            Some((light, v, Some(place))) => {
+                sources.extend(within(star.absolute_v + dimming, at).then(|| source(id, at, vec![brighter], motion)));
+                sources.extend(within(v, place).then(|| source(id + 1, place, vec![light], motion)));
+            }
+        }
+    }
+
+    fn light(&self, star: &Star, teff_k: f64, log_g: f64, v: f64) -> Component {
+        let shade = ((star.e_bv / E_BV_STEP).round() as usize).min(self.shades.len() - 1);
+        Component {
+            profile: Profile::Point,
+            sed: Sed { template: self.library.seds.star(teff_k, log_g, star.feh), redshift: 0.0, extinction: self.shades[shade].clone() },
+            brightness: Brightness::Ab { magnitude: v + V_AB_MINUS_VEGA, band: self.library.bands.bessell_v().clone() },
+        }
     }
 }
 
-fn spheroid_star(draw: &mut Draw) -> (f64, f64) {
-    ((5800.0 + 350.0 * draw.normal()).clamp(4500.0, 8500.0), -1.5 + 0.4 * draw.normal())
+fn source(id: u64, at: (f64, f64), components: Vec<Component>, motion: Motion) -> Source {
+    Source {
+        id,
+        kind: SourceKind::Star,
+        position: Position::Sky { ra_deg: at.0, dec_deg: at.1 },
+        components,
+        lensing: Lensing::default(),
+        redshift: 0.0,
+        motion: Some(motion),
+        seen: None,
+    }
 }
 
-fn disk_star(v: f64, draw: &mut Draw) -> (f64, f64) {
-    let feh = -0.2 + 0.25 * draw.normal();
-    let m_dwarfs = ((v - 13.0) / 10.0).clamp(0.05, 0.85);
-    let which = draw.uniform();
-    let teff_k = if which < m_dwarfs {
-        (3500.0 + 250.0 * draw.normal()).clamp(2850.0, 4000.0)
-    } else if which > 0.995 {
-        12_000.0
-    } else {
-        (5900.0 - 120.0 * (v - 14.0) + 600.0 * draw.normal()).clamp(4000.0, 9500.0)
-    };
-    (teff_k, feh)
+/// Where a companion stands, if it is seen apart from its star.
+fn beside(at: (f64, f64), companion: &Companion, distance_pc: f64) -> Option<(f64, f64)> {
+    let arcsec = companion.separation_au / distance_pc;
+    if arcsec < RESOLVED_ARCSEC {
+        return None;
+    }
+    let p = vector(at.0, at.1);
+    let (sa, ca) = at.0.to_radians().sin_cos();
+    let (east, north) = ([-sa, ca, 0.0], [-p[2] * ca, -p[2] * sa, at.1.to_radians().cos()]);
+    let (sine, cosine) = companion.angle_rad.sin_cos();
+    let small = (arcsec / 3600.0).to_radians();
+    let q: [f64; 3] = std::array::from_fn(|k| p[k] + small * (sine * east[k] + cosine * north[k]));
+    let ra = q[1].atan2(q[0]).to_degrees().rem_euclid(360.0);
+    Some((if ra < 360.0 { ra } else { 0.0 }, q[2].atan2(q[0].hypot(q[1])).to_degrees()))
 }

@@ -1,5 +1,6 @@
-use super::counts::{GalaxyCounts, star_count_deg2};
+use super::counts::GalaxyCounts;
 use super::*;
+use crate::milky_way::{Dust, MilkyWay};
 use sim_core::source::{Brightness, Position, Profile, SourceKind};
 use std::collections::BTreeMap;
 
@@ -35,7 +36,9 @@ fn signature(s: &Source) -> String {
 fn counts_per_magnitude_are_those_of_the_law_within_the_poisson_error() {
     let library = Library::load();
     let cone = Footprint::new(150.0, 30.0, 0.25).unwrap();
-    let field = field(&spec(), &cone, &library).unwrap();
+    let mut single = spec();
+    single.stars.binaries = false;
+    let (field, model) = (field(&single, &cone, &library).unwrap(), MilkyWay::new());
     let (l, b) = sofars::coords::icrs2g(150.0_f64.to_radians(), 30.0_f64.to_radians());
     let counts = GalaxyCounts::load();
     let expected = |kind, bright, faint| {
@@ -43,9 +46,8 @@ fn counts_per_magnitude_are_those_of_the_law_within_the_poisson_error() {
             * match kind {
                 SourceKind::Galaxy | SourceKind::Insert => counts.between_deg2(bright, faint),
                 SourceKind::Star => {
-                    let n = |v| star_count_deg2(l.to_degrees(), b.to_degrees(), v).total();
-                    // The reference magnitude is AB: V - 0.02.
-                    n(faint + 0.02) - n(bright + 0.02)
+                    // The reference magnitude is AB: V - 0.01.
+                    model.counts_deg2(l.to_degrees(), b.to_degrees(), Dust::Model, bright + 0.01, faint + 0.01)
                 }
             }
     };
@@ -76,7 +78,7 @@ fn overlapping_footprints_see_the_same_objects() {
         sources.iter().filter(|s| other.contains(sky(s).0, sky(s).1)).map(|s| (s.id, signature(s))).collect()
     };
     let (from_a, from_b) = (index(all(0.02, 20.0, 0.08), &b), index(all(359.98, 20.03, 0.08), &a));
-    assert!(from_a.len() > 300);
+    assert!(from_a.len() > 300 && from_a.values().any(|s| s.contains("Star")));
     assert_eq!(from_a, from_b);
 }
 
@@ -155,4 +157,93 @@ fn a_wrong_key_and_a_value_out_of_range_are_named() {
     s.galaxies.faint = 31.0;
     let message = field(&s, &cone, &library).unwrap_err().to_string();
     assert!(message.contains("galaxies.faint = 31") && message.contains("28.75"), "{message}");
+}
+
+fn stars(spec: &FieldSpec, cone: &Footprint) -> Vec<Source> {
+    let mut stars = spec.clone();
+    stars.galaxies.scale = 0.0;
+    field(&stars, cone, &Library::load()).unwrap()
+}
+
+#[test]
+fn stars_have_parallaxes_motions_and_an_epoch_and_keep_within_their_limits() {
+    let mut s = spec();
+    (s.stars.bright, s.stars.faint) = (16.0, 21.5);
+    let all = stars(&s, &Footprint::new(180.0, 10.0, 0.8).unwrap());
+    assert!(all.len() > 2000, "{}", all.len());
+    for star in &all {
+        let motion = star.motion.unwrap();
+        // From 1 pc to 100 kpc.
+        assert!((0.01..1000.0).contains(&motion.parallax_mas) && motion.epoch_year == crate::milky_way::EPOCH_YEAR);
+        assert!(motion.radial_velocity_km_s.abs() < 900.0);
+        // The sum of the components, to rounding; AB is V - 0.01.
+        assert!((16.0 - 1e-9..=21.5 + 1e-9).contains(&(magnitude(star) + 0.01)), "{}", magnitude(star));
+        assert!(star.components.len() <= 2 && matches!(star.components[0].profile, Profile::Point));
+    }
+    // Near stars of the disk move faster on the sky than far ones of the halo.
+    let speed = |near: f64, far: f64| {
+        let of: Vec<f64> = all
+            .iter()
+            .filter_map(|s| s.motion)
+            .filter(|m| (near..far).contains(&(1000.0 / m.parallax_mas)))
+            .map(|m| m.pm_ra_mas_yr.hypot(m.pm_dec_mas_yr))
+            .collect();
+        assert!(of.len() > 50, "{near}..{far}");
+        of.iter().sum::<f64>() / of.len() as f64
+    };
+    assert!(speed(100.0, 400.0) > 2.0 * speed(3000.0, 30_000.0));
+}
+
+#[test]
+fn pairs_are_two_components_or_two_sources_by_their_separation() {
+    let mut s = spec();
+    (s.stars.bright, s.stars.faint, s.stars.scale) = (14.0, 22.0, 3.0);
+    let cone = Footprint::new(359.99, 45.0, 0.6).unwrap();
+    let with = stars(&s, &cone);
+    s.stars.binaries = false;
+    let without = stars(&s, &cone);
+    let unresolved = with.iter().filter(|s| s.components.len() == 2).count() as f64;
+    assert!(without.iter().all(|s| s.components.len() == 1 && s.id % 2 == 0));
+    // Of dwarfs a quarter to a half have companions.
+    let part = unresolved / with.len() as f64;
+    assert!((0.15..0.5).contains(&part), "{part}");
+    let by_id: BTreeMap<u64, &Source> = with.iter().map(|s| (s.id, s)).collect();
+    let mut resolved = 0;
+    for second in with.iter().filter(|s| s.id % 2 == 1) {
+        let Some(first) = by_id.get(&(second.id - 1)) else { continue };
+        let (a, b) = (sky(first), sky(second));
+        let (x, y) = (crate::footprint::vector(a.0, a.1), crate::footprint::vector(b.0, b.1));
+        let chord = (0..3).map(|k| (x[k] - y[k]).powi(2)).sum::<f64>().sqrt().to_degrees() * 3600.0;
+        assert!((0.049..5.01).contains(&chord), "{chord} arcsec");
+        let (p, q) = (first.motion.unwrap(), second.motion.unwrap());
+        assert!(p == q && first.components.len() == 1 && second.components.len() == 1);
+        resolved += 1;
+    }
+    assert!(resolved > 30, "{resolved}");
+    // The same stars, whose pairs' light is that of the single ones.
+    let single: BTreeMap<u64, f64> = without.iter().map(|s| (s.id, magnitude(s))).collect();
+    let mut same = 0;
+    for star in with.iter().filter(|s| s.components.len() == 2) {
+        let m = single.get(&star.id).copied().unwrap_or_else(|| panic!("{} is not among the single stars", star.id));
+        assert!((m - magnitude(star)).abs() < 1e-9);
+        same += 1;
+    }
+    assert!(same > 1000, "{same}");
+}
+
+#[test]
+fn dust_is_switched_off_by_its_key_and_scaled_by_the_column() {
+    let cone = Footprint::new(120.0, 60.0, 0.3).unwrap();
+    let greatest = |s: &FieldSpec| {
+        let found = stars(s, &cone);
+        assert!(found.len() > 500);
+        found.iter().filter_map(|s| s.components[0].sed.extinction.as_ref().map(|e| e.e_bv)).fold(0.0, f64::max)
+    };
+    let mut s = spec();
+    let model = greatest(&s);
+    assert!((0.02..0.1).contains(&model), "{model}");
+    s.e_bv = 0.5;
+    assert!((greatest(&s) - 0.5).abs() < 1e-9);
+    s.stars.dust = false;
+    assert_eq!(greatest(&s), 0.0);
 }

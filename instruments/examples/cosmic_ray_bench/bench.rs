@@ -153,7 +153,7 @@ impl Bench {
                 let shear = Shear { g1: g, g2: 0.3 * dice.uniform() - 0.15 };
                 let profile = match kind {
                     SourceKind::Star => Profile::Point,
-                    SourceKind::Galaxy => Profile::Sersic { index, half_light_radius_arcsec: size, shear },
+                    SourceKind::Galaxy | SourceKind::Insert => Profile::Sersic { index, half_light_radius_arcsec: size, shear },
                 };
                 sources.push(Source {
                     id: sources.len() as u64,

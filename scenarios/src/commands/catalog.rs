@@ -4,8 +4,10 @@ use anyhow::{Context, bail};
 use catalogs::examine::{self, Conversion};
 use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, OnBadRow, PROFILES, Profile};
 use catalogs::region::Polygon;
+use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library, Region};
 use clap::{Args, Subcommand};
+use sim_core::source::SourceKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +48,24 @@ pub enum Catalog {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Make the stars or the galaxies of a synthetic field, as a Parquet table.
+    Make {
+        /// .parquet file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Cone: right ascension, declination, radius, in deg.
+        #[arg(long, value_name = "RA,DEC,R", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+        cone: Vec<f64>,
+        /// Seed of the sky.
+        #[arg(long)]
+        seed: u64,
+        /// Which objects: star or galaxy.
+        #[arg(long, value_parser = kind, value_name = "star|galaxy")]
+        kind: SourceKind,
+        /// TOML file with the parameters of the population, as under [catalog.field] of a scenario.
+        #[arg(long)]
+        field: Option<PathBuf>,
     },
     /// Draw a sky map, counts by magnitude beside published ones, and colours, as SVG.
     Plot {
@@ -110,6 +130,14 @@ pub struct Sky {
 fn format(name: &str) -> Result<Format, String> {
     serde_json::from_value(serde_json::Value::String(name.into()))
         .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, hats".into())
+}
+
+fn kind(name: &str) -> Result<SourceKind, String> {
+    match name {
+        "star" => Ok(SourceKind::Star),
+        "galaxy" => Ok(SourceKind::Galaxy),
+        _ => Err("star or galaxy".into()),
+    }
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
@@ -221,6 +249,21 @@ impl Catalog {
                 }
                 let bad = report.skipped_rows > 0 || !report.missing_cells.is_empty();
                 Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
+            }
+            Self::Make { out, cone, seed, kind, field } => {
+                let [ra, dec, radius] = cone[..] else { bail!("--cone takes RA,DEC,R: three numbers, {} were given", cone.len()) };
+                let footprint = Footprint::new(ra, dec, radius)?;
+                let mut spec = match field {
+                    Some(path) => {
+                        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                        toml::from_str::<FieldSpec>(&text).with_context(|| path.display().to_string())?
+                    }
+                    None => FieldSpec::default(),
+                };
+                spec.seed = Some(*seed);
+                let count = examine::make(&spec, &footprint, *kind, &Library::load(), out)?;
+                println!("{}: {count} objects on {:.4} deg2", out.display(), footprint.area_deg2());
+                Ok(ExitCode::SUCCESS)
             }
             Self::Plot { input, out, sky, area, colours } => {
                 if colours.as_ref().is_some_and(|c| c.len() != 3) {
