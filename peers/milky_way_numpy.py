@@ -104,11 +104,11 @@ def main(program, work):
     )
     sky = coord.ICRS(coord.SkyCoord(moving).transform_to("icrs").data.represent_as(
         coord.SphericalRepresentation, coord.SphericalCosLatDifferential))
-    size = np.hypot(stars["pm_ra"], stars["pm_dec"])
+    # Of the whole velocity: astropy's galactic axes are those of FK5, 1e-7 from the ones of Hipparcos.
+    speed = np.sqrt(sum(v.value**2 for v in velocity))
     off = np.hypot(
         stars["pm_ra"] - sky.pm_ra_cosdec.to_value(u.mas / u.yr), stars["pm_dec"] - sky.pm_dec.to_value(u.mas / u.yr)
-    ) / size
-    speed = np.sqrt(sum(v.value**2 for v in velocity))
+    ) / (speed / (4.740470446 * stars["distance_pc"] / 1000))
     radial = np.abs(stars["radial_velocity"] - sky.radial_velocity.to_value(u.km / u.s)) / speed
     parallax = np.abs(stars["parallax"] / place.distance.to_value(u.mas, u.parallax()) - 1)
     print(f"{len(stars)} stars: proper motion {off.max():.1e}, radial velocity {radial.max():.1e}, parallax {parallax.max():.1e}")

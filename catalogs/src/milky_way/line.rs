@@ -28,7 +28,7 @@ use crate::extinction::R_V;
 const MODULUS: (f64, f64) = (-5.0, 20.0);
 const SHELLS: usize = 250;
 /// Square degrees in a sphere over 4 pi.
-const DEG2_PER_SR: f64 = 3282.806_350_011_744;
+const DEG2_PER_SR: f64 = 3_282.806_350_011_744;
 /// Luminosity below which the old populations are dwarfs.
 const TURN_OFF: f64 = 4.0;
 /// Absolute magnitudes between which the old luminosity function has its horizontal branch, and the fraction on it: the excess over a straight

@@ -9,7 +9,7 @@
 //! synthetic u-g, g-r, r-i, i-z are the published ones. e is the Sun's further blanketing below 345 nm.
 //! # Symbols
 //! T effective temperature \[K\]; w = 1 from 4800 to 7000 K, falling to 0 at 4000 and 8500 K; s = 1 up to 6500 K,
-//! falling to 0 at 9600 K. Beyond 9700 K b falls with ln T to 0 at 30000 K.
+//! falling to 0 at 9600 K. Beyond 9700 K b falls with ln T to 0 at 30000 K; hotter stars are Planck curves.
 //! # Source
 //! Colours: `data/sed/stellar_locus.csv` (Covey et al. 2007; temperatures of Pecaut & Mamajek 2013). e: ASTM E490 solar spectrum
 //! against Planck 5772 K, means over 20 nm. The metallicity slope of 0.2 mag / dex in u-g about \[Fe/H\] = -0.7 for the locus is
@@ -21,7 +21,7 @@
 //! and K dwarfs, and only an order of magnitude for M dwarfs, whose ultraviolet is chromospheric, and for white dwarfs (a Planck
 //! curve); NUV magnitudes of such stars are placeholders. Against the Sun's colours, not used in the fit: 0.1 mag in u-g, 0.06 in
 //! g-r, 0.07 in r-i (test below; part of it is the 2 % grid). M dwarfs' u-g is uncertain by 0.2 mag (red leak of the SDSS u filter).
-//! Valid 2850 to 30000 K, held outside; \[Fe/H\] -2.5 to 0.5.
+//! Valid 2850 to 60000 K, held outside; \[Fe/H\] -2.5 to 0.5.
 //! # Twin
 //! None.
 
@@ -33,11 +33,13 @@ use sim_core::units::{BOLTZMANN_J_K, PLANCK_J_S, SPEED_OF_LIGHT_M_S};
 use std::sync::Arc;
 
 /// Effective temperatures covered \[K\].
-pub const STAR_TEFF_RANGE_K: (f64, f64) = (2850.0, 30_000.0);
+pub const STAR_TEFF_RANGE_K: (f64, f64) = (2850.0, 60_000.0);
 /// Metallicities covered \[dex\].
 pub const STAR_FEH_RANGE: (f64, f64) = (-2.5, 0.5);
 
 const LOCUS: &str = include_str!("../../data/sed/stellar_locus.csv");
+/// Where the bend has run out \[K\].
+const PLANCK_FROM_K: f64 = 30_000.0;
 /// Factor between neighbouring temperatures.
 const TEFF_STEP: f64 = 1.02;
 /// Step in metallicity \[dex\].
@@ -123,7 +125,7 @@ impl StarGrid {
         let locus = numbers(LOCUS);
         let mut log_t: Vec<f64> = locus.iter().map(|row| row[0].ln()).collect();
         let mut bends: Vec<Bend> = locus.iter().map(|row| solve(row[0], [row[1], row[2], row[3], row[4]], &bands, &centres)).collect();
-        log_t.push(STAR_TEFF_RANGE_K.1.ln());
+        log_t.push(PLANCK_FROM_K.ln());
         bends.push([0.0; 4]);
         let temperatures = ((STAR_TEFF_RANGE_K.1 / STAR_TEFF_RANGE_K.0).ln() / TEFF_STEP.ln()).ceil() as usize + 1;
         let metallicities = ((STAR_FEH_RANGE.1 - STAR_FEH_RANGE.0) / FEH_STEP) as usize + 1;
@@ -201,7 +203,7 @@ mod tests {
     fn hotter_is_bluer_and_poorer_in_metals_is_bluer_in_the_ultraviolet() {
         let bands = ReferenceBands::load();
         let grid = StarGrid::new(&bands);
-        let g_r: Vec<f64> = [3000.0, 3500.0, 4000.0, 5000.0, 6000.0, 8000.0, 10_000.0, 20_000.0, 30_000.0]
+        let g_r: Vec<f64> = [3000.0, 3500.0, 4000.0, 5000.0, 6000.0, 8000.0, 10_000.0, 20_000.0, 30_000.0, 50_000.0]
             .iter()
             .map(|&t| colours(&grid, &bands, t, -0.5)[1])
             .collect();
@@ -216,7 +218,7 @@ mod tests {
     fn temperatures_and_metallicities_outside_the_grid_are_held_at_its_ends() {
         let grid = StarGrid::new(&ReferenceBands::load());
         assert_eq!(grid.nearest(100.0, 0.0).name, grid.nearest(2850.0, 0.0).name);
-        assert_eq!(grid.nearest(1e6, 9.0).name, grid.nearest(30_000.0, 0.5).name);
+        assert_eq!(grid.nearest(1e6, 9.0).name, grid.nearest(60_000.0, 0.5).name);
         assert!(Arc::ptr_eq(&grid.nearest(5772.0, 0.0), &grid.nearest(5771.0, 0.05)));
     }
 }
