@@ -163,7 +163,7 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     let ours = report.counts.iter().filter(|c| c.1 > 0.0).map(|c| (c.0, c.1.log10()));
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
     let source = match kind {
-        SourceKind::Star => "Allen's Astrophysical Quantities, in V",
+        SourceKind::Star => "Allen's Astrophysical Quantities, in V, mean over longitude",
         SourceKind::Galaxy | SourceKind::Insert => "COSMOS2020 (Weaver et al. 2022), in i",
     };
     let source = if published.is_empty() { "no published counts (stars: one direction, V 15 to 25)" } else { source };

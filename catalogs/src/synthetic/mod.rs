@@ -65,11 +65,13 @@ pub struct StarSpec {
     pub dust: bool,
     /// Companions: unresolved pairs are one source, pairs wider than 0.05 arcsec two.
     pub binaries: bool,
+    /// Proper motion, parallax and radial velocity, which a scenario with an observer applies; without, stars stay where they were drawn.
+    pub motion: bool,
 }
 
 impl Default for StarSpec {
     fn default() -> Self {
-        Self { scale: 1.0, bright: 14.0, faint: 27.0, dust: true, binaries: true }
+        Self { scale: 1.0, bright: 14.0, faint: 27.0, dust: true, binaries: true, motion: true }
     }
 }
 

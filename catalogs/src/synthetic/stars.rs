@@ -99,7 +99,7 @@ impl<'a> StarField<'a> {
         }
         let pairs = if self.spec.stars.binaries { Pairs::Drawn } else { Pairs::Single };
         let star = line.star(&self.model, pairs, &mut draw);
-        let motion = motion(at.0, at.1, star.distance_pc, star.velocity_km_s);
+        let motion = self.spec.stars.motion.then(|| motion(at.0, at.1, star.distance_pc, star.velocity_km_s));
         let id = cell.object(POPULATION, 2 * place);
         let dimming = star.v - star.system_absolute_v;
         let mut brighter = self.light(&star, star.teff_k, star.log_g, star.v);
@@ -134,7 +134,7 @@ impl<'a> StarField<'a> {
     }
 }
 
-fn source(id: u64, at: (f64, f64), components: Vec<Component>, motion: Motion) -> Source {
+fn source(id: u64, at: (f64, f64), components: Vec<Component>, motion: Option<Motion>) -> Source {
     Source {
         id,
         kind: SourceKind::Star,
@@ -142,7 +142,7 @@ fn source(id: u64, at: (f64, f64), components: Vec<Component>, motion: Motion) -
         components,
         lensing: Lensing::default(),
         redshift: 0.0,
-        motion: Some(motion),
+        motion,
         seen: None,
     }
 }

@@ -180,6 +180,9 @@ fn stars_have_parallaxes_motions_and_an_epoch_and_keep_within_their_limits() {
         assert!((16.0 - 1e-9..=21.5 + 1e-9).contains(&(magnitude(star) + 0.01)), "{}", magnitude(star));
         assert!(star.components.len() <= 2 && matches!(star.components[0].profile, Profile::Point));
     }
+    let mut still = s.clone();
+    still.stars.motion = false;
+    assert!(stars(&still, &Footprint::new(180.0, 10.0, 0.1).unwrap()).iter().all(|s| s.motion.is_none()));
     // Near stars of the disk move faster on the sky than far ones of the halo.
     let speed = |near: f64, far: f64| {
         let of: Vec<f64> = all

@@ -37,6 +37,8 @@ kind = "synthetic"
 scale = 300.0
 bright = 14.0
 faint = 20.0
+# The header knows where stars are at the catalogue's epoch.
+motion = false
 
 [catalog.field.galaxies]
 scale = 0.0
