@@ -1,6 +1,6 @@
 """Trains the network that finds cosmic rays, on frames made by Skyloop.
 
-usage: train.py DATA OUT [--seed N] [--steps N] [--decay N] [--batch B] [--rate LR] [--soft S] [--damage-weight W] [--start WEIGHTS] [--inputs N] [--stop N]
+usage: train.py DATA OUT [--seed N] [--steps N] [--decay N] [--batch B] [--rate LR] [--soft S] [--damage-weight W] [--small-weight W] [--start WEIGHTS] [--inputs N] [--stop N]
 
 DATA holds train/ and valid/, made by `cosmic_ray_bench export`; see README.md. Writes OUT.pt (averaged weights) and OUT.raw.pt, and a log
 line every thousand steps. The rate of learning is constant, then falls to nothing over the last --decay steps; a file OUT.decay, made while
@@ -24,7 +24,7 @@ CORE, HALO = 48, 8
 STEPS, NO_CHARGE = 1024.0, -128
 # Weights are averaged over the last steps, about so many.
 AVERAGED = 1000
-TRUE, OUT, SOURCE = 2, 8, 16
+TRUE, OUT, SOURCE, SMALL = 2, 8, 16, 32
 
 
 class UNet2(nn.Module):
@@ -60,7 +60,7 @@ def dilated(mask):
 class Frames:
     """Inputs, truth, weights and what an oracle sees, frame by frame."""
 
-    def __init__(self, folder, damage_weight, inputs):
+    def __init__(self, folder, damage_weight, inputs, small_weight=1.0):
         self.inputs, self.labels, self.weights, self.clean, self.oracle, self.true = [], [], [], [], [], []
         for path in sorted(pathlib.Path(folder).glob("*.input.npy")):
             truth = np.load(str(path).replace("input", "truth"))
@@ -71,7 +71,9 @@ class Frames:
             self.labels.append(true)
             self.oracle.append(np.load(str(path).replace("input", "oracle")))
             # Light of sources taken for a hit costs more than a wrong edge of a hit.
-            self.weights.append(np.where(clean, damage_weight, 1.0).astype(np.float32) * counts)
+            # A small hit as a whole counts for more, its surroundings with it, so that its edges stay where they are.
+            small = dilated(truth & SMALL > 0)
+            self.weights.append(np.where(clean, damage_weight, np.where(small, small_weight, 1.0)).astype(np.float32) * counts)
             self.clean.append(clean)
             self.true.append(np.argwhere(true & counts))
         assert self.inputs, f"no frames in {folder}"
@@ -176,6 +178,7 @@ def main():
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--soft", type=float, default=0.7)
     parser.add_argument("--damage-weight", type=float, default=4.0)
+    parser.add_argument("--small-weight", type=float, default=1.0)
     parser.add_argument("--start")
     parser.add_argument("--inputs", type=int, default=6)
     parser.add_argument("--stop", type=int)
@@ -183,7 +186,7 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(given.seed)
     rng = np.random.default_rng(given.seed)
-    train = Frames(pathlib.Path(given.data) / "train", given.damage_weight, given.inputs)
+    train = Frames(pathlib.Path(given.data) / "train", given.damage_weight, given.inputs, given.small_weight)
     valid = Frames(pathlib.Path(given.data) / "valid", 1.0, given.inputs)
     train.soften(train.odds(), given.soft)
     net = UNet2(given.inputs, given.hidden).to(memory_format=torch.channels_last)

@@ -14,6 +14,7 @@
 //! Trained on stars 1.4 to 3.5 pixels wide, silicon of 10 to 50 um with 2 to 8 um of diffusion, sky below 0.5 electron/s. What silicon it looks at it is
 //! told by one number, the charge cloud of the field (`Field::cloud_px`); level 1 tells it that of the survey camera's description, 0.35 pixel. Told wrong,
 //! broad hits lose their edges and sharp stars are flagged (FIGURES.md).
+//! Source damage is measured on scenes (FIGURES.md): single objects may lose some pixels. Faint hits that look like faint stars are left to the stars.
 //! Pixels left out (saturated, hot) are never flagged. The threshold is that of one definition of truth.
 //! # Twin
 //! A part of the twin of `cosmic_rays`: flags only.
