@@ -6,6 +6,7 @@
 
 pub mod band;
 pub mod bench_field;
+pub mod cosmos;
 pub mod dates;
 pub mod draw;
 pub mod examine;

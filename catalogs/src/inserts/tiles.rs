@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 /// Longest side of a tile \[pixel\].
 pub(super) const SIDE: usize = 128;
-/// First number of inserted sources: above those of synthetic fields, still held by a double.
-const FIRST_ID: u64 = 1 << 52;
+/// First number of inserted sources: above those of synthetic fields (6.8e15), still held by a double.
+const FIRST_ID: u64 = 7 << 50;
 
 /// One layer of light of one spectrum: an image, or a spectral bin of a cube.
 pub(super) struct Coat {
@@ -110,7 +110,7 @@ pub(super) fn sources(coats: &[Coat], kept: &Kept, wcs: &Wcs, index: usize) -> (
         }
         let (ra_deg, dec_deg) = wcs.sky_from_pixel(x, y);
         let source = (!components.is_empty()).then(|| Source {
-            id: FIRST_ID + ((index as u64) << 32) + number as u64,
+            id: FIRST_ID + ((index as u64) << 24) + number as u64,
             kind: SourceKind::Insert,
             position: Position::Sky { ra_deg, dec_deg },
             components,

@@ -110,7 +110,11 @@ impl Galaxy {
         let part = |share: f64, index: f64, (radius, shear): (f64, Shear), kind: f64| Component {
             // Smaller than a twentieth of a pixel of the survey camera is a point to it, and stays a profile.
             profile: Profile::Sersic { index, half_light_radius_arcsec: radius.max(0.005), shear },
-            sed: Sed { template: library.seds.galaxy_between(kind), redshift: self.redshift, extinction: extinction.cloned() },
+            sed: Sed {
+                template: library.seds.galaxy_at(kind, 0.0, self.redshift),
+                redshift: self.redshift,
+                extinction: extinction.cloned(),
+            },
             brightness: Brightness::Ab { magnitude: magnitude - 2.5 * share.log10(), band: band.clone() },
         };
         let mut components = Vec::with_capacity(2);

@@ -3,11 +3,15 @@
 //! A [`SedLibrary`] is built once and handed around; spectra are shared (`Arc`), so a field of a million objects has
 //! a few hundred spectra, and whoever integrates them through a band can do it once per spectrum.
 
+mod dust;
 mod galaxy;
+mod hydrogen;
+mod lines;
 mod simple;
 mod star;
 
 pub use galaxy::GalaxyType;
+pub(crate) use galaxy::YOUNGEST;
 pub use simple::power_law;
 pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
 
@@ -39,12 +43,13 @@ impl SedLibrary {
     /// The spectrum of a galaxy type.
     #[must_use]
     pub fn galaxy(&self, kind: GalaxyType) -> Arc<Spectrum> {
-        self.galaxies.at(kind.coordinate())
+        self.galaxies.at(kind.coordinate(), 0.0, 0.0)
     }
-    /// The spectrum between types: 0 E, 1 Sbc, 2 Scd, 3 Im; the nearest of a grid of 1/8, held at the ends.
+    /// The spectrum of a galaxy at rest, with what hydrogen on its way from a redshift leaves: between types 0 E, 1 Sbc, 2 Scd, 3 Im,
+    /// 4 young, with further dust of a colour excess \[mag\] of the stars' light; the nearest of a grid, held at its ends.
     #[must_use]
-    pub fn galaxy_between(&self, coordinate: f64) -> Arc<Spectrum> {
-        self.galaxies.at(coordinate)
+    pub fn galaxy_at(&self, coordinate: f64, dust_e_bv: f64, redshift: f64) -> Arc<Spectrum> {
+        self.galaxies.at(coordinate, dust_e_bv, redshift)
     }
     /// Constant f_nu.
     #[must_use]

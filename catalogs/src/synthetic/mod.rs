@@ -8,19 +8,20 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! Galaxies are not clustered; nothing varies. Cells of 0.86 arcmin: HEALPix of order 12,
-//! NESTED. The reference magnitude is as observed, extinction included.
+//! Nothing varies. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
 pub mod counts;
 mod galaxies;
+mod galaxy_law;
 mod grid;
 mod stars;
 
 #[cfg(test)]
 mod tests;
 
+use crate::cosmos::Cosmology;
 use crate::extinction::Curve;
 use crate::{Footprint, Library};
 use rayon::prelude::*;
@@ -41,13 +42,22 @@ pub struct FieldSpec {
     pub galaxies: GalaxySpec,
     /// Lensing of the galaxies.
     pub lensing: LensingSpec,
+    /// The universe that galaxies cluster and are lensed in.
+    pub cosmology: Cosmology,
     /// Galactic colour excess E(B-V) of galaxies and stars \[mag\], 0 to 5.
     pub e_bv: f64,
 }
 
 impl Default for FieldSpec {
     fn default() -> Self {
-        Self { seed: None, stars: StarSpec::default(), galaxies: GalaxySpec::default(), lensing: LensingSpec::None, e_bv: 0.0 }
+        Self {
+            seed: None,
+            stars: StarSpec::default(),
+            galaxies: GalaxySpec::default(),
+            lensing: LensingSpec::None,
+            cosmology: Cosmology::default(),
+            e_bv: 0.0,
+        }
     }
 }
 
@@ -87,11 +97,13 @@ pub struct GalaxySpec {
     pub faint: f64,
     /// Fraction of the late-type galaxies with knots of star formation, 0 to 1.
     pub knots_fraction: f64,
+    /// Whether galaxies follow the large-scale structure; else they are scattered evenly.
+    pub clustering: bool,
 }
 
 impl Default for GalaxySpec {
     fn default() -> Self {
-        Self { scale: 1.0, bright: 17.0, faint: 26.5, knots_fraction: 0.3 }
+        Self { scale: 1.0, bright: 17.0, faint: 26.5, knots_fraction: 0.3, clustering: true }
     }
 }
 
@@ -116,6 +128,8 @@ pub enum LensingSpec {
         /// Standard deviation of each component, 0 to 0.2.
         sigma: f64,
     },
+    /// By the large-scale structure in front: convergence and shear of one potential, magnification and dilution included.
+    Structure,
 }
 
 /// Why a field cannot be made.
@@ -150,8 +164,11 @@ impl FieldSpec {
         within("galaxies.bright", self.galaxies.bright, 16.0, 28.75, "16..28.75 mag")?;
         within("galaxies.faint", self.galaxies.faint, self.galaxies.bright + 1e-3, 28.75, "galaxies.bright..28.75 mag")?;
         within("galaxies.knots_fraction", self.galaxies.knots_fraction, 0.0, 1.0, "0..1")?;
+        if let Some((key, value, range)) = self.cosmology.fault() {
+            return Err(FieldError::Range { key, value, range });
+        }
         match self.lensing {
-            LensingSpec::None => {}
+            LensingSpec::None | LensingSpec::Structure => {}
             LensingSpec::Constant { g1, g2, kappa } => {
                 within("lensing.g1, g2 (modulus)", g1.hypot(g2), 0.0, 0.9, "0..0.9")?;
                 within("lensing.kappa", kappa, -0.5, 0.5, "-0.5..0.5")?;
@@ -174,11 +191,13 @@ pub fn field(spec: &FieldSpec, footprint: &Footprint, library: &Library) -> Resu
     let cells = grid::cells_in(footprint);
     let stars = stars::StarField::new(spec, seed, library, &cells);
     let galaxies = galaxies::GalaxyField::new(spec, seed, library, extinction);
+    let galaxies = galaxies.of_cells(&cells, footprint);
     let per_cell: Vec<Vec<Source>> = cells
         .par_iter()
-        .map(|cell| {
+        .zip(galaxies)
+        .map(|(cell, galaxies)| {
             let mut sources = stars.of_cell(cell, footprint);
-            sources.extend(galaxies.of_cell(cell, footprint));
+            sources.extend(galaxies);
             sources
         })
         .collect();

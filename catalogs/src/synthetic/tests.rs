@@ -36,9 +36,9 @@ fn signature(s: &Source) -> String {
 fn counts_per_magnitude_are_those_of_the_law_within_the_poisson_error() {
     let library = Library::load();
     let cone = Footprint::new(150.0, 30.0, 0.25).unwrap();
-    let mut single = spec();
-    single.stars.binaries = false;
-    let (field, model) = (field(&single, &cone, &library).unwrap(), MilkyWay::new());
+    let mut even = spec();
+    (even.stars.binaries, even.galaxies.clustering) = (false, false);
+    let (field, model) = (field(&even, &cone, &library).unwrap(), MilkyWay::new());
     let (l, b) = sofars::coords::icrs2g(150.0_f64.to_radians(), 30.0_f64.to_radians());
     let counts = GalaxyCounts::load();
     let expected = |kind, bright, faint| {
@@ -116,7 +116,9 @@ fn bulges_and_disks_differ_in_colour_and_light_adds_up_to_the_magnitude() {
     let has_bulge = |s: &Source| matches!(s.components[0].profile, Profile::Sersic { index, .. } if index > 1.0);
     let mixed: Vec<&Source> = f.iter().filter(|s| s.components.len() > 1 && has_bulge(s)).collect();
     assert!(mixed.len() > 500);
-    assert!(mixed.iter().all(|s| s.components[0].sed.template.name != s.components[1].sed.template.name));
+    let differ = mixed.iter().filter(|s| s.components[0].sed.template.name != s.components[1].sed.template.name).count();
+    // The disk of a dusty early type may have its bulge's spectrum.
+    assert!(differ > mixed.len() * 9 / 10, "{differ} of {}", mixed.len());
     assert!(f.iter().filter(|s| s.kind == SourceKind::Galaxy).all(|s| (17.0 - 1e-6..26.5 + 1e-6).contains(&magnitude(s))));
     assert!(f.iter().any(|s| s.components.len() == 3));
 }
@@ -126,7 +128,8 @@ fn no_galaxy_has_an_absurd_colour() {
     let library = Library::load();
     let f = field(&spec(), &Footprint::new(5.0, 60.0, 0.1).unwrap(), &library).unwrap();
     let (i, z) = (library.bands.sdss_i(), library.bands.by_name("sdss_z").unwrap());
-    for s in f.iter().filter(|s| s.kind == SourceKind::Galaxy) {
+    // Beyond redshift 5 hydrogen takes i.
+    for s in f.iter().filter(|s| s.kind == SourceKind::Galaxy && s.redshift < 5.0) {
         for c in &s.components {
             // The reddest real galaxies (ellipticals near z = 1) have i - z near 1.2 and r - i near 1.5.
             let colour = z.ab_magnitude(&c.sed, 0.0, i);
@@ -139,6 +142,7 @@ fn no_galaxy_has_an_absurd_colour() {
 fn constant_lensing_reaches_every_galaxy_and_no_star() {
     let library = Library::load();
     let mut s = spec();
+    s.galaxies.clustering = false;
     s.lensing = LensingSpec::Constant { g1: 0.02, g2: -0.01, kappa: 0.0 };
     for source in field(&s, &Footprint::new(5.0, 60.0, 0.05).unwrap(), &library).unwrap() {
         let want = if source.kind == SourceKind::Galaxy { (0.02, -0.01) } else { (0.0, 0.0) };
@@ -249,4 +253,76 @@ fn dust_is_switched_off_by_its_key_and_scaled_by_the_column() {
     assert!((greatest(&s) - 0.5).abs() < 1e-9);
     s.stars.dust = false;
     assert_eq!(greatest(&s), 0.0);
+}
+
+#[test]
+fn clustered_and_lensed_galaxies_are_the_same_for_every_footprint_and_keep_the_counts() {
+    let library = Library::load();
+    let mut s = spec();
+    s.lensing = LensingSpec::Structure;
+    s.stars.scale = 0.0;
+    s.galaxies.faint = 24.5;
+    let all = |ra, dec, r| field(&s, &Footprint::new(ra, dec, r).unwrap(), &library).unwrap();
+    let counts = GalaxyCounts::load();
+    let (mut got, mut wanted) = (0.0, 0.0);
+    for (ra, dec) in [(0.0, 41.8), (123.0, 89.9), (77.0, -30.0), (210.0, 3.0), (300.0, -75.0), (45.0, 12.0), (160.0, 60.0), (250.0, -50.0)]
+    {
+        let (a, b) = ((ra, dec, 0.1), ((ra + 0.05_f64).rem_euclid(360.0), dec - 0.05, 0.07));
+        let index = |of: (f64, f64, f64), other: (f64, f64, f64)| -> BTreeMap<u64, String> {
+            let other = Footprint::new(other.0, other.1, other.2).unwrap();
+            all(of.0, of.1, of.2).iter().filter(|s| other.contains(sky(s).0, sky(s).1)).map(|s| (s.id, signature(s))).collect()
+        };
+        let (from_a, from_b) = (index(a, b), index(b, a));
+        assert!(from_a.len() > 200, "{}", from_a.len());
+        assert_eq!(from_a, from_b);
+        got += from_a.len() as f64;
+        let b = Footprint::new(b.0, b.1, b.2).unwrap();
+        let a = Footprint::new(a.0, a.1, a.2).unwrap();
+        // The area of the overlap by counting places.
+        let mut draw = crate::draw::Draw::new(sim_core::stream::StreamKey::new(1).stream(ra as u64));
+        let n = 4000;
+        let inside = (0..n)
+            .filter(|_| {
+                let r = 0.07 * draw.uniform().sqrt();
+                let (sin, cos) = (std::f64::consts::TAU * draw.uniform()).sin_cos();
+                let dec = b.dec_deg + r * sin;
+                a.contains((b.ra_deg + r * cos / dec.to_radians().cos()).rem_euclid(360.0), dec)
+            })
+            .count();
+        wanted += counts.between_deg2(17.0, 24.5) * b.area_deg2() * inside as f64 / f64::from(n);
+    }
+    // 8 fields of 0.01 deg2: w of about 0.03 at 3 arcmin at this depth, so 17 % each, 6 % together; three of them.
+    assert!((got / wanted - 1.0).abs() < 0.18, "{got} of {wanted}");
+    let lensed = all(77.0, -30.0, 0.1);
+    let far: Vec<&Source> = lensed.iter().filter(|s| s.redshift > 1.0).collect();
+    let rms = (far.iter().map(|s| s.lensing.shear.g1.powi(2) + s.lensing.shear.g2.powi(2)).sum::<f64>() / far.len() as f64).sqrt();
+    assert!(far.len() > 100 && (0.005..0.06).contains(&rms), "{rms}");
+    assert!(far.iter().any(|s| s.lensing.kappa > 0.0) && far.iter().any(|s| s.lensing.kappa < 0.0));
+}
+
+#[test]
+fn galaxies_cluster_more_than_poisson_and_not_when_told_so() {
+    let library = Library::load();
+    let mut s = spec();
+    s.stars.scale = 0.0;
+    s.galaxies.faint = 24.0;
+    let spread = |clustering: bool| {
+        let mut s = s.clone();
+        s.galaxies.clustering = clustering;
+        let mut bins = [0.0_f64; 64];
+        for g in field(&s, &Footprint::new(50.0, 0.0, 0.3).unwrap(), &library).unwrap() {
+            // Squares of 3 arcmin inside the cone.
+            let (ra, dec) = sky(&g);
+            let (x, y) = (((ra - 49.8) * 20.0).floor(), ((dec + 0.2) * 20.0).floor());
+            if (0.0..8.0).contains(&x) && (0.0..8.0).contains(&y) {
+                bins[(y * 8.0 + x) as usize] += 1.0;
+            }
+        }
+        let mean = bins.iter().sum::<f64>() / 64.0;
+        bins.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / 63.0 / mean
+    };
+    // Variance over mean: 1 for Poisson numbers with an error of sqrt(2 / 63) = 0.18; four of them.
+    let (even, clustered) = (spread(false), spread(true));
+    assert!((even - 1.0).abs() < 0.72, "{even}");
+    assert!(clustered > 2.0, "{clustered}");
 }
