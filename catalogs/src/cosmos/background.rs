@@ -16,7 +16,7 @@
 use super::{Cosmology, uniform};
 
 /// Velocity of light over the Hubble constant \[Mpc/h\].
-pub(super) const HUBBLE_RADIUS: f64 = 2997.924_58;
+pub(super) const HUBBLE_RADIUS: f64 = 2_997.924_58;
 /// Highest redshift.
 const Z_MAX: f64 = 12.0;
 /// Step of the tables in ln(1 + z).

@@ -16,7 +16,7 @@ fn a_universe_of_matter_alone_has_the_closed_forms() {
     let flat = Background::new(Cosmology { h: 1.0, omega_m: 1.0 - 4.184e-5, ..Cosmology::default() });
     for z in [0.3, 1.0, 5.0] {
         // chi = 2 c / H0 (1 - 1 / sqrt(1 + z)) and D = 1 / (1 + z); radiation of 4e-5 (1 + z) takes less than 1e-4.
-        let chi = 2.0 * 2997.924_58 * (1.0 - 1.0 / (1.0_f64 + z).sqrt());
+        let chi = 2.0 * 2_997.924_58 * (1.0 - 1.0 / (1.0_f64 + z).sqrt());
         assert!((flat.distance(z) / chi - 1.0).abs() < 1e-4, "{}", flat.distance(z));
         assert!((flat.growth(z) * (1.0 + z) - 1.0).abs() < 1e-3, "{}", flat.growth(z));
         assert!((flat.redshift(flat.distance(z)) - z).abs() < 1e-5);
