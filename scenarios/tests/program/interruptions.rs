@@ -90,6 +90,15 @@ fn start(args: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Whether a whole file with `part` in its name is in the folder. It has to be quick: the run that is to be killed goes on.
+fn is_there(folder: &Path, part: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() { is_there(&entry.path(), part) } else { name.contains(part) && !name.ends_with(".part") }
+    })
+}
+
 /// Kills runs into fresh folders until one was killed in the middle; the folder of that one.
 fn interrupted(signal: i32, prepare: impl Fn(&Path), args: &dyn Fn(&Path) -> Vec<String>, first: &str) -> tempfile::TempDir {
     for _ in 0..50 {
@@ -97,7 +106,7 @@ fn interrupted(signal: i32, prepare: impl Fn(&Path), args: &dyn Fn(&Path) -> Vec
         prepare(folder.path());
         let args = args(folder.path());
         let child = start(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        if killed(child, signal, || whole(folder.path()).keys().any(|name| name.contains(first))) {
+        if killed(child, signal, || is_there(folder.path(), first)) {
             return folder;
         }
     }
