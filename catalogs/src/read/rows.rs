@@ -3,7 +3,7 @@
 use super::columns::{Bound, Cell, Mapped, Values};
 use super::galaxy::{Galaxy, galaxy, is_vega};
 use super::setting::Setting;
-use super::star::{FEH, LOGG, TEFF_K, teff_from_bp_rp};
+use super::star::{FEH, LOGG, Star, TEFF_K, teff_from_bp_rp};
 use super::{CatalogSpec, FillReport, OnBadRow, ReadError};
 use crate::draw::Draw;
 use crate::extinction::{Curve, R_V};
@@ -88,6 +88,8 @@ struct Row {
     id: u64,
     ra_deg: f64,
     dec_deg: f64,
+    /// In right ascension (on the sky) and declination \[mas / yr\].
+    proper_motion: (f64, f64),
     magnitude: f64,
     e_bv: f64,
     object: Object,
@@ -95,7 +97,7 @@ struct Row {
 }
 
 enum Object {
-    Star { teff_k: f64, feh: f64 },
+    Star(Star),
     Galaxy(Box<Galaxy>),
 }
 
@@ -204,8 +206,8 @@ impl Reader<'_> {
         let position = Position::Sky { ra_deg: row.ra_deg, dec_deg: row.dec_deg };
         let band = &self.setting.band;
         match row.object {
-            Object::Star { teff_k, feh } => {
-                let sed = Sed { template: self.library.seds.star(teff_k, LOGG, feh), redshift: 0.0, extinction };
+            Object::Star(star) => {
+                let sed = Sed { template: self.library.seds.star(star.teff_k, LOGG, star.feh), redshift: 0.0, extinction };
                 let brightness = Brightness::Ab { magnitude: row.magnitude, band: band.clone() };
                 Source {
                     id: row.id,
@@ -214,7 +216,7 @@ impl Reader<'_> {
                     components: vec![Component { profile: Profile::Point, sed, brightness }],
                     lensing: Lensing::default(),
                     redshift: 0.0,
-                    motion: None,
+                    motion: star.motion(row.proper_motion, self.setting.epoch_year),
                     seen: None,
                 }
             }
@@ -300,7 +302,7 @@ impl Reader<'_> {
             None => fallback,
         };
         let (ra_deg, dec_deg) = moved(ra, dec, pmra, pmdec, self.setting.epoch_year - epoch);
-        Ok(Row { id, ra_deg, dec_deg, magnitude, e_bv, object, filled })
+        Ok(Row { id, ra_deg, dec_deg, proper_motion: (pmra, pmdec), magnitude, e_bv, object, filled })
     }
 
     fn star(&self, m: &Mapped<'_>, index: usize, filled: &mut Filled) -> Result<Object, Fault> {
@@ -313,9 +315,10 @@ impl Reader<'_> {
             (None, Some(c)) => filled.or(None, "teff", teff_from_bp_rp(c, feh), "the temperature of its BP-RP colour"),
             (None, None) => filled.or(None, "teff", TEFF_K, "5500 K (assumed)"),
         };
-        filled.or(optional(m.parallax.as_ref(), index, -1000.0, 1000.0, "-1000..1000 mas")?, "parallax", 0.0, "0 mas");
-        filled.or(optional(m.radial_velocity.as_ref(), index, -3000.0, 3000.0, "-3000..3000 km/s")?, "radial_velocity", 0.0, "0 km/s");
-        Ok(Object::Star { teff_k, feh })
+        let parallax_mas = filled.or(optional(m.parallax.as_ref(), index, -1000.0, 1000.0, "-1000..1000 mas")?, "parallax", 0.0, "0 mas");
+        let velocity = optional(m.radial_velocity.as_ref(), index, -3000.0, 3000.0, "-3000..3000 km/s")?;
+        let radial_velocity_km_s = filled.or(velocity, "radial_velocity", 0.0, "0 km/s");
+        Ok(Object::Star(Star { teff_k, feh, parallax_mas, radial_velocity_km_s }))
     }
 }
 

@@ -1,6 +1,7 @@
-//! What is filled in for stars: temperatures from colours.
+//! What a row says of a star, and what is filled in: temperatures from colours.
 
 use crate::table::held;
+use sim_core::source::Motion;
 
 /// Temperature where neither it nor a colour is known \[K\] (assumed).
 pub(super) const TEFF_K: f64 = 5500.0;
@@ -8,6 +9,29 @@ pub(super) const TEFF_K: f64 = 5500.0;
 pub(super) const LOGG: f64 = 4.5;
 /// Metallicity where it is not known \[dex\] (assumed: solar).
 pub(super) const FEH: f64 = 0.0;
+
+/// A star of a catalogue.
+pub(super) struct Star {
+    pub(super) teff_k: f64,
+    pub(super) feh: f64,
+    pub(super) parallax_mas: f64,
+    pub(super) radial_velocity_km_s: f64,
+}
+
+impl Star {
+    /// Its motion for an observer, from the place it has at `epoch_year`; `None` where nothing is known to move it.
+    pub(super) fn motion(&self, (pm_ra_mas_yr, pm_dec_mas_yr): (f64, f64), epoch_year: f64) -> Option<Motion> {
+        let motion = Motion {
+            pm_ra_mas_yr,
+            pm_dec_mas_yr,
+            parallax_mas: self.parallax_mas,
+            radial_velocity_km_s: self.radial_velocity_km_s,
+            epoch_year,
+        };
+        let moves = pm_ra_mas_yr != 0.0 || pm_dec_mas_yr != 0.0 || self.parallax_mas > 0.0;
+        moves.then_some(motion)
+    }
+}
 
 /// BP-RP and effective temperature \[K\] of M0, M1, M2, M3, M4, M5, M6 dwarfs.
 const M_DWARFS: [(f64, f64); 7] =

@@ -43,6 +43,13 @@ fn a_gaia_row_keeps_its_19_digit_number_and_becomes_ab() {
     assert!((magnitude - 17.5 - 0.113_678).abs() < 1e-5 && band.name == "gaia_g");
     assert_eq!((report.rows, report.used, report.filled.len(), report.skipped_rows), (1, 1, 0, 0));
     assert_eq!(place(&stars[0]), (44.9, 0.5));
+    // For an observer: from its place at the epoch of the exposure. Without parallax and proper motion there is nothing to do.
+    let motion = stars[0].motion.unwrap();
+    assert_eq!((motion.pm_ra_mas_yr, motion.pm_dec_mas_yr, motion.parallax_mas), (10.0, -20.0, -0.3));
+    assert_eq!((motion.radial_velocity_km_s, motion.epoch_year), (15.0, 2016.0));
+    let (_folder, path) = gaia_csv("7,44.9,0.5,17.5,0.82,5700,4.4,-0.1,0,0,-0.3,15,2016.0\n");
+    let (still, _) = read(&spec(&path, Profile::GaiaDr3), None, 2027.0, &library).unwrap();
+    assert!(still[0].motion.is_none());
 }
 
 #[test]
