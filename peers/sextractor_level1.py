@@ -100,12 +100,14 @@ def main():
         found_own = nearest(x[chosen], y[chosen], own["X_IMAGE"], own["Y_IMAGE"], 1.5)
         c_peer, c_own = (found_peer >= 0).mean(), (found_own >= 0).mean()
         margin = 3 * np.sqrt(max(c_own * (1 - c_own), 1 / n) / n) + 1 / n
-        bright = chosen & (snr > 50)
+        # Saturated and bad pixels weigh nothing: SExtractor leaves their light out, and the zero points are those of the other stars.
+        empty = np.argwhere(weight == 0)[:, ::-1] + 1.0
+        lost = np.zeros(x.size, bool) if empty.size == 0 else nearest(x, y, empty[:, 0], empty[:, 1], APERTURE_RADIUS_PX) >= 0
+        bright = chosen & (snr > 50) & ~lost
         match = nearest(x[bright], y[bright], peer["X_IMAGE"], peer["Y_IMAGE"], 1.5)
         use = (match >= 0) & (peer["FLAGS"][match] == 0)
         zp_peer = zero_point(peer["FLUX_APER"][match[use]], truth["MAG"][bright][use], peer["FLUXERR_APER"][match[use]])
         own_match = nearest(x[bright], y[bright], own["X_IMAGE"], own["Y_IMAGE"], 1.5)
-        # A saturated star has lost light on either side: SExtractor leaves it out by its flags, so do we.
         use_own = (own_match >= 0) & (own["FLAGS"][own_match] & 4 == 0)
         column = "FLUX_APER3"  # radius 5 px, third of the official radii 3, 4, 5, ...
         zp_own = zero_point(own[column][own_match[use_own]], truth["MAG"][bright][use_own], own["FLUXERR_APER3"][own_match[use_own]])
