@@ -1,5 +1,6 @@
 //! A piece of sky: a cone around a position.
 
+use crate::direction::vector;
 use serde::{Deserialize, Serialize};
 
 /// A cone: everything within a radius of a position.
@@ -28,13 +29,6 @@ pub enum FootprintError {
         /// Allowed.
         range: &'static str,
     },
-}
-
-/// Unit vector of a position \[deg\].
-pub(crate) fn vector(ra_deg: f64, dec_deg: f64) -> [f64; 3] {
-    let (sa, ca) = ra_deg.to_radians().sin_cos();
-    let (sd, cd) = dec_deg.to_radians().sin_cos();
-    [cd * ca, cd * sa, sd]
 }
 
 impl Footprint {

@@ -8,6 +8,7 @@ pub mod band;
 pub mod bench_field;
 pub mod cosmos;
 pub mod dates;
+mod direction;
 pub mod draw;
 pub mod examine;
 pub mod extinction;

@@ -9,7 +9,7 @@
 //! Cones up to 20 deg; polygons whose corners lie within 60 deg of their middle, without crossing sides.
 
 use crate::Footprint;
-use crate::footprint::vector;
+use crate::direction::{dot, vector};
 use crate::tables::CellId;
 use cdshealpix::nested;
 use std::ops::Range;
@@ -41,10 +41,6 @@ pub struct Polygon {
 #[error("region: {0}")]
 pub struct RegionError(String);
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
 impl Polygon {
     /// A polygon from its corners (right ascension, declination) \[deg\], in either sense.
     ///
@@ -61,17 +57,17 @@ impl Polygon {
         }
         let vectors: Vec<[f64; 3]> = corners.iter().map(|c| vector(c.0, c.1)).collect();
         let mut middle = [0, 1, 2].map(|k| vectors.iter().map(|v| v[k]).sum::<f64>());
-        let norm = dot(middle, middle).sqrt();
+        let norm = dot(&middle, &middle).sqrt();
         middle = middle.map(|m| m / norm);
-        let closest = vectors.iter().map(|v| dot(*v, middle)).fold(f64::INFINITY, f64::min);
+        let closest = vectors.iter().map(|v| dot(v, &middle)).fold(f64::INFINITY, f64::min);
         if closest.is_nan() || closest < 0.5 {
             return Err(RegionError("a corner is more than 60 deg from the middle of the polygon".into()));
         }
         // Any two directions at right angles to the middle.
         let least = if middle[2].abs() < 0.9 { [0.0, 0.0, 1.0] } else { [1.0, 0.0, 0.0] };
-        let along = dot(least, middle);
+        let along = dot(&least, &middle);
         let north: [f64; 3] = [0, 1, 2].map(|k| least[k] - along * middle[k]);
-        let length = dot(north, north).sqrt();
+        let length = dot(&north, &north).sqrt();
         let north = north.map(|n| n / length);
         let east = [0, 1, 2].map(|k| {
             let (a, b) = ((k + 1) % 3, (k + 2) % 3);
@@ -83,8 +79,8 @@ impl Polygon {
     }
 
     fn projected(&self, v: [f64; 3]) -> Option<(f64, f64)> {
-        let w = dot(v, self.middle);
-        (w > 0.0).then(|| (dot(v, self.east) / w, dot(v, self.north) / w))
+        let w = dot(&v, &self.middle);
+        (w > 0.0).then(|| (dot(&v, &self.east) / w, dot(&v, &self.north) / w))
     }
 
     /// Whether a position \[deg\] is inside.

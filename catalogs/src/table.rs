@@ -26,6 +26,14 @@ pub(crate) fn held(x: &[f64], y: &[f64], at: f64) -> f64 {
     y[i - 1] + (y[i] - y[i - 1]) * (at - x[i - 1]) / (x[i] - x[i - 1])
 }
 
+/// Linear interpolation in values of an even grid at a fractional index, held at both ends.
+pub(crate) fn along(values: &[f64], place: f64) -> f64 {
+    let last = values.len() - 1;
+    let place = place.clamp(0.0, last as f64);
+    let k = (place as usize).min(last - 1);
+    values[k] + (place - k as f64) * (values[k + 1] - values[k])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,8 +53,9 @@ fn non_negative(rows: &[[f64; LEVEL_COUNT]], target: &[f64]) -> [f64; LEVEL_COUN
 }
 
 /// The fits of all shells share the levels' curves.
+#[derive(Debug, Clone)]
 pub(super) struct Fitter {
-    levels: Vec<Level>,
+    pub(super) levels: Vec<Level>,
     shape: Shape,
     multipoles: Vec<f64>,
     /// C_l of each level at unit variance.
@@ -64,7 +65,7 @@ pub(super) struct Fitter {
 }
 
 impl Fitter {
-    pub(super) fn new(levels: &[Level]) -> Self {
+    pub(super) fn new(levels: Vec<Level>) -> Self {
         let shape = Shape::new();
         let multipoles = multipoles();
         let curves =
@@ -72,7 +73,7 @@ impl Fitter {
         let (least, most) = (levels[LEVEL_COUNT - 1].radius / 8.0, levels[0].radius * 1.2);
         let angles: Vec<f64> = (0..60).map(|k| least * (most / least).powf(f64::from(k) / 59.0)).collect();
         let correlations = angles.iter().map(|&t| std::array::from_fn(|j| shape.correlation(t / levels[j].radius))).collect();
-        Self { levels: levels.to_vec(), shape, multipoles, curves, correlations }
+        Self { levels, shape, multipoles, curves, correlations }
     }
     pub(super) fn multipoles(&self) -> &[f64] {
         &self.multipoles

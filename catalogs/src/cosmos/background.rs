@@ -13,7 +13,8 @@
 //! # Twin
 //! None.
 
-use super::{Cosmology, uniform};
+use super::Cosmology;
+use crate::table::along;
 
 /// Velocity of light over the Hubble constant \[Mpc/h\].
 pub(super) const HUBBLE_RADIUS: f64 = 2_997.924_58;
@@ -69,7 +70,7 @@ impl Background {
     /// Comoving distance of a redshift \[Mpc/h\].
     #[must_use]
     pub fn distance(&self, z: f64) -> f64 {
-        uniform(0.0, STEP, &self.distance, z.ln_1p())
+        along(&self.distance, z.ln_1p() / STEP)
     }
     /// Redshift at a comoving distance \[Mpc/h\].
     #[must_use]
@@ -82,7 +83,7 @@ impl Background {
     /// Linear growth since a redshift, 1 today.
     #[must_use]
     pub fn growth(&self, z: f64) -> f64 {
-        uniform(0.0, STEP, &self.growth, z.ln_1p())
+        along(&self.growth, z.ln_1p() / STEP)
     }
     /// Density of matter at a redshift over the critical density then.
     #[must_use]

@@ -20,6 +20,7 @@
 //! # Twin
 //! None.
 
+use crate::table::along;
 use std::f64::consts::PI;
 
 /// HEALPix orders of the levels.
@@ -132,6 +133,6 @@ impl Shape {
     }
     /// Two-point function at a distance in radii.
     pub(super) fn correlation(&self, t: f64) -> f64 {
-        if t >= 2.0 { 0.0 } else { super::uniform(0.0, 2.0 / CORRELATION_STEPS as f64, &self.correlation, t) }
+        if t >= 2.0 { 0.0 } else { along(&self.correlation, t / (2.0 / CORRELATION_STEPS as f64)) }
     }
 }

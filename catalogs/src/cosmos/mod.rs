@@ -66,10 +66,3 @@ impl Cosmology {
         .map(|(key, value, _, _, range)| (key, value, range))
     }
 }
-
-/// Linear interpolation in a table over a uniform grid, held at both ends.
-fn uniform(first: f64, step: f64, values: &[f64], at: f64) -> f64 {
-    let place = ((at - first) / step).clamp(0.0, (values.len() - 1) as f64);
-    let k = (place as usize).min(values.len() - 2);
-    values[k] + (place - k as f64) * (values[k + 1] - values[k])
-}

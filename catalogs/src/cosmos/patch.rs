@@ -16,6 +16,7 @@
 use super::kernel::{Level, bump, side};
 use super::shells::SHELLS;
 use super::structure::Structure;
+use crate::direction::{Vector, cross, dot, of_radians, unit, vector};
 use crate::draw::Draw;
 use cdshealpix::nested;
 use multiversion::multiversion;
@@ -27,28 +28,6 @@ pub(super) const ORDER: u8 = 8;
 const COARSE: u8 = 10;
 /// Steps of the fine grid beyond the cell's corners.
 const RIM: i32 = 6;
-
-type Vector = [f64; 3];
-
-#[inline]
-fn dot(a: &Vector, b: &Vector) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: &Vector, b: &Vector) -> Vector {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-fn unit(a: Vector) -> Vector {
-    let norm = dot(&a, &a).sqrt();
-    a.map(|v| v / norm)
-}
-
-fn vector((lon, lat): (f64, f64)) -> Vector {
-    let (sa, ca) = lon.sin_cos();
-    let (sd, cd) = lat.sin_cos();
-    [cd * ca, cd * sa, sd]
-}
 
 /// Convergence and shear at a place; u points east, v north.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -188,8 +167,8 @@ fn frame(axes: &[Vector; 3], at: &Vector) -> (Vector, Vector) {
 impl Patch {
     pub(super) fn new(structure: &Structure, number: u64) -> Self {
         let middle = nested::center(ORDER, number);
-        let centre = vector(middle);
-        let corners = nested::vertices(ORDER, number).map(vector);
+        let centre = of_radians(middle);
+        let corners = nested::vertices(ORDER, number).map(of_radians);
         // The first axis along a side of the cell, so that the box around it is small.
         let side_of: Vector = std::array::from_fn(|k| corners[1][k] - corners[0][k]);
         let along = dot(&side_of, &centre);
@@ -209,7 +188,7 @@ impl Patch {
         let mut coarse = Grid::new(&axes, low, high, coarse_step, 3);
         let reach = low[0].hypot(low[1]).max(high[0].hypot(high[1])).max(low[0].hypot(high[1])).max(high[0].hypot(low[1]));
         let sums = Sums::new(structure);
-        for (j, level) in structure.levels.iter().enumerate() {
+        for (j, level) in structure.fitter.levels.iter().enumerate() {
             let grid = if level.order <= COARSE { &mut coarse } else { &mut fine };
             let radius = reach + 6.0 * grid.step + level.radius;
             for &cell in &nested::cone_coverage_approx_flat(level.order, middle.0, middle.1, radius) {
@@ -233,7 +212,7 @@ impl Patch {
     /// The density of a shell's galaxies over its mean, at a position (ra, dec) \[deg\] in or near the cell.
     #[must_use]
     pub fn density(&self, shell: usize, ra_deg: f64, dec_deg: f64) -> f64 {
-        let [(x, wx), (y, wy)] = self.weights(&crate::footprint::vector(ra_deg, dec_deg));
+        let [(x, wx), (y, wy)] = self.weights(&vector(ra_deg, dec_deg));
         let mut sum = 0.0_f32;
         for (row, w) in wy.iter().enumerate() {
             let nodes = &self.grid.nodes[(y + row) * self.grid.count[0] + x..][..4];
@@ -246,7 +225,7 @@ impl Patch {
     /// At least the density of each shell's galaxies over its mean within a radius \[rad\] of a position, but for what lies between nodes.
     #[must_use]
     pub fn densest(&self, ra_deg: f64, dec_deg: f64, radius: f64) -> [f64; SHELLS] {
-        let at = crate::footprint::vector(ra_deg, dec_deg);
+        let at = vector(ra_deg, dec_deg);
         let depth = dot(&self.axes[2], &at);
         let reach = radius + 0.5 * self.grid.step;
         let of = |axis: usize| self.grid.within(axis, dot(&self.axes[axis], &at) / depth, reach);
@@ -267,7 +246,7 @@ impl Patch {
         // The first plane has nothing in front.
         let s = self.inverse.partition_point(|&i| i * distance > 1.0).clamp(1, SHELLS - 1);
         let t = ((self.inverse[s - 1] - 1.0 / distance) / (self.inverse[s - 1] - self.inverse[s])).max(0.0) as f32;
-        let at = crate::footprint::vector(ra_deg, dec_deg);
+        let at = vector(ra_deg, dec_deg);
         let [(x, wx), (y, wy)] = self.weights(&at);
         let mut sum = [0.0_f32; 3];
         for (row, v) in wy.iter().enumerate() {
@@ -308,7 +287,7 @@ impl<'a> Sums<'a> {
         sim_core::noise::normals(&stream, 4, &mut normals);
         let mut draw = Draw::new(stream);
         let place = |u: f64| u.min(1.0 - 1e-12);
-        let at = vector(nested::sph_coo(level.order, cell, place(draw.uniform()), place(draw.uniform())));
+        let at = of_radians(nested::sph_coo(level.order, cell, place(draw.uniform()), place(draw.uniform())));
         let (mut density, mut lens) = ([0.0; SHELLS], [0.0; SHELLS]);
         // kappa(chi) = sum - sum of (chi_s ..) / chi over the shells in front.
         let (mut whole, mut moment) = (0.0, 0.0);

@@ -16,7 +16,8 @@
 //! # Twin
 //! None.
 
-use super::{Background, Cosmology, uniform};
+use super::{Background, Cosmology};
+use crate::table::along;
 use std::f64::consts::{E, PI};
 
 /// ln k of the first row and the step of the tables: k = 1e-5 to 1e3 h/Mpc.
@@ -150,7 +151,7 @@ impl Matter {
         // Beyond the table, with the slopes at its ends: k^(3 + n_s) and a slow power.
         let slope = if y > end { (self.linear[ROWS - 1] - self.linear[ROWS - 2]) / STEP * (y - end) } else { 0.0 };
         let rise = if y < FIRST { (3.0 + self.background.cosmology.n_s) * (y - FIRST) } else { 0.0 };
-        (uniform(FIRST, STEP, &self.linear, y) + slope + rise).exp()
+        (along(&self.linear, (y - FIRST) / STEP) + slope + rise).exp()
     }
     /// Linear power \[(Mpc/h)^3\] at a wave number \[h/Mpc\] and redshift.
     #[must_use]

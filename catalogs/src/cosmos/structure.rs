@@ -31,7 +31,7 @@ pub struct Structure {
     pub background: Background,
     /// Shells.
     pub shells: Shells,
-    pub(super) levels: Vec<Level>,
+    pub(super) fitter: Fitter,
     pub(super) key: StreamKey,
     pub(super) variances: Vec<Variances>,
     /// Half the variance of the galaxies' field, by shell.
@@ -51,14 +51,13 @@ impl Structure {
         let background = Background::new(cosmology);
         let matter = Matter::new(&background);
         let shells = Shells::new(&background);
-        let levels = Level::all();
-        let fitter = Fitter::new(&levels);
+        let fitter = Fitter::new(Level::all());
         let variances: Vec<Variances> = (0..SHELLS)
             .map(|s| fitter.fit(&shells.matter_power(s, &matter, fitter.multipoles()), bias(&background, shells.z[s])))
             .collect();
         let half_variance = variances.iter().map(|v| 0.5 * v.galaxies.iter().sum::<f64>()).collect();
         let key = StreamKey::new(seed).with_name("structure");
-        Self { background, shells, levels, key, variances, half_variance }
+        Self { background, shells, fitter, key, variances, half_variance }
     }
     /// The patch in which a position lies (ra, dec) \[deg\]: its number.
     #[must_use]
@@ -73,10 +72,9 @@ impl Structure {
     /// Two-point function of all galaxies with counts by shell, at several angles \[rad\], as this structure has it.
     #[must_use]
     pub fn galaxy_correlations(&self, counts: &[f64], angles_rad: &[f64]) -> Vec<f64> {
-        let fitter = Fitter::new(&self.levels);
         let total: f64 = counts.iter().sum();
         let of = |angle: f64| {
-            let one = |(n, v): (&f64, &Variances)| (n / total).powi(2) * fitter.correlation(&v.galaxies, angle).exp_m1();
+            let one = |(n, v): (&f64, &Variances)| (n / total).powi(2) * self.fitter.correlation(&v.galaxies, angle).exp_m1();
             counts.iter().zip(&self.variances).map(one).sum()
         };
         angles_rad.iter().map(|&a| of(a)).collect()
@@ -84,7 +82,6 @@ impl Structure {
     /// Power of the mean convergence of sources (distance \[Mpc/h\], weight) at several multipoles, as this structure has it.
     #[must_use]
     pub fn convergence_power(&self, sources: &[(f64, f64)], multipoles: &[f64]) -> Vec<f64> {
-        let fitter = Fitter::new(&self.levels);
         let omega_m = self.background.cosmology.omega_m;
         let total: f64 = sources.iter().map(|s| s.1).sum();
         let mut variances = [0.0; LEVEL_COUNT];
@@ -94,6 +91,6 @@ impl Structure {
                 *sum += weight * weight * one;
             }
         }
-        multipoles.iter().map(|&l| fitter.power(&variances, l)).collect()
+        multipoles.iter().map(|&l| self.fitter.power(&variances, l)).collect()
     }
 }

@@ -2,8 +2,8 @@ use super::amplitudes::{Fitter, multipoles};
 use super::kernel::{LEVEL_COUNT, bessel, bump};
 use super::structure::bias;
 use super::*;
+use crate::direction::vector;
 use crate::draw::Draw;
-use crate::footprint::vector;
 use sim_core::stream::StreamKey;
 use std::f64::consts::PI;
 
@@ -72,7 +72,7 @@ fn a_bump_has_no_mass_and_its_shear_is_what_the_mean_convergence_inside_says() {
 fn levels_add_up_to_the_power_of_matter_and_to_the_two_point_function_of_galaxies() {
     let background = Background::new(Cosmology::default());
     let (matter, shells) = (Matter::new(&background), shells::Shells::new(&background));
-    let fitter = Fitter::new(&Level::all());
+    let fitter = Fitter::new(Level::all());
     let structure = structure();
     for shell in [2, 6, 12, 20, 31] {
         let power = shells.matter_power(shell, &matter, &multipoles());
@@ -101,7 +101,7 @@ fn directly(s: &Structure, shell: usize, distance: f64, ra: f64, dec: f64) -> [f
     let (east, north) = ([-sa, ca, 0.0], [-sd * ca, -sd * sa, cd]);
     let dot = |a: &[f64; 3], b: &[f64; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
     let mut sum = [-s.half_variance[shell], 0.0, 0.0, 0.0];
-    for (j, level) in s.levels.iter().enumerate() {
+    for (j, level) in s.fitter.levels.iter().enumerate() {
         for &cell in &cdshealpix::nested::cone_coverage_approx_flat(level.order, ra.to_radians(), dec.to_radians(), level.radius) {
             let stream = s.key.with(u64::from(level.order)).stream(cell);
             let mut normals = [0.0_f32; SHELLS];

@@ -1,6 +1,7 @@
 //! The panels of a plot: sky map, counts, colours.
 
 use super::plot::{Gathered, MAP_ORDER, PlotReport};
+use crate::direction::{dot, vector};
 use crate::read::CatalogSpec;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
@@ -60,7 +61,7 @@ fn shade(t: f64) -> RGBColor {
 /// Number of objects in the cells of the map: around the middle when they lie within 60 deg, else the whole sky (Hammer-Aitoff).
 pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Drawn {
     let layer = cdshealpix::nested::get(MAP_ORDER);
-    let centre = crate::footprint::vector(middle.0, middle.1);
+    let centre = vector(middle.0, middle.1);
     let cells: Vec<(usize, f64, f64)> = (0..g.cells.len())
         .filter(|&k| g.cells[k] > 0)
         .map(|k| {
@@ -68,7 +69,7 @@ pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Draw
             (k, lon.to_degrees(), lat.to_degrees())
         })
         .collect();
-    let cosine = |ra: f64, dec: f64| crate::footprint::vector(ra, dec).iter().zip(centre).map(|(a, b)| a * b).sum::<f64>();
+    let cosine = |ra: f64, dec: f64| dot(&vector(ra, dec), &centre);
     let least = cells.iter().map(|c| cosine(c.1, c.2)).fold(1.0, f64::min);
     let local = least > 0.5;
     let project = |ra: f64, dec: f64| {

@@ -152,7 +152,7 @@ fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) 
                     continue;
                 }
                 g.cells[(healpix_29(ra, dec) >> (2 * u32::from(29 - MAP_ORDER))) as usize] += 1;
-                let v = crate::footprint::vector(ra, dec);
+                let v = crate::direction::vector(ra, dec);
                 (0..3).for_each(|k| g.sum[k] += v[k]);
             }
             let bin = ((magnitude + 10.0) / BIN_MAG).floor();

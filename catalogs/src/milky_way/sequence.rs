@@ -18,7 +18,7 @@
 //! # Twin
 //! None.
 
-use crate::table::{columns, held, numbers};
+use crate::table::{along, columns, held, numbers};
 
 /// Mass of a giant \[solar\], where only gravity and companions depend on it (assumed).
 pub const GIANT_MASS: f64 = 1.1;
@@ -45,10 +45,7 @@ impl Even {
         Self { start, per_step: 1.0 / step, values: (0..=steps).map(|k| f(start + step * k as f64)).collect() }
     }
     fn at(&self, x: f64) -> f64 {
-        let last = self.values.len() - 1;
-        let place = ((x - self.start) * self.per_step).clamp(0.0, last as f64);
-        let k = (place as usize).min(last - 1);
-        self.values[k] + (self.values[k + 1] - self.values[k]) * (place - k as f64)
+        along(&self.values, (x - self.start) * self.per_step)
     }
 }
 

@@ -25,6 +25,7 @@ mod tests;
 pub use orbit::Orbit;
 
 use crate::dates::{DateError, barycentric_time};
+use crate::direction::{cross, dot};
 use sim_core::source::Motion;
 use sofars::astro::{IauAstrom, ab, apcs, ldsun, pmpx};
 use sofars::eph::epv00;
@@ -91,14 +92,6 @@ impl Observer {
 fn degrees(direction: &[f64; 3]) -> (f64, f64) {
     let (ra, dec) = c2s(direction);
     (ra.to_degrees().rem_euclid(360.0), dec.to_degrees())
-}
-
-fn cross(a: &[f64; 3], b: &[f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
-}
-
-fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// What a telescope sees that holds the apparent place of its boresight.

@@ -5,9 +5,9 @@ use super::galaxy::{Galaxy, galaxy, is_vega};
 use super::setting::Setting;
 use super::star::{FEH, LOGG, Star, TEFF_K, teff_from_bp_rp};
 use super::{CatalogSpec, FillReport, OnBadRow, ReadError};
+use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::{Curve, R_V};
-use crate::footprint::vector;
 use crate::tables::RowSource;
 use crate::{Footprint, Library, Region};
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
@@ -342,10 +342,5 @@ pub(super) fn moved(ra_deg: f64, dec_deg: f64, pmra: f64, pmdec: f64, years: f64
     }
     let rad_per_mas = sim_core::units::RADIAN_PER_ARCSECOND * 1e-3;
     let (east, north) = (pmra * years * rad_per_mas, pmdec * years * rad_per_mas);
-    let (sa, ca) = ra_deg.to_radians().sin_cos();
-    let (sd, cd) = dec_deg.to_radians().sin_cos();
-    let p = vector(ra_deg, dec_deg);
-    let moved = [p[0] - sa * east - sd * ca * north, p[1] + ca * east - sd * sa * north, p[2] + cd * north];
-    let ra = moved[1].atan2(moved[0]).to_degrees().rem_euclid(360.0);
-    (ra, moved[2].atan2(moved[0].hypot(moved[1])).to_degrees())
+    shifted((ra_deg, dec_deg), east, north)
 }

@@ -23,7 +23,7 @@ use super::counts::GalaxyCounts;
 use crate::Library;
 use crate::cosmos::shells::Shells;
 use crate::cosmos::{Background, SHELLS};
-use crate::table::{held, numbers};
+use crate::table::{along, held, numbers};
 use sim_core::spectrum::Sed;
 
 /// Slices of distance in a shell.
@@ -66,7 +66,7 @@ pub(super) fn quiescent_type(z: f64) -> f64 {
 struct Light {
     /// g - i at rest.
     colour: Vec<f64>,
-    /// -2.5 lg(F(z) / (F(0) (1 + z))).
+    /// -2.5 lg(F(z) / (F(0) (1 + z))), by coordinate and redshift.
     correction: Vec<Vec<f64>>,
 }
 
@@ -87,14 +87,9 @@ impl Light {
             .unzip();
         Self { colour, correction }
     }
-    fn between(values: &[f64], c: f64) -> f64 {
-        let place = 2.0 * c;
-        let k = (place as usize).min(values.len() - 2);
-        values[k] + (place - k as f64) * (values[k + 1] - values[k])
-    }
     /// i magnitude of a mass.
     fn magnitude(&self, mass: f64, coordinate: f64, z: f64, modulus: f64) -> f64 {
-        let absolute = (1.15 + 0.70 * Self::between(&self.colour, coordinate) + 0.24 - mass) / 0.4;
+        let absolute = (1.15 + 0.70 * along(&self.colour, 2.0 * coordinate) + 0.24 - mass) / 0.4;
         let row = ((z / 0.1) as usize).min(70);
         let t = z / 0.1 - row as f64;
         let at = |row: usize| {

@@ -19,9 +19,9 @@
 
 use super::FieldSpec;
 use super::grid::{self, Cell};
+use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::Curve;
-use crate::footprint::vector;
 use crate::milky_way::{Companion, Dust, Line, MilkyWay, Pairs, Star, motion};
 use crate::{Footprint, Library};
 use rayon::prelude::*;
@@ -153,12 +153,7 @@ fn beside(at: (f64, f64), companion: &Companion, distance_pc: f64) -> Option<(f6
     if arcsec < RESOLVED_ARCSEC {
         return None;
     }
-    let p = vector(at.0, at.1);
-    let (sa, ca) = at.0.to_radians().sin_cos();
-    let (east, north) = ([-sa, ca, 0.0], [-p[2] * ca, -p[2] * sa, at.1.to_radians().cos()]);
     let (sine, cosine) = companion.angle_rad.sin_cos();
     let small = (arcsec / 3600.0).to_radians();
-    let q: [f64; 3] = std::array::from_fn(|k| p[k] + small * (sine * east[k] + cosine * north[k]));
-    let ra = q[1].atan2(q[0]).to_degrees().rem_euclid(360.0);
-    Some((if ra < 360.0 { ra } else { 0.0 }, q[2].atan2(q[0].hypot(q[1])).to_degrees()))
+    Some(shifted(at, small * sine, small * cosine))
 }

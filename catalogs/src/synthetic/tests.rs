@@ -219,7 +219,7 @@ fn pairs_are_two_components_or_two_sources_by_their_separation() {
     for second in with.iter().filter(|s| s.id % 2 == 1) {
         let Some(first) = by_id.get(&(second.id - 1)) else { continue };
         let (a, b) = (sky(first), sky(second));
-        let (x, y) = (crate::footprint::vector(a.0, a.1), crate::footprint::vector(b.0, b.1));
+        let (x, y) = (crate::direction::vector(a.0, a.1), crate::direction::vector(b.0, b.1));
         let chord = (0..3).map(|k| (x[k] - y[k]).powi(2)).sum::<f64>().sqrt().to_degrees() * 3600.0;
         assert!((0.049..5.01).contains(&chord), "{chord} arcsec");
         let (p, q) = (first.motion.unwrap(), second.motion.unwrap());
