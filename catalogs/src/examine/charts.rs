@@ -2,10 +2,9 @@
 
 use super::plot::{Gathered, MAP_ORDER, PlotReport};
 use crate::direction::{dot, vector};
-use crate::read::CatalogSpec;
+use crate::read::{CatalogSpec, ObjectKind};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-use sim_core::source::SourceKind;
 use std::ops::Range;
 
 const INK: RGBColor = RGBColor(40, 42, 46);
@@ -147,7 +146,7 @@ fn thousands(n: u64) -> String {
     out
 }
 
-pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogSpec, kind: SourceKind) -> Drawn {
+pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogSpec, kind: ObjectKind) -> Drawn {
     let values = || report.counts.iter().flat_map(|c| [Some(c.1), c.2]).flatten().filter(|v| *v > 0.0).map(f64::log10);
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     if !low.is_finite() {
@@ -164,8 +163,8 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     let ours = report.counts.iter().filter(|c| c.1 > 0.0).map(|c| (c.0, c.1.log10()));
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
     let source = match kind {
-        SourceKind::Star => "Allen's Astrophysical Quantities, in V, mean over longitude",
-        SourceKind::Galaxy | SourceKind::Insert => "COSMOS2020 (Weaver et al. 2022), in i",
+        ObjectKind::Star => "Allen's Astrophysical Quantities, in V, mean over longitude",
+        ObjectKind::Galaxy => "COSMOS2020 (Weaver et al. 2022), in i",
     };
     let source = if published.is_empty() { "no published counts (stars: one direction, V 15 to 25)" } else { source };
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));

@@ -1,10 +1,11 @@
 //! A synthetic field as a table, for looking at it with the same tools as any catalogue.
 
+use crate::read::ObjectKind;
 use crate::synthetic::{FieldError, FieldSpec, field};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::{Brightness, Position, Source, SourceKind};
+use sim_core::source::{Brightness, Position, Source};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
@@ -60,11 +61,11 @@ impl Colours {
 ///
 /// # Errors
 /// When the field is wrong or the file cannot be written.
-pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, library: &Library, out: &Path) -> Result<u64, MakeError> {
+pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: &Library, out: &Path) -> Result<u64, MakeError> {
     let mut wanted = spec.clone();
     match kind {
-        SourceKind::Star => wanted.galaxies.scale = 0.0,
-        SourceKind::Galaxy | SourceKind::Insert => wanted.stars.scale = 0.0,
+        ObjectKind::Star => wanted.galaxies.scale = 0.0,
+        ObjectKind::Galaxy => wanted.stars.scale = 0.0,
     }
     let sources = field(&wanted, footprint, library)?;
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
@@ -72,13 +73,13 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, library: 
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));
     names.push(("components", "", Kind::Int64));
     match kind {
-        SourceKind::Star => names.extend([
+        ObjectKind::Star => names.extend([
             ("pmra", "mas/yr", Kind::Float32),
             ("pmdec", "mas/yr", Kind::Float32),
             ("parallax", "mas", Kind::Float32),
             ("radial_velocity", "km/s", Kind::Float32),
         ]),
-        SourceKind::Galaxy | SourceKind::Insert => names.push(("redshift", "", Kind::Float32)),
+        ObjectKind::Galaxy => names.push(("redshift", "", Kind::Float32)),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
     let mut sink = ParquetSink::create(out, &fields)?;
@@ -97,13 +98,13 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, library: 
         }
         columns.push(Cells::whole(ColumnData::I64(chunk.iter().map(|s| s.components.len() as i64).collect())));
         match kind {
-            SourceKind::Star => {
+            ObjectKind::Star => {
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.pm_ra_mas_yr)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.pm_dec_mas_yr)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.parallax_mas)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.radial_velocity_km_s)));
             }
-            SourceKind::Galaxy | SourceKind::Insert => columns.push(f32s(&|s| s.redshift)),
+            ObjectKind::Galaxy => columns.push(f32s(&|s| s.redshift)),
         }
         sink.write(columns)?;
     }
@@ -124,7 +125,7 @@ mod tests {
         let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
         spec.stars.faint = 22.0;
         let cone = Footprint::new(12.0, -30.0, 0.3).unwrap();
-        let count = make(&spec, &cone, SourceKind::Star, &library, &path).unwrap();
+        let count = make(&spec, &cone, ObjectKind::Star, &library, &path).unwrap();
         let mut source = open(&path, None).unwrap();
         let v = source.position("v").unwrap();
         let (mut rows, mut bright) = (0, f64::INFINITY);

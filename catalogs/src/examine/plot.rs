@@ -3,13 +3,12 @@
 use super::charts::{colour_chart, counts_chart, sky_map};
 use crate::Region;
 use crate::milky_way::PublishedCounts;
-use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ReadError};
+use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ObjectKind, ReadError};
 use crate::region::healpix_29;
 use crate::synthetic::counts::GalaxyCounts;
 use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
 use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
 use serde::Serialize;
-use sim_core::source::SourceKind;
 use std::path::Path;
 
 /// Size of a panel \[pixel\].
@@ -259,15 +258,15 @@ pub fn plot(
     Ok(report)
 }
 
-fn counts(g: &Gathered, area: f64, kind: SourceKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
+fn counts(g: &Gathered, area: f64, kind: ObjectKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
     let galaxies = GalaxyCounts::load();
     let stars = PublishedCounts::load();
     let latitude = middle.map(|m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees());
     let published = |from: f64, to: f64| match kind {
-        SourceKind::Star => latitude
+        ObjectKind::Star => latitude
             .filter(|_| from >= stars.range().0 && to <= stars.range().1)
             .map(|b| (stars.brighter_deg2(b, to) - stars.brighter_deg2(b, from)) / (to - from)),
-        SourceKind::Galaxy | SourceKind::Insert => {
+        ObjectKind::Galaxy => {
             let (bright, faint) = galaxies.range();
             (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))
         }

@@ -45,7 +45,7 @@ pub use report::{Fill, FillReport, Skip};
 use crate::tables::{self, Hats, Kind, RowSource, TableError};
 use crate::{Footprint, Library, Region};
 use serde::{Deserialize, Serialize};
-use sim_core::source::{Source, SourceKind};
+use sim_core::source::Source;
 use std::path::PathBuf;
 
 /// A catalogue file and how to understand it.
@@ -319,12 +319,8 @@ fn bind(
 
 /// Kind of the objects of a catalogue.
 #[must_use]
-pub fn kind_of(spec: &CatalogSpec) -> SourceKind {
-    match spec.kind {
-        Some(ObjectKind::Star) => SourceKind::Star,
-        Some(ObjectKind::Galaxy) => SourceKind::Galaxy,
-        None => spec.profile.kind(),
-    }
+pub fn kind_of(spec: &CatalogSpec) -> ObjectKind {
+    spec.kind.unwrap_or_else(|| spec.profile.kind())
 }
 
 /// Julian year of a modified Julian date (days of UTC; a minute is nothing here).

@@ -12,9 +12,9 @@
 //! - cosmoDC2: schema of the GCR catalogues (github.com/LSSTDESC/gcr-catalogs, `SCHEMA.md`): sizes are half-light radii along the axes,
 //!   ellipticities (1 - q) / (1 + q). skyCatalogs have the same names without a magnitude: join one. Assumed: LSST i stands for SDSS i.
 
+use super::ObjectKind;
 use super::columns::{ColumnSpec, Columns};
 use serde::{Deserialize, Serialize};
-use sim_core::source::SourceKind;
 
 /// A ready-made mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -85,10 +85,10 @@ impl Profile {
     }
     /// Kind of its objects.
     #[must_use]
-    pub fn kind(self) -> SourceKind {
+    pub fn kind(self) -> ObjectKind {
         match self {
-            Self::CsstC9Galaxy | Self::CosmoDc2 => SourceKind::Galaxy,
-            _ => SourceKind::Star,
+            Self::CsstC9Galaxy | Self::CosmoDc2 => ObjectKind::Galaxy,
+            _ => ObjectKind::Star,
         }
     }
     /// Epoch of its positions \[Julian year\]: that of Gaia DR3; assumed for the Cycle 9 table, whose bright part is Gaia.

@@ -4,7 +4,7 @@ use super::columns::{Bound, Cell, Mapped, Values};
 use super::galaxy::{Galaxy, galaxy, is_vega};
 use super::setting::Setting;
 use super::star::{FEH, LOGG, Star, TEFF_K, teff_from_bp_rp};
-use super::{CatalogSpec, FillReport, OnBadRow, ReadError};
+use super::{CatalogSpec, FillReport, ObjectKind, OnBadRow, ReadError};
 use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::{Curve, R_V};
@@ -285,11 +285,11 @@ impl Reader<'_> {
         let e_bv = own.map_or(self.spec.e_bv, |own| filled.or(own, "e_bv", self.spec.e_bv, "catalog.e_bv"));
         let magnitude = self.magnitude(m, index, e_bv)?;
         let object = match self.setting.kind {
-            SourceKind::Star => self.star(m, index, &mut filled)?,
-            SourceKind::Galaxy | SourceKind::Insert => Object::Galaxy(Box::new(galaxy(m, index, self.setting.shape_sign, &mut filled)?)),
+            ObjectKind::Star => self.star(m, index, &mut filled)?,
+            ObjectKind::Galaxy => Object::Galaxy(Box::new(galaxy(m, index, self.setting.shape_sign, &mut filled)?)),
         };
         let motion = "-20000..20000 mas/yr";
-        let is_star = self.setting.kind == SourceKind::Star;
+        let is_star = self.setting.kind == ObjectKind::Star;
         let pmra = optional(m.pmra.as_ref(), index, -2e4, 2e4, motion)?;
         let pmdec = optional(m.pmdec.as_ref(), index, -2e4, 2e4, motion)?;
         let (pmra, pmdec) = if is_star {

@@ -2,19 +2,18 @@
 
 use super::columns::Bound;
 use super::galaxy::is_vega;
-use super::{CatalogSpec, ReadError, ShapeAxes};
+use super::{CatalogSpec, ObjectKind, ReadError, ShapeAxes};
 use crate::band::GAIA_G_AB_MINUS_VEGA;
 use crate::tables::Chunk;
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::SourceKind;
 use sim_core::stream::StreamKey;
 use std::sync::Arc;
 
 /// What the specification says once for all rows.
 pub(super) struct Setting {
     pub(super) band: Arc<Bandpass>,
-    pub(super) kind: SourceKind,
+    pub(super) kind: ObjectKind,
     pub(super) epoch_year: f64,
     /// AB minus Vega magnitude, where it is known.
     pub(super) vega: Option<f64>,

@@ -151,9 +151,10 @@ impl Bench {
                 let electrons = scene.time_s * 10.0_f64.powf(0.4 * (self.zero_point - m));
                 let (size, index, g) = (0.1 * 6.0_f64.powf(dice.uniform()), 0.8 + 3.5 * dice.uniform().powi(2), 0.3 * dice.uniform());
                 let shear = Shear { g1: g, g2: 0.3 * dice.uniform() - 0.15 };
-                let profile = match kind {
-                    SourceKind::Star => Profile::Point,
-                    SourceKind::Galaxy | SourceKind::Insert => Profile::Sersic { index, half_light_radius_arcsec: size, shear },
+                let profile = if kind == SourceKind::Star {
+                    Profile::Point
+                } else {
+                    Profile::Sersic { index, half_light_radius_arcsec: size, shear }
                 };
                 sources.push(Source {
                     id: sources.len() as u64,

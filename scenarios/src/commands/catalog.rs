@@ -2,12 +2,11 @@
 
 use anyhow::{Context, bail};
 use catalogs::examine::{self, Conversion};
-use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, OnBadRow, PROFILES, Profile};
+use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, ObjectKind, OnBadRow, PROFILES, Profile};
 use catalogs::region::Polygon;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library, Region};
 use clap::{Args, Subcommand};
-use sim_core::source::SourceKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,7 +61,7 @@ pub enum Catalog {
         seed: u64,
         /// Which objects: star or galaxy.
         #[arg(long, value_parser = kind, value_name = "star|galaxy")]
-        kind: SourceKind,
+        kind: ObjectKind,
         /// TOML file with the parameters of the population, as under [catalog.field] of a scenario.
         #[arg(long)]
         field: Option<PathBuf>,
@@ -132,10 +131,10 @@ fn format(name: &str) -> Result<Format, String> {
         .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, hats".into())
 }
 
-fn kind(name: &str) -> Result<SourceKind, String> {
+fn kind(name: &str) -> Result<ObjectKind, String> {
     match name {
-        "star" => Ok(SourceKind::Star),
-        "galaxy" => Ok(SourceKind::Galaxy),
+        "star" => Ok(ObjectKind::Star),
+        "galaxy" => Ok(ObjectKind::Galaxy),
         _ => Err("star or galaxy".into()),
     }
 }
@@ -153,11 +152,16 @@ fn on_error(name: &str) -> Result<OnBadRow, String> {
     }
 }
 
+/// A cone from `--cone`.
+fn cone(values: &[f64]) -> anyhow::Result<Footprint> {
+    let [ra, dec, radius] = values[..] else { bail!("--cone takes RA,DEC,R: three numbers, {} were given", values.len()) };
+    Ok(Footprint::new(ra, dec, radius)?)
+}
+
 impl Sky {
     fn region(&self) -> anyhow::Result<Option<Region>> {
         if let Some(values) = &self.cone {
-            let [ra, dec, radius] = values[..] else { bail!("--cone takes RA,DEC,R: three numbers, {} were given", values.len()) };
-            return Ok(Some(Region::Cone(Footprint::new(ra, dec, radius)?)));
+            return Ok(Some(Region::Cone(cone(values)?)));
         }
         let Some(values) = &self.polygon else { return Ok(None) };
         if values.len() % 2 != 0 {
@@ -251,8 +255,7 @@ impl Catalog {
                 Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
             }
             Self::Make { out, cone, seed, kind, field } => {
-                let [ra, dec, radius] = cone[..] else { bail!("--cone takes RA,DEC,R: three numbers, {} were given", cone.len()) };
-                let footprint = Footprint::new(ra, dec, radius)?;
+                let footprint = self::cone(cone)?;
                 let mut spec = match field {
                     Some(path) => {
                         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
