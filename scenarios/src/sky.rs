@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use catalogs::observer::{Observer, Orbit, View};
 use catalogs::read::{CatalogSpec, FillReport};
 use catalogs::sky_background::SkyModel;
-use catalogs::synthetic::FieldSpec;
+use catalogs::synthetic::{FieldSpec, Population};
 use catalogs::{Footprint, Library};
 use instruments::description::{DetectorSpec, Instrument};
 use instruments::product::time::Civil;
@@ -63,7 +63,7 @@ pub fn view(scenario: &Scenario, exposure: &Exposure) -> anyhow::Result<Option<V
 /// The objects.
 enum Objects {
     /// Made on demand, the same object whichever window asks.
-    Synthetic(FieldSpec),
+    Synthetic(Box<Population>),
     /// All sources of a file, or sources given as they are.
     Given(Vec<Source>),
     /// A partition by HEALPix cell, of which each window reads its own rows, at an epoch \[Julian year\].
@@ -85,7 +85,8 @@ impl Sky {
         let mut skipped = Skipped::new();
         let objects = match &scenario.catalog {
             CatalogChoice::Synthetic { field } => {
-                Objects::Synthetic(FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() })
+                let field = FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() };
+                Objects::Synthetic(Box::new(Population::new(&field, &library)?))
             }
             CatalogChoice::File { file } if file.path.is_dir() => Objects::Partition(file.clone(), catalogs::read::julian_year(epoch_mjd)),
             CatalogChoice::File { file } => {
@@ -170,13 +171,8 @@ impl Sky {
         let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
         let mut skipped = self.skipped.clone();
         let mut sources = match &self.objects {
-            Objects::Synthetic(field) if galaxies => catalogs::synthetic::field(field, &footprint, &self.library)?,
-            // The same stars as in the whole field: each population has its own draws.
-            Objects::Synthetic(field) => {
-                let mut stars = field.clone();
-                stars.galaxies.scale = 0.0;
-                catalogs::synthetic::field(&stars, &footprint, &self.library)?
-            }
+            Objects::Synthetic(population) if galaxies => population.within(&footprint, &self.library),
+            Objects::Synthetic(population) => population.stars_within(&footprint, &self.library),
             Objects::Given(sources) => sources
                 .iter()
                 .filter(|s| match s.position {

@@ -45,17 +45,22 @@ const DILUTION: f64 = 1.25;
 /// Radius of a cell over the root of its area (the corners of a HEALPix cell at most).
 const CELL_RADIUS: f64 = 0.86;
 
-pub(super) struct GalaxyField<'a> {
-    spec: &'a FieldSpec,
-    key: StreamKey,
-    library: &'a Library,
-    extinction: Option<Arc<Extinction>>,
+/// What holds at every place of the sky.
+pub(super) struct GalaxyModel {
     structure: Structure,
     law: GalaxyLaw,
     /// Magnitudes of the galaxies of each shell.
     magnitudes: Vec<MagnitudeLaw>,
     /// Cumulative of p(e) on a grid of e.
     ellipticity: (Vec<f64>, Vec<f64>),
+}
+
+pub(super) struct GalaxyField<'a> {
+    spec: &'a FieldSpec,
+    key: StreamKey,
+    library: &'a Library,
+    extinction: Option<Arc<Extinction>>,
+    model: &'a GalaxyModel,
 }
 
 /// Where and in which light a galaxy is.
@@ -65,16 +70,28 @@ struct Place {
     shell: usize,
 }
 
-impl<'a> GalaxyField<'a> {
-    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, extinction: Option<Arc<Extinction>>) -> Self {
+impl GalaxyModel {
+    pub(super) fn new(spec: &FieldSpec, seed: u64, library: &Library) -> Self {
         let counts = GalaxyCounts::load();
         let structure = Structure::new(spec.cosmology, seed);
         let law = GalaxyLaw::new(library, &structure.background, &structure.shells);
         let of_shell =
             |s: usize| MagnitudeLaw::new(spec.galaxies.bright, spec.galaxies.faint, 0.05, |a, b| law.shell_count_deg2(&counts, s, a, b));
         let magnitudes = (0..SHELLS).map(of_shell).collect();
+        Self { structure, law, magnitudes, ellipticity: ellipticity_law() }
+    }
+}
+
+impl<'a> GalaxyField<'a> {
+    pub(super) fn new(
+        spec: &'a FieldSpec,
+        seed: u64,
+        library: &'a Library,
+        extinction: Option<Arc<Extinction>>,
+        model: &'a GalaxyModel,
+    ) -> Self {
         let key = StreamKey::new(seed).with_name("synthetic_field").with_name("galaxies");
-        Self { spec, key, library, extinction, structure, law, magnitudes, ellipticity: ellipticity_law() }
+        Self { spec, key, library, extinction, model }
     }
 
     fn lensed(&self) -> bool {
@@ -83,9 +100,6 @@ impl<'a> GalaxyField<'a> {
 
     /// Galaxies of all cells, in their order. The structure is made patch by patch and dropped again.
     pub(super) fn of_cells(&self, cells: &[Cell], footprint: &Footprint) -> Vec<Vec<Source>> {
-        if self.spec.galaxies.scale == 0.0 {
-            return vec![Vec::new(); cells.len()];
-        }
         if !self.spec.galaxies.clustering && !self.lensed() {
             return cells.par_iter().map(|cell| self.of_cell(cell, None, footprint)).collect();
         }
@@ -98,7 +112,7 @@ impl<'a> GalaxyField<'a> {
         let made: Vec<Vec<(usize, Vec<Source>)>> = patches
             .par_iter()
             .map(|(number, indices)| {
-                let patch = self.structure.patch(*number);
+                let patch = self.model.structure.patch(*number);
                 indices.par_iter().map(|&k| (k, self.of_cell(&cells[k], Some(&patch), footprint))).collect()
             })
             .collect();
@@ -120,7 +134,7 @@ impl<'a> GalaxyField<'a> {
         let mut numbers = Draw::new(key.stream(u64::MAX));
         let (mut next, mut sources) = (0, Vec::new());
         for (shell, most) in most.iter().enumerate() {
-            let mean = self.magnitudes[shell].total_deg2() * cell.area_deg2() * self.spec.galaxies.scale;
+            let mean = self.model.magnitudes[shell].total_deg2() * cell.area_deg2() * self.spec.galaxies.scale;
             let count = numbers.poisson(mean * most * dilution);
             for number in next..next + count {
                 let mut draw = Draw::new(key.stream(number));
@@ -139,16 +153,16 @@ impl<'a> GalaxyField<'a> {
 
     /// A galaxy, unless the sky that magnification stretches has no room for it.
     fn galaxy(&self, id: u64, place: &Place, patch: Option<&Patch>, thin: f64, mut draw: Draw) -> Option<Source> {
-        let (background, shells) = (&self.structure.background, &self.structure.shells);
-        let i = self.magnitudes[place.shell].quantile(draw.uniform());
-        let slice = self.law.slice(place.shell, i, draw.uniform());
+        let (background, shells) = (&self.model.structure.background, &self.model.structure.shells);
+        let i = self.model.magnitudes[place.shell].quantile(draw.uniform());
+        let slice = self.model.law.slice(place.shell, i, draw.uniform());
         let distance = shells.width / SLICES as f64 * (slice as f64 + draw.uniform());
         let redshift = background.redshift(distance);
         let lensing = self.lensing(place, patch, distance, &mut draw);
         if self.lensed() && thin > ((1.0 - lensing.kappa).powi(2) * (1.0 - lensing.shear.g1.powi(2) - lensing.shear.g2.powi(2))) {
             return None;
         }
-        let prospect = self.law.prospect(slice, i);
+        let prospect = self.model.law.prospect(slice, i);
         let quiescent = draw.chance(prospect.quiescent);
         let mass = prospect.mass[usize::from(quiescent)];
         let kind = self.kind(mass, redshift, quiescent, &mut draw);
@@ -222,7 +236,7 @@ impl<'a> GalaxyField<'a> {
     }
 
     fn shape(&self, draw: &mut Draw) -> Shear {
-        let (e, cumulative) = &self.ellipticity;
+        let (e, cumulative) = &self.model.ellipticity;
         let modulus = crate::table::held(cumulative, e, draw.uniform());
         let (s, c) = (std::f64::consts::TAU * draw.uniform()).sin_cos();
         Shear { g1: modulus * c, g2: modulus * s }

@@ -23,7 +23,9 @@ mod tests;
 
 use crate::cosmos::Cosmology;
 use crate::extinction::Curve;
+use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
+use galaxies::{GalaxyField, GalaxyModel};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim_core::source::Source;
@@ -179,27 +181,70 @@ impl FieldSpec {
     }
 }
 
-/// All objects of the field whose centres lie in the footprint, in order of their numbers.
-///
-/// Numbers are unique and stable: cell, population and place in the cell.
+/// A population made ready: what does not depend on the place is computed once.
+pub struct Population {
+    spec: FieldSpec,
+    seed: u64,
+    milky_way: MilkyWay,
+    /// None without galaxies.
+    galaxies: Option<GalaxyModel>,
+    extinction: Option<Arc<Extinction>>,
+}
+
+impl Population {
+    /// From its parameters.
+    ///
+    /// # Errors
+    /// When the seed is missing or a value is outside its range.
+    pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
+        let seed = spec.check()?;
+        Ok(Self {
+            spec: spec.clone(),
+            seed,
+            milky_way: MilkyWay::new(),
+            galaxies: (spec.galaxies.scale > 0.0).then(|| GalaxyModel::new(spec, seed, library)),
+            extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
+        })
+    }
+
+    /// All objects whose centres lie in the footprint, in order of their numbers.
+    ///
+    /// Numbers are unique and stable: cell, population and place in the cell.
+    #[must_use]
+    pub fn within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
+        self.of(footprint, library, self.galaxies.as_ref())
+    }
+
+    /// The stars alone: the same ones.
+    #[must_use]
+    pub fn stars_within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
+        self.of(footprint, library, None)
+    }
+
+    fn of(&self, footprint: &Footprint, library: &Library, galaxies: Option<&GalaxyModel>) -> Vec<Source> {
+        let cells = grid::cells_in(footprint);
+        let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, &cells);
+        let galaxies = match galaxies {
+            Some(model) => GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model).of_cells(&cells, footprint),
+            None => vec![Vec::new(); cells.len()],
+        };
+        let per_cell: Vec<Vec<Source>> = cells
+            .par_iter()
+            .zip(galaxies)
+            .map(|(cell, galaxies)| {
+                let mut sources = stars.of_cell(cell, footprint);
+                sources.extend(galaxies);
+                sources
+            })
+            .collect();
+        per_cell.into_iter().flatten().collect()
+    }
+}
+
+/// All objects of a field that is asked for once, see [`Population`].
 ///
 /// # Errors
 /// When the seed is missing or a value is outside its range.
 pub fn field(spec: &FieldSpec, footprint: &Footprint, library: &Library) -> Result<Vec<Source>, FieldError> {
-    let seed = spec.check()?;
-    let extinction: Option<Arc<Extinction>> = (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv));
-    let cells = grid::cells_in(footprint);
-    let stars = stars::StarField::new(spec, seed, library, &cells);
-    let galaxies = galaxies::GalaxyField::new(spec, seed, library, extinction);
-    let galaxies = galaxies.of_cells(&cells, footprint);
-    let per_cell: Vec<Vec<Source>> = cells
-        .par_iter()
-        .zip(galaxies)
-        .map(|(cell, galaxies)| {
-            let mut sources = stars.of_cell(cell, footprint);
-            sources.extend(galaxies);
-            sources
-        })
-        .collect();
-    Ok(per_cell.into_iter().flatten().collect())
+    Ok(Population::new(spec, library)?.within(footprint, library))
 }

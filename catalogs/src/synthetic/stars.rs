@@ -45,7 +45,7 @@ pub(super) struct StarField<'a> {
     spec: &'a FieldSpec,
     key: StreamKey,
     library: &'a Library,
-    model: MilkyWay,
+    model: &'a MilkyWay,
     /// Lines of sight by the number of their cell, rising.
     lines: Vec<(u64, Line)>,
     /// Dust of 0, 1, 2 ... steps of colour excess.
@@ -53,8 +53,7 @@ pub(super) struct StarField<'a> {
 }
 
 impl<'a> StarField<'a> {
-    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, cells: &[Cell]) -> Self {
-        let model = MilkyWay::new();
+    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, model: &'a MilkyWay, cells: &[Cell]) -> Self {
         let mut parents: Vec<u64> = if spec.stars.scale > 0.0 { cells.iter().map(|c| c.parent(LINE_ORDER)).collect() } else { Vec::new() };
         parents.dedup();
         let dust = match (spec.stars.dust, spec.e_bv > 0.0) {
@@ -98,7 +97,7 @@ impl<'a> StarField<'a> {
             return;
         }
         let pairs = if self.spec.stars.binaries { Pairs::Drawn } else { Pairs::Single };
-        let star = line.star(&self.model, pairs, &mut draw);
+        let star = line.star(self.model, pairs, &mut draw);
         let motion = self.spec.stars.motion.then(|| motion(at.0, at.1, star.distance_pc, star.velocity_km_s));
         let id = cell.object(POPULATION, 2 * place);
         let dimming = star.v - star.system_absolute_v;
