@@ -71,8 +71,16 @@ impl Axis {
     }
 }
 
-/// The bins of a cube as layers of light; the mask loses pixels that are not finite in some plane.
-pub(super) fn coats(planes: &[Array2<f32>], axis: &Axis, bins: usize, unit_erg_s_cm2_angstrom: f64, kept: &mut Kept) -> Vec<Coat> {
+/// The bins of a cube as layers of light; the mask loses pixels that are not finite in some plane. A background that is given as a value
+/// is that of the planes' sum and shared by them evenly.
+pub(super) fn coats(
+    planes: &[Array2<f32>],
+    axis: &Axis,
+    bins: usize,
+    unit_erg_s_cm2_angstrom: f64,
+    how: Background,
+    kept: &mut Kept,
+) -> Vec<Coat> {
     for plane in planes {
         kept.mask.zip_mut_with(plane, |keep, v| *keep = *keep && v.is_finite());
     }
@@ -93,7 +101,10 @@ pub(super) fn coats(planes: &[Array2<f32>], axis: &Axis, bins: usize, unit_erg_s
         let sed = Sed::rest(Arc::new(box_of(format!("cube_{low:.2}_{high:.2}")).ok()?));
         // f_lambda of 1 per nm -> f_nu.
         let f_nu = band.mean_fnu(&sed) / (SPEED_OF_LIGHT_M_S * 1e9) * unit_erg_s_cm2_angstrom * 10.0;
-        let own = background(&mean, Background::Border).filter(|_| kept.background != 0.0).unwrap_or(0.0);
+        let own = match how {
+            Background::Value { value } => value / planes.len() as f64,
+            other => background(&mean, other).unwrap_or(0.0),
+        };
         let zero_point = -2.5 * (f_nu / AB_ZERO_ERG_S_CM2_HZ).log10();
         Some(Coat { light: light(mean, kept, own), zero_point, band: Arc::new(band), sed })
     };

@@ -32,10 +32,9 @@ use region::Background;
 use serde::{Deserialize, Serialize};
 use sim_core::fits::{self, Data, Header};
 use sim_core::source::Source;
-use sim_core::spectrum::Spectrum;
+use sim_core::spectrum::Sed;
 use sim_core::wcs::Wcs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// An image or cube in the sky.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -175,6 +174,10 @@ fn range(key: &'static str, value: impl std::fmt::Display, range: impl Into<Stri
     InsertError::Range { key, value: value.to_string(), range: range.into() }
 }
 
+fn unknown(band: &str) -> InsertError {
+    range("brightness.band", band, crate::ReferenceBands::names().join(", "))
+}
+
 impl InsertSpec {
     /// Refuses values outside their ranges.
     ///
@@ -194,10 +197,7 @@ impl InsertSpec {
         if let Tint::Galaxy { redshift, .. } = self.spectrum {
             within("spectrum.redshift", redshift, 0.0, 10.0)?;
         }
-        let known = |band: &str| {
-            let names = crate::ReferenceBands::names();
-            if names.contains(&band) { Ok(()) } else { Err(range("brightness.band", band, names.join(", "))) }
-        };
+        let known = |band: &str| if crate::ReferenceBands::names().contains(&band) { Ok(()) } else { Err(unknown(band)) };
         match &self.brightness {
             Light::Total { magnitude, band } => {
                 within("brightness.magnitude", *magnitude, -30.0, 50.0)?;
@@ -214,12 +214,13 @@ impl InsertSpec {
         }
     }
 
-    fn template(&self, library: &Library) -> (Arc<Spectrum>, f64) {
-        match self.spectrum {
+    fn sed(&self, library: &Library) -> Sed {
+        let (template, redshift) = match self.spectrum {
             Tint::Flat => (library.seds.flat_fnu(), 0.0),
             Tint::Star { teff_k } => (library.seds.star(teff_k, 4.5, 0.0), 0.0),
             Tint::Galaxy { kind_of, redshift } => (library.seds.galaxy(kind_of), redshift),
-        }
+        };
+        Sed { template, redshift, extinction: None }
     }
 }
 
@@ -244,44 +245,45 @@ fn world(spec: &InsertSpec, header: &Header, (nx, ny): (usize, usize)) -> Result
 /// When a value is out of range, or the file is missing, damaged, or not an image or cube with what is needed.
 pub fn open(spec: &InsertSpec, index: usize, library: &Library) -> Result<(Vec<Source>, Report), InsertError> {
     spec.check()?;
-    let units = fits::read(&spec.path)?;
     let content = |reason: String| InsertError::Content { path: spec.path.display().to_string(), reason };
-    let wanted = |u: &&fits::Hdu| match &spec.unit {
+    let mut units = fits::read(&spec.path)?;
+    let wanted = |u: &fits::Hdu| match &spec.unit {
         Some(name) => u.name.eq_ignore_ascii_case(name),
         None => !matches!(u.data, Data::None | Data::Table(_)),
     };
-    let names = || units.iter().map(|u| format!("`{}`", u.name)).collect::<Vec<_>>().join(", ");
-    let unit = units.iter().find(wanted).ok_or_else(|| match &spec.unit {
-        Some(name) => content(format!("no unit `{name}`; there are {}", names())),
-        None => content("no unit has pixels".into()),
-    })?;
-    let (planes, (ny, nx)) = planes(&unit.data).ok_or_else(|| content("neither an image nor a cube".into()))?;
+    let Some(found) = units.iter().position(wanted) else {
+        let names = || units.iter().map(|u| format!("`{}`", u.name)).collect::<Vec<_>>().join(", ");
+        return Err(content(match &spec.unit {
+            Some(name) => format!("no unit `{name}`; there are {}", names()),
+            None => "no unit has pixels".into(),
+        }));
+    };
+    let fits::Hdu { header, data, .. } = units.swap_remove(found);
+    let planes = planes(data);
+    let (ny, nx) = planes.first().ok_or_else(|| content("neither an image nor a cube".into()))?.dim();
     if nx.min(ny) < 8 {
         return Err(content(format!("{nx} x {ny} pixels; at least 8 x 8")));
     }
-    let wcs = world(spec, &unit.header, (nx, ny))?;
-    let is_cube = planes.len() > 1;
-    match (&spec.brightness, is_cube) {
-        (Light::FluxDensity { .. }, false) => {
-            return Err(content("an image of one plane; brightness.kind = \"flux_density\" takes a cube".into()));
-        }
-        (Light::Total { .. } | Light::ZeroPoint { .. }, true) => {
-            return Err(content(format!("a cube of {} planes; brightness.kind has to be \"flux_density\"", planes.len())));
-        }
-        _ => {}
-    }
+    let wcs = world(spec, &header, (nx, ny))?;
     let sum = planes.iter().skip(1).fold(planes[0].clone(), |sum, plane| sum + plane);
     let mut kept = region::kept(&sum, spec.background, spec.keep_sigma).map_err(|reason| content(reason.into()))?;
     let picture = match &spec.brightness {
-        Light::Total { magnitude, band } => {
-            tiles::Coat::image(sum, &kept, (*magnitude, true), library.bands.by_name(band), spec.template(library))
-        }
-        Light::ZeroPoint { zero_point, band } => {
-            tiles::Coat::image(sum, &kept, (*zero_point, false), library.bands.by_name(band), spec.template(library))
-        }
         Light::FluxDensity { unit_erg_s_cm2_angstrom, bins } => {
-            let axis = cube::Axis::read(&unit.header, planes.len()).map_err(content)?;
-            cube::coats(&planes, &axis, *bins, *unit_erg_s_cm2_angstrom, &mut kept)
+            if planes.len() == 1 {
+                return Err(content("an image of one plane; brightness.kind = \"flux_density\" takes a cube".into()));
+            }
+            let axis = cube::Axis::read(&header, planes.len()).map_err(content)?;
+            cube::coats(&planes, &axis, *bins, *unit_erg_s_cm2_angstrom, spec.background, &mut kept)
+        }
+        Light::Total { magnitude, band } | Light::ZeroPoint { zero_point: magnitude, band } => {
+            if planes.len() > 1 {
+                return Err(content(format!("a cube of {} planes; brightness.kind has to be \"flux_density\"", planes.len())));
+            }
+            let light = tiles::light(sum, &kept, kept.background);
+            let whole = matches!(spec.brightness, Light::Total { .. });
+            let zero_point = if whole { magnitude + 2.5 * tiles::sum(light.iter()).log10() } else { *magnitude };
+            let band = library.bands.by_name(band).ok_or_else(|| unknown(band))?.clone();
+            vec![tiles::Coat { light, zero_point, band, sed: spec.sed(library) }]
         }
     };
     let (sources, left_out) = tiles::sources(&picture, &kept, &wcs, index);
@@ -295,18 +297,15 @@ pub fn open(spec: &InsertSpec, index: usize, library: &Library) -> Result<(Vec<S
     Ok((sources, Report { background: kept.background, sigma: kept.sigma, kept: share, left_out }))
 }
 
-type Plane = ndarray::Array2<f32>;
-
-fn planes(data: &Data) -> Option<(Vec<Plane>, (usize, usize))> {
-    let planes = match data {
-        Data::F32(image) => vec![image.clone()],
+/// The planes of an image or cube; of other data none.
+fn planes(data: Data) -> Vec<ndarray::Array2<f32>> {
+    match data {
+        Data::F32(image) => vec![image],
         Data::F64(image) => vec![image.mapv(|v| v as f32)],
         Data::U16(image) => vec![image.mapv(f32::from)],
         Data::I32(image) => vec![image.mapv(|v| v as f32)],
         Data::U8(image) => vec![image.mapv(f32::from)],
         Data::Cube(cube) => cube.outer_iter().map(|plane| plane.to_owned()).collect(),
-        Data::None | Data::Table(_) => return None,
-    };
-    let shape = planes.first()?.dim();
-    Some((planes, shape))
+        Data::None | Data::Table(_) => Vec::new(),
+    }
 }

@@ -159,7 +159,19 @@ fn a_cube_keeps_the_flux_density_of_every_bin() {
         assert!((magnitude - exact).abs() < 1e-4, "bin {k}: {magnitude} against {exact}");
         assert!((band.range_nm().0 - low).abs() < 0.01 && (band.range_nm().1 - high).abs() < 0.01);
     }
-    // A header without its third axis, and one in a unit that is not known.
+    // A background of 2 in each of the 12 planes, given as that of their sum, changes nothing.
+    spec.path = file(folder.path(), header.clone(), Data::Cube(cube.mapv(|v| v + 2.0)));
+    spec.background = Background::Value { value: 24.0 };
+    let (raised, _) = open(&spec, 0, &Library::load()).unwrap();
+    let magnitude = |c: &sim_core::source::Component| match &c.brightness {
+        Brightness::Ab { magnitude, .. } => *magnitude,
+        Brightness::Electrons(n) => panic!("a magnitude, not {n} electrons"),
+    };
+    assert_eq!(raised[0].components.len(), 4);
+    for (a, b) in raised[0].components.iter().zip(&sources[0].components) {
+        assert!((magnitude(a) - magnitude(b)).abs() < 1e-3, "{} against {}", magnitude(a), magnitude(b));
+    }
+    // A header in a unit that is not known.
     header.set("CUNIT3", "keV", "");
     spec.path = file(folder.path(), header, Data::Cube(cube));
     let message = open(&spec, 0, &Library::load()).unwrap_err().to_string();

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::bandpass::Bandpass;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
-use sim_core::spectrum::{Sed, Spectrum};
+use sim_core::spectrum::Sed;
 use sim_core::wcs::Wcs;
 use std::sync::Arc;
 
@@ -43,24 +43,9 @@ pub(super) fn light(mut image: Array2<f32>, kept: &Kept, background: f64) -> Arr
     image
 }
 
-fn sum<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
+/// Their sum in double precision.
+pub(super) fn sum<'a>(values: impl Iterator<Item = &'a f32>) -> f64 {
     values.map(|v| f64::from(*v)).sum()
-}
-
-impl Coat {
-    /// The only coat of an image: `(magnitude, whether it is of the whole)` in a band.
-    pub(super) fn image(
-        image: Array2<f32>,
-        kept: &Kept,
-        (magnitude, whole): (f64, bool),
-        band: Option<&Arc<Bandpass>>,
-        (template, redshift): (Arc<Spectrum>, f64),
-    ) -> Vec<Self> {
-        let light = light(image, kept, kept.background);
-        let zero_point = if whole { magnitude + 2.5 * sum(light.iter()).log10() } else { magnitude };
-        let sed = Sed { template, redshift, extinction: None };
-        band.into_iter().map(|band| Self { light: light.clone(), zero_point, band: band.clone(), sed: sed.clone() }).collect()
-    }
 }
 
 /// First and last + 1 of the kept rows and columns in a block; `None` when nothing is kept there.
