@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// (Vega, +-0.0028) of the Gaia EDR3 passband page (cosmos.esa.int/web/gaia/edr3-passbands; Riello et al. 2021, A&A 649, A3).
 pub const GAIA_G_AB_MINUS_VEGA: f64 = 25.801_044_644_5 - 25.687_366_867_1;
 
+/// AB minus Vega magnitude in V: -0.01, from 363.1e-11 erg/s/cm2/A at V = 0 (Bessell, Castelli & Plez 1998, table A2) at the pivot of 550.03 nm.
+pub const V_AB_MINUS_VEGA: f64 = -0.01;
+
 /// The reference bands.
 #[derive(Debug, Clone)]
 pub struct ReferenceBands {

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod history;
 pub mod ideal;
 pub mod judge;
+pub mod moving;
 pub mod pair;
 pub mod progress;
 pub mod reduce;

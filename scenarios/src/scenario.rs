@@ -9,6 +9,8 @@ mod read;
 pub use read::{BUILT_IN, built_in, with_suggestion};
 
 use catalogs::inserts::InsertSpec;
+use catalogs::moving::MovingSpec;
+use catalogs::observer::Orbit;
 use catalogs::read::CatalogSpec;
 use catalogs::sky_background::SkyConditions;
 use catalogs::synthetic::FieldSpec;
@@ -59,6 +61,10 @@ pub struct Scenario {
     /// Images and cubes of the user's own that are put into the sky besides the objects: `[[insert]]`, as many as wanted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub insert: Vec<InsertSpec>,
+    /// What moves through the field by its orbit: bodies of the solar system, satellites. They are drawn by the effect `trails`, which must be on, in
+    /// place of its own population of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<MovingSpec>,
     /// Calibration exposures. Without this table the reduction has to be given masters of another run.
     pub calibration: Option<CalibrationPlan>,
     /// What truth to keep.
@@ -145,6 +151,20 @@ pub struct OrbitSpec {
     pub phase_deg: f64,
     /// Epoch, UTC, `2027-06-26T00:00:00`.
     pub epoch: String,
+}
+
+impl OrbitSpec {
+    /// The orbit.
+    #[must_use]
+    pub fn orbit(&self) -> Orbit {
+        Orbit {
+            altitude_km: self.altitude_km,
+            inclination_deg: self.inclination_deg,
+            node_deg: self.node_deg,
+            phase_deg: self.phase_deg,
+            epoch_mjd: instruments::product::time::Civil::parse_iso(&self.epoch).map_or(0.0, |c| c.mjd()),
+        }
+    }
 }
 
 /// One science exposure.

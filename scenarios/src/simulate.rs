@@ -2,6 +2,7 @@
 
 use crate::folder::Folder;
 use crate::history::Held;
+use crate::moving;
 use crate::progress::Progress;
 use crate::sky::{self, Front, Skipped, Sky};
 use crate::unit::{Plan, Unit};
@@ -9,7 +10,7 @@ use anyhow::Context as _;
 use instruments::chain::Chain;
 use instruments::effects::bright;
 use instruments::effects::full_well;
-use instruments::effects::trails::{TrailTruth, Trails, trail_table};
+use instruments::effects::trails::{self, TrailTruth, Trails, trail_table};
 use instruments::optics::{Imaging, RenderTolerance};
 use instruments::product::level0::{Clocking, Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
@@ -207,6 +208,13 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     lit.optics = rendered.timings;
     lit.ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
     observer("optics");
+    if chain.names().contains(&trails::ENTRY.name) {
+        if let Some((movers, skipped)) = moving::movers(plan, unit, sky, &lit.wcs)? {
+            lit.light.movers = Some(movers.into());
+            lit.skipped.extend(skipped);
+        }
+        observer("orbits");
+    }
     if plan.scenario.truth.noiseless {
         lit.noiseless = Some(sim_core::memory::copy(&lit.light.pixels));
     }
@@ -256,6 +264,7 @@ pub fn render_unit(
     let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics, skipped } =
         light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
+    let movers = light.movers.clone();
     if exposure.kind == ExposureKind::Science && chain.names().contains(&"cosmic_rays") {
         light.hits = Some(HitRecord::new(if plan.scenario.truth.noiseless { Keep::Charge } else { Keep::Rows }));
     }
@@ -272,7 +281,7 @@ pub fn render_unit(
     ledger.extend(lines);
     let trails = match exposure.kind {
         ExposureKind::Science if chain.names().contains(&"trails") => {
-            Some(Trails::new(spec)?.truth(&cx.named("trails"), plan.scenario.truth.noiseless))
+            Some(Trails::new(spec)?.truth(&cx.named("trails"), movers.as_deref(), plan.scenario.truth.noiseless))
         }
         _ => None,
     };

@@ -1,14 +1,14 @@
 //! What lies in front of a detector in an exposure: its sources and its sky background.
 
-use crate::scenario::{CatalogChoice, Scenario, SkySpec};
+use crate::scenario::{CatalogChoice, OrbitSpec, Scenario, SkySpec};
 use anyhow::{Context, bail};
-use catalogs::observer::{Observer, Orbit, View};
+use catalogs::moving::{Cone, Moving, Passage};
+use catalogs::observer::{Observer, Sight, View};
 use catalogs::read::{CatalogSpec, FillReport};
 use catalogs::sky_background::SkyModel;
 use catalogs::synthetic::{FieldSpec, Population};
 use catalogs::{Footprint, Library};
 use instruments::description::{DetectorSpec, Instrument};
-use instruments::product::time::Civil;
 use sim_core::exposure::Exposure;
 use sim_core::frame::Window;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
@@ -16,7 +16,7 @@ use sim_core::spectrum::{Sed, Spectrum};
 use sim_core::stream::StreamKey;
 use sim_core::wcs::Wcs;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Margin around a window from which light still reaches it \[arcsec\].
 const HALO_ARCSEC: f64 = 20.0;
@@ -31,6 +31,10 @@ pub struct Sky {
     objects: Objects,
     /// What a user has put into the sky: the pieces of images and cubes.
     inserts: Vec<Source>,
+    /// What moves by its orbit.
+    moving: Option<Moving>,
+    /// The bodies of the solar system in front of all detectors of the exposure that was asked for last.
+    bodies: Mutex<Option<(u64, Arc<[Passage]>)>>,
     skipped: Skipped,
 }
 
@@ -48,13 +52,7 @@ pub struct Front<'a> {
 /// For dates that the ephemeris does not have.
 pub fn view(scenario: &Scenario, exposure: &Exposure) -> anyhow::Result<Option<View>> {
     let Some(observer) = &scenario.observer else { return Ok(None) };
-    let orbit = observer.orbit.as_ref().map(|o| Orbit {
-        altitude_km: o.altitude_km,
-        inclination_deg: o.inclination_deg,
-        node_deg: o.node_deg,
-        phase_deg: o.phase_deg,
-        epoch_mjd: Civil::parse_iso(&o.epoch).map_or(0.0, |c| c.mjd()),
-    });
+    let orbit = observer.orbit.as_ref().map(OrbitSpec::orbit);
     let middle_mjd = exposure.start_mjd + 0.5 * exposure.time_s / 86_400.0;
     let observer = Observer::new(middle_mjd, orbit.as_ref())?;
     Ok(Some(View::new(observer, exposure.pointing.ra_deg, exposure.pointing.dec_deg)))
@@ -108,7 +106,8 @@ impl Sky {
             }
             inserts.extend(pieces);
         }
-        Ok((Self { skipped, inserts, ..Self::with(library, objects) }, report))
+        let moving = scenario.moving.as_ref().map(|spec| Moving::new(spec, scenario.seed, &library)).transpose()?;
+        Ok((Self { skipped, inserts, moving, ..Self::with(library, objects) }, report))
     }
 
     /// A sky of the sources that `make` gives.
@@ -123,7 +122,28 @@ impl Sky {
 
     fn with(library: Library, objects: Objects) -> Self {
         let diffuse = SkyModel::new(&library.seds);
-        Self { library, diffuse, objects, inserts: Vec::new(), skipped: Skipped::new() }
+        Self { library, diffuse, objects, inserts: Vec::new(), moving: None, bodies: Mutex::new(None), skipped: Skipped::new() }
+    }
+
+    /// What moves by its orbit, with the spectra and bands it is described in.
+    #[must_use]
+    pub fn moving(&self) -> Option<(&Moving, &Library)> {
+        self.moving.as_ref().map(|moving| (moving, &self.library))
+    }
+
+    /// Bodies of the solar system in a cone that holds all detectors of an exposure: searched once for all of them.
+    #[must_use]
+    pub fn bodies(&self, exposure: &Exposure, sight: &Sight, cone: &Cone) -> Option<Arc<[Passage]>> {
+        let moving = self.moving.as_ref()?;
+        let mut held = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((id, bodies)) = held.as_ref()
+            && *id == exposure.id
+        {
+            return Some(Arc::clone(bodies));
+        }
+        let bodies: Arc<[Passage]> = moving.solar_system(sight, cone)?.into();
+        *held = Some((exposure.id, Arc::clone(&bodies)));
+        Some(bodies)
     }
 
     /// The sources that can reach a window, and how many rows of the catalogue cannot be used.

@@ -5,7 +5,7 @@ use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, PumpingPl
 use anyhow::{Context as _, bail};
 use instruments::chain::Chain;
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
-use instruments::effects::registry;
+use instruments::effects::{registry, trails};
 use instruments::product::names::{NameStyle, ProductName};
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
@@ -107,6 +107,18 @@ impl Plan {
             };
             text.push_str(&format!("catalogue {hash}\n"));
             inputs.insert(path.display().to_string(), hash);
+        }
+        for path in scenario.moving_files() {
+            let hash = sim_core::manifest::sha256_file(&path).with_context(|| path.display().to_string())?;
+            text.push_str(&format!("moving {hash}\n"));
+            inputs.insert(path.display().to_string(), hash);
+        }
+        if scenario.moving.is_some() && instrument.chain.off.iter().any(|name| name == trails::ENTRY.name) {
+            bail!(
+                "scenario {}: [moving] is drawn by the effect `trails`, which {} leaves off: with = [\"trails\"]",
+                scenario.name,
+                instrument.name
+            );
         }
         Ok(Self { scenario, instrument, all: units.clone(), units, inputs, common_key: text })
     }

@@ -2,6 +2,7 @@
 
 use crate::history::History;
 use crate::hits::HitRecord;
+use crate::moving::Movers;
 use crate::plane::Plane;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,8 @@ pub struct Frame<P: Plane> {
     /// Light plane: bright points in and around the window, as the optics saw them. `None`: nobody said; effects that need
     /// them take them from the pixels.
     pub bright: Option<Arc<[BrightPoint]>>,
+    /// Light plane: what moves through the window. `None`: nobody said; the effect's own population stands in.
+    pub movers: Option<Arc<Movers>>,
     /// Light plane: what the detector held in earlier exposures. `None`: it had none, or nobody said.
     pub history: Option<Arc<History>>,
     /// Light and charge planes: what hits of cosmic rays were, written by the effect when a record lies here. `None`: not asked for.
@@ -108,13 +111,24 @@ impl<P: Plane> Frame<P> {
     /// A frame around existing pixels.
     #[must_use]
     pub fn from_pixels(pixels: Array2<f32>, window: Window) -> Self {
-        Self { pixels, variance: None, flags: None, window, scans: None, bright: None, history: None, hits: None, plane: PhantomData }
+        Self {
+            pixels,
+            variance: None,
+            flags: None,
+            window,
+            scans: None,
+            bright: None,
+            movers: None,
+            history: None,
+            hits: None,
+            plane: PhantomData,
+        }
     }
     /// Moves the arrays to another plane. Only crossings call this.
     #[must_use]
     pub fn cross<Q: Plane>(self) -> Frame<Q> {
         let Self { pixels, variance, flags, window, scans, hits, .. } = self;
-        Frame { pixels, variance, flags, window, scans, bright: None, history: None, hits, plane: PhantomData }
+        Frame { pixels, variance, flags, window, scans, bright: None, movers: None, history: None, hits, plane: PhantomData }
     }
     /// Total signal, scans included, summed in f64 in row order (the same for any number of threads).
     #[must_use]

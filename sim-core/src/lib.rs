@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod manifest;
 pub mod median;
 pub mod memory;
+pub mod moving;
 pub mod noise;
 pub mod plane;
 pub mod psf;

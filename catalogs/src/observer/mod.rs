@@ -19,15 +19,17 @@
 //! The scale of the world coordinates in level 0 has the factor (VAFACTOR); what is left over the field is below 1 mas.
 
 mod orbit;
+mod sight;
 #[cfg(test)]
 mod tests;
 
 pub use orbit::Orbit;
+pub use sight::{AU_KM, AU_LIGHT_S, DAY_S, SUN_MU, Sight};
 
 use crate::dates::{DateError, barycentric_time};
 use crate::direction::{cross, dot};
 use sim_core::source::Motion;
-use sofars::astro::{IauAstrom, ab, apcs, ldsun, pmpx};
+use sofars::astro::{IauAstrom, ab, apcs, ld, ldsun, pmpx};
 use sofars::eph::epv00;
 use sofars::vm::{c2s, s2c};
 
@@ -116,9 +118,23 @@ impl View {
     /// The place \[deg\] at which the nominal world coordinates show a source.
     #[must_use]
     pub fn place(&self, ra_deg: f64, dec_deg: f64, motion: Option<&Motion>) -> (f64, f64) {
+        self.turned(&self.observer.proper_direction(&self.observer.natural(ra_deg, dec_deg, motion)))
+    }
+    /// The place \[deg\] at which the nominal world coordinates show light that comes from a direction, before aberration; `from_sun` is the direction
+    /// from the Sun to a body of the solar system, which bends its light, and nothing for one beside the Earth.
+    #[must_use]
+    pub fn place_of(&self, direction: &[f64; 3], from_sun: Option<&[f64; 3]>) -> (f64, f64) {
+        let moment = &self.observer.moment;
+        let bent = match from_sun {
+            // As SOFA's ldsun limits it close to the Sun.
+            Some(q) => ld(1.0, *direction, *q, moment.eh, moment.em, 1e-6 / (moment.em * moment.em).max(1.0)),
+            None => *direction,
+        };
+        self.turned(&self.observer.proper_direction(&bent))
+    }
+    fn turned(&self, p: &[f64; 3]) -> (f64, f64) {
         let (w, cosine) = &self.turn;
-        let p = self.observer.proper_direction(&self.observer.natural(ra_deg, dec_deg, motion));
-        let once = cross(w, &p);
+        let once = cross(w, p);
         let twice = cross(w, &once);
         degrees(&std::array::from_fn(|k| p[k] + once[k] + twice[k] / (1.0 + cosine)))
     }

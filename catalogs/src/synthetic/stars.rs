@@ -19,6 +19,7 @@
 
 use super::FieldSpec;
 use super::grid::{self, Cell};
+use crate::band::V_AB_MINUS_VEGA;
 use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::Curve;
@@ -30,8 +31,6 @@ use sim_core::spectrum::{Extinction, Sed};
 use sim_core::stream::StreamKey;
 use std::sync::Arc;
 
-/// AB minus Vega magnitude in V.
-const V_AB_MINUS_VEGA: f64 = -0.01;
 /// Population number in the object's number and key.
 const POPULATION: u64 = 0;
 /// Order of the cells that share a line of sight.

@@ -3,7 +3,7 @@
 use crate::bench::{Scene, entry, exposure, fringe_frame, knowledge, set, spec_of, wide_spec};
 use instruments::description::DetectorSpec;
 use instruments::effects::registry;
-use instruments::effects::trails::{TrailKind, Trails, detect, trail_table};
+use instruments::effects::trails::{Trails, detect, trail_table};
 use ndarray::Array2;
 use sim_core::correction::StepStatus;
 use sim_core::detector::Scans;
@@ -12,6 +12,7 @@ use sim_core::exposure::ExposureKind;
 use sim_core::flags;
 use sim_core::frame::{BrightPoint, Frame, Window};
 use sim_core::knowledge::{GhostKnowledge, GhostPath, Measured};
+use sim_core::moving::{Mover, MoverKind, Movers};
 use sim_core::noise;
 use sim_core::plane::Light;
 use sim_core::stream::StreamKey;
@@ -247,7 +248,7 @@ fn all_detectors_see_the_same_trails() {
     apply(&b, "trails", &mut frame_b);
     let all = Trails::new(&left).unwrap().trails(&context(&a));
     assert_eq!(all, Trails::new(&right).unwrap().trails(&context(&b)));
-    assert!(!all.is_empty() && all.iter().all(|t| t.kind == TrailKind::Satellite));
+    assert!(!all.is_empty() && all.iter().all(|t| t.kind == MoverKind::Satellite));
     // One line, seen by one detector of twice the width, is what the two see.
     let mut both = left.clone();
     both.geometry.nx = 256;
@@ -271,12 +272,44 @@ fn the_truth_of_trails_is_what_was_drawn() {
     let scene = science(spec_of(256, 192), 9);
     let mut frame = scene.frame::<Light>(|_, _| 0.0);
     apply(&scene, "trails", &mut frame);
-    let truth = Trails::new(&scene.spec).unwrap().truth(&context(&scene), true);
+    let truth = Trails::new(&scene.spec).unwrap().truth(&context(&scene), None, true);
     assert_eq!(truth.electrons.unwrap(), frame.pixels);
     assert!(!truth.rows.is_empty());
     let sum: f64 = truth.rows.iter().map(|r| r.electrons_in_frame).sum();
     assert!((sum / frame.total() - 1.0).abs() < 1e-5, "{sum}");
-    assert_eq!(trail_table(&truth.rows).columns.len(), 11);
+    assert_eq!(trail_table(&truth.rows).columns.len(), 21);
+}
+
+#[test]
+fn a_given_list_stands_for_the_population_of_its_kind_and_keeps_its_electrons() {
+    let scene = science(spec_of(256, 192), 9);
+    let own = Trails::new(&scene.spec).unwrap().truth(&context(&scene), None, false);
+    let own = |kind| own.rows.iter().filter(|r| r.mover.kind == kind).cloned().collect::<Vec<_>>();
+    // A bent path of three steps, well inside.
+    let path = vec![(60.0, 50.0), (80.0, 60.0), (99.0, 72.0), (116.0, 86.0)];
+    let mover = Mover {
+        kind: MoverKind::Asteroid,
+        id: 7,
+        name: "seven".into(),
+        path,
+        magnitude: 20.0,
+        electrons: 3000.0,
+        rate_arcsec_s: 0.01,
+        blur_arcsec: 0.0,
+        orbit: None,
+    };
+    let given = Movers { satellites: None, asteroids: Some(vec![mover.clone()]) };
+    let truth = Trails::new(&scene.spec).unwrap().truth(&context(&scene), Some(&given), false);
+    let (mine, theirs): (Vec<_>, Vec<_>) = truth.rows.into_iter().partition(|r| r.mover.kind == MoverKind::Asteroid);
+    assert_eq!(theirs, own(MoverKind::Satellite), "the other kind is as it was");
+    assert!(!own(MoverKind::Asteroid).is_empty() && mine.len() == 1 && mine[0].mover == mover);
+    // Joints of lines that bend by 0.1 rad overlap on one side by as much as they gape on the other.
+    assert!((mine[0].electrons_in_frame / 3000.0 - 1.0).abs() < 2e-3, "{}", mine[0].electrons_in_frame);
+    let nothing = Movers { satellites: Some(Vec::new()), asteroids: Some(Vec::new()) };
+    let mut frame = scene.frame::<Light>(|_, _| 0.0);
+    frame.movers = Some(Arc::new(nothing));
+    apply(&scene, "trails", &mut frame);
+    assert_eq!(frame.total(), 0.0, "empty lists say that nothing moves");
 }
 
 #[test]
@@ -289,8 +322,8 @@ fn the_number_of_trails_is_the_rate_times_time_and_width() {
         let scene = science(spec.clone(), id);
         for trail in Trails::new(&spec).unwrap().trails(&context(&scene)) {
             match trail.kind {
-                TrailKind::Satellite => satellites += 1,
-                TrailKind::Asteroid => asteroids += 1,
+                MoverKind::Satellite => satellites += 1,
+                MoverKind::Asteroid => asteroids += 1,
             }
         }
     }

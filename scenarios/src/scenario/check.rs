@@ -36,6 +36,18 @@ impl Scenario {
                 return Err(range("observer.orbit.epoch", &orbit.epoch, "a date like 2027-06-26T00:00:00"));
             }
         }
+        if let Some(moving) = &self.moving {
+            if moving.solar_system.is_none() && moving.satellites.is_none() {
+                return Err(range("moving", &"{}", "a table solar_system, satellites or both"));
+            }
+            if moving.satellites.is_some() && self.observer.as_ref().is_none_or(|o| o.orbit.is_none()) {
+                return Err(range(
+                    "moving.satellites",
+                    &"without observer.orbit",
+                    "scenarios whose telescope has an orbit: [observer.orbit]",
+                ));
+            }
+        }
         if self.exposure.is_empty() && self.calibration.is_none() {
             return Err(range("exposure", &"[]", "at least one exposure, or a [calibration] table"));
         }

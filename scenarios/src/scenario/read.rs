@@ -1,8 +1,10 @@
 //! Scenario files: read, anchored to their folder, written back.
 
 use super::{CatalogChoice, Scenario, ScenarioError};
+use catalogs::satellites::SatelliteSpec;
+use catalogs::solar_system::SolarSystemSpec;
 use sim_core::spelling;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A scenario shipped with the program.
 #[must_use]
@@ -64,6 +66,9 @@ impl Scenario {
         for insert in &mut self.insert {
             insert.path = absolute(&insert.path);
         }
+        for path in self.moving_files_mut() {
+            *path = absolute(path);
+        }
         // A file or a folder beside the scenario, unless a built-in instrument has this name.
         let beside = folder.join(&self.instrument);
         if self.instrument.ends_with(".toml") || (beside.is_dir() && !instruments::description::is_built_in(&self.instrument)) {
@@ -74,6 +79,25 @@ impl Scenario {
                 *criteria = absolute(Path::new(criteria)).to_string_lossy().into_owned();
             }
         }
+    }
+
+    fn moving_files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let Some(moving) = &mut self.moving else { return Vec::new() };
+        let bodies = moving.solar_system.iter_mut().filter_map(|s| match s {
+            SolarSystemSpec::File { path, .. } => Some(path),
+            SolarSystemSpec::Synthetic { .. } => None,
+        });
+        let satellites = moving.satellites.iter_mut().filter_map(|s| match s {
+            SatelliteSpec::File { path, .. } => Some(path),
+            SatelliteSpec::Constellations { .. } => None,
+        });
+        bodies.chain(satellites).collect()
+    }
+
+    /// Files with the orbits of what moves.
+    #[must_use]
+    pub fn moving_files(&self) -> Vec<PathBuf> {
+        self.clone().moving_files_mut().into_iter().map(|path| path.clone()).collect()
     }
 
     /// The scenario as TOML, as written beside products.

@@ -6,6 +6,7 @@ mod catalogue;
 mod instrument_files;
 mod interruptions;
 mod loops;
+mod moving;
 mod observer;
 mod one_effect;
 mod traps;

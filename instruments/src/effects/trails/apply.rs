@@ -6,11 +6,11 @@ use super::population::{Population, Trail};
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
 use crate::effects::rows;
-use sim_core::detector::DetectorGeometry;
-use sim_core::effect::{Context, Effect, EffectError, Rows};
+use sim_core::effect::{Context, Effect, EffectError};
 use sim_core::exposure::ExposureKind;
 use sim_core::frame::{Frame, Window};
 use sim_core::ledger::Ledger;
+use sim_core::moving::{Mover, MoverKind, Movers};
 use sim_core::plane::Light;
 use sim_core::stream::StreamKey;
 use std::f64::consts::PI;
@@ -75,7 +75,7 @@ impl Trails {
         let area_cm2 = 0.25 * PI * (100.0 * aperture_m).powi(2);
         Ok(Self { population, optics: Optics { zero_electron_s: spec.band.ab_zero_electron_s(area_cm2) }, psf_sigma_arcsec })
     }
-    /// All trails of the exposure; the draws know no detector.
+    /// The trails that an exposure has where no orbits are given; the draws know no detector.
     #[must_use]
     pub fn trails(&self, cx: &Context<'_>) -> Vec<Trail> {
         if cx.exposure.kind != ExposureKind::Science {
@@ -84,21 +84,37 @@ impl Trails {
         let key = StreamKey::new(cx.seed).with(cx.exposure.id).with_name("trails");
         self.population.trails(key, cx.exposure.time_s, &self.optics)
     }
-    /// A trail in pixels of a detector.
-    pub(super) fn line(&self, trail: &Trail, geometry: &DetectorGeometry) -> Line {
-        let scale = geometry.pixel_scale_arcsec;
-        let pixel = |(x, y): (f64, f64)| (x * 3600.0 / scale + geometry.crpix1 - 1.0, y * 3600.0 / scale + geometry.crpix2 - 1.0);
-        let profile = Profile::new(0.5 * trail.blur_arcsec / scale, self.psf_sigma_arcsec / scale);
-        Line::new(pixel(trail.from_deg), pixel(trail.to_deg), trail.electrons, profile)
+    /// All that moves: of each kind the given list, or the population's own where none is given.
+    fn movers(&self, cx: &Context<'_>, given: Option<&Movers>) -> Vec<Mover> {
+        if cx.exposure.kind != ExposureKind::Science {
+            return Vec::new();
+        }
+        let satellites = given.and_then(|g| g.satellites.as_deref());
+        let asteroids = given.and_then(|g| g.asteroids.as_deref());
+        let stands_in = |kind| match kind {
+            MoverKind::Satellite => satellites.is_none(),
+            MoverKind::Asteroid => asteroids.is_none(),
+        };
+        let drawn = if satellites.is_some() && asteroids.is_some() { Vec::new() } else { self.trails(cx) };
+        let drawn = drawn.iter().filter(|trail| stands_in(trail.kind)).map(|trail| trail.mover(cx.geometry));
+        drawn.chain([satellites, asteroids].into_iter().flatten().flatten().cloned()).collect()
     }
-    /// The trails that reach a window, with their lines.
-    pub(super) fn lines(&self, cx: &Context<'_>) -> Vec<(Trail, Line)> {
-        self.trails(cx)
-            .into_iter()
-            .map(|trail| (trail, self.line(&trail, cx.geometry)))
-            .filter(|(_, line)| reaches(line, cx.window))
-            .collect()
+    /// What reaches a window, with its lines.
+    pub(super) fn lines(&self, cx: &Context<'_>, given: Option<&Movers>) -> Vec<(Mover, Vec<Line>)> {
+        let scale = cx.geometry.pixel_scale_arcsec;
+        let near = |mover: Mover| {
+            let profile = Profile::new(0.5 * mover.blur_arcsec / scale, self.psf_sigma_arcsec / scale);
+            let lines: Vec<Line> = lines_of(&mover, &profile).into_iter().filter(|line| reaches(line, cx.window)).collect();
+            (!lines.is_empty()).then_some((mover, lines))
+        };
+        self.movers(cx, given).into_iter().filter_map(near).collect()
     }
+}
+
+/// The lines of a path: the same light in each step.
+fn lines_of(mover: &Mover, profile: &Profile) -> Vec<Line> {
+    let steps = mover.path.len().saturating_sub(1).max(1) as f64;
+    mover.path.windows(2).map(|ends| Line::new(ends[0], ends[1], mover.electrons / steps, profile.clone())).collect()
 }
 
 /// Whether a line comes near a window: its distance from the centre against the half diagonal, and its ends.
@@ -113,17 +129,14 @@ fn reaches(line: &Line, window: Window) -> bool {
 
 impl Effect<Light> for Trails {
     fn apply(&self, frame: &mut Frame<Light>, cx: &Context<'_>) -> Result<Ledger, EffectError> {
-        rows::apply("trails", self, frame, cx)
-    }
-
-    fn rows<'a>(&'a self, cx: &'a Context<'a>) -> Result<Rows<'a>, EffectError> {
-        let lines = self.lines(cx);
+        rows::need_shape("trails", frame, cx.window.shape())?;
+        let lines: Vec<Line> = self.lines(cx, frame.movers.as_deref()).into_iter().flat_map(|(_, lines)| lines).collect();
         if lines.is_empty() {
-            return Ok(Rows::Idle);
+            return Ok(Ledger::default());
         }
         let window = cx.window;
-        Ok(Rows::each(window.shape(), move |y, row, _| {
-            for (_, line) in &lines {
+        Ok(rows::change(frame, |y, row, _| {
+            for line in &lines {
                 line.shine(window.y0 + y, window.x0, row);
             }
         }))

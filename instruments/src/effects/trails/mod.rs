@@ -14,14 +14,16 @@
 //! t exposure time \[s\]; R `field_radius` \[deg\]; M `satellite_magnitude`, AB in the band at 1000 km \[mag\]; z standard normal; v `relative_speed` \[km / s\]; D `aperture` and s
 //! `satellite_size` \[m\]; N0 electrons per second of AB magnitude 0, constant f_nu, aperture pi D^2 / 4; p pixel \[deg\]; a `asteroid_slope`
 //! \[1 / mag\]; rate of an asteroid `asteroid_rate` (1 + `asteroid_rate_scatter` z), at least a tenth of the mean \[arcsec / h\]
+//! Where the frame comes with lists of what moves ([`sim_core::moving::Movers`], from orbits: `[moving]` in the scenario), these are drawn
+//! instead, kind by kind, and by the same lines: the population above stands in where no orbits are given.
 //! # Source
 //! Rate: Kruk et al. 2023 (Nature Astronomy 7, 262): 4.3 % of ACS/WFC exposures of 11 min crossed in 2018-2021; a convex field of perimeter
 //! P sees rate t P / pi lines. Blur: a disc of angle D / d is the aperture seen from the satellite, as in Tyson et al. 2020 (AJ 160, 226). Asteroids:
 //! Gladman et al. 2009 (Icarus 202, 104): 210 / deg2 above R = 23 at opposition, slope 0.27.
 //! # Limits
-//! Satellites cross in less than the exposure, at constant brightness, without tumbling, in straight lines (a trail of 1 deg
+//! Of the population without orbits: satellites cross in less than the exposure, at constant brightness, without tumbling, in straight lines (a trail of 1 deg
 //! bends by less than a pixel for orbits 500 km apart seen for 2 s). Asteroids lie at the density of opposition in the ecliptic
-//! whatever the pointing; the scenario sets it. No distortion of the field. The lines of an exposure are the same in all
+//! whatever the pointing; the scenario sets it; no distortion of the field. Of all: the lines of an exposure are the same in all
 //! detectors: their key has no detector. The square pixel is a box across the line, exact along the axes.
 //! # Twin
 //! Flag only, SATELLITE: lines through the whole window are found by a fast Radon transform of the binned, source-clipped frame
@@ -38,7 +40,7 @@ pub mod radon;
 mod truth;
 
 pub use apply::Trails;
-pub use population::{Trail, TrailKind};
+pub use population::Trail;
 pub use truth::{TrailRow, TrailTruth, trail_table};
 
 use super::parameters::Parameter;

@@ -141,6 +141,11 @@ impl Line {
         let columns = ((middle - half).max(ends.0), (middle + half).min(ends.1));
         (columns.0 <= columns.1).then_some(columns)
     }
+    /// Whether it reaches a row.
+    #[must_use]
+    pub fn has_row(&self, y: usize) -> bool {
+        self.columns(y as f64).is_some()
+    }
     /// Adds its light to a row of pixels that starts at detector column `x0`.
     pub fn shine(&self, y: usize, x0: usize, row: &mut [f32]) {
         let Some((low, high)) = self.columns(y as f64) else { return };

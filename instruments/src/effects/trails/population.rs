@@ -1,6 +1,8 @@
-//! Which trails an exposure has, in the focal plane: the same for every detector.
+//! Which trails an exposure has where no orbits are given, in the focal plane: the same for every detector.
 
 use super::model::Optics;
+use sim_core::detector::DetectorGeometry;
+use sim_core::moving::{Mover, MoverKind};
 use sim_core::noise;
 use sim_core::stream::{Stream, StreamKey};
 use std::f64::consts::{PI, TAU};
@@ -28,20 +30,11 @@ pub struct Population {
     pub asteroid_rate_scatter: f64,
 }
 
-/// What left a trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrailKind {
-    /// Crosses the whole field.
-    Satellite,
-    /// A short dash.
-    Asteroid,
-}
-
 /// A trail in the focal plane.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trail {
     /// What it is.
-    pub kind: TrailKind,
+    pub kind: MoverKind,
     /// Number in the exposure, from 1.
     pub id: i32,
     /// Start, mosaic axes from the boresight \[deg\].
@@ -56,6 +49,25 @@ pub struct Trail {
     pub blur_arcsec: f64,
     /// Angular rate \[arcsec / s\].
     pub rate_arcsec_s: f64,
+}
+
+impl Trail {
+    /// As a detector sees it.
+    pub(super) fn mover(&self, geometry: &DetectorGeometry) -> Mover {
+        let scale = geometry.pixel_scale_arcsec;
+        let pixel = |(x, y): (f64, f64)| (x * 3600.0 / scale + geometry.crpix1 - 1.0, y * 3600.0 / scale + geometry.crpix2 - 1.0);
+        Mover {
+            kind: self.kind,
+            id: i64::from(self.id),
+            name: String::new(),
+            path: vec![pixel(self.from_deg), pixel(self.to_deg)],
+            magnitude: self.magnitude,
+            electrons: self.electrons,
+            rate_arcsec_s: self.rate_arcsec_s,
+            blur_arcsec: self.blur_arcsec,
+            orbit: None,
+        }
+    }
 }
 
 struct Draw(Stream, u64);
@@ -102,7 +114,7 @@ impl Population {
         let rate_arcsec_s = (self.relative_speed_km_s / range_km).to_degrees() * 3600.0;
         let blur = self.aperture_m.hypot(self.satellite_size_m) / (range_km * 1e3);
         Trail {
-            kind: TrailKind::Satellite,
+            kind: MoverKind::Satellite,
             id: 0,
             from_deg: at(-half),
             to_deg: at(half),
@@ -126,7 +138,7 @@ impl Population {
         let half = 0.5 * rate * time_s / 3600.0;
         let (x, y) = (radius * angle.cos(), radius * angle.sin());
         Trail {
-            kind: TrailKind::Asteroid,
+            kind: MoverKind::Asteroid,
             id: 0,
             from_deg: (x - half * c, y - half * s),
             to_deg: (x + half * c, y + half * s),
