@@ -8,7 +8,7 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! Nothing varies. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
+//! The same objects at every date; quasars change their brightness, supernovae come and go. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
@@ -16,22 +16,31 @@ pub mod counts;
 mod galaxies;
 mod galaxy_law;
 mod grid;
+mod quasars;
 mod spec;
 mod stars;
+mod supernovae;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_varying;
 
+pub use quasars::QuasarSpec;
 pub use spec::{FieldError, FieldSpec, GalaxySpec, LensingSpec, StarSpec};
+pub use supernovae::SupernovaSpec;
 
 use crate::extinction::Curve;
 use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
 use galaxies::{GalaxyField, GalaxyModel};
+use quasars::{QuasarField, QuasarModel};
 use rayon::prelude::*;
 use sim_core::source::Source;
 use sim_core::spectrum::Extinction;
+use sim_core::stream::StreamKey;
 use std::sync::Arc;
+use supernovae::{SupernovaField, SupernovaModel, widened};
 
 /// A population made ready: what does not depend on the place is computed once.
 pub struct Population {
@@ -40,6 +49,10 @@ pub struct Population {
     milky_way: MilkyWay,
     /// None without galaxies.
     galaxies: Option<GalaxyModel>,
+    /// None without quasars.
+    quasars: Option<QuasarModel>,
+    /// None without supernovae.
+    supernovae: Option<SupernovaModel>,
     extinction: Option<Arc<Extinction>>,
 }
 
@@ -50,53 +63,80 @@ impl Population {
     /// When the seed is missing or a value is outside its range.
     pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
         let seed = spec.check()?;
+        let galaxies = (spec.galaxies.scale > 0.0).then(|| GalaxyModel::new(spec, seed, library));
+        let supernovae = (spec.supernovae.scale > 0.0).then(|| match &galaxies {
+            Some(galaxies) => SupernovaModel::new(spec, galaxies, library),
+            None => SupernovaModel::new(spec, &GalaxyModel::new(spec, seed, library), library),
+        });
         Ok(Self {
             spec: spec.clone(),
             seed,
             milky_way: MilkyWay::new(),
-            galaxies: (spec.galaxies.scale > 0.0).then(|| GalaxyModel::new(spec, seed, library)),
+            galaxies,
+            supernovae,
+            quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library)),
             extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
         })
     }
 
-    /// All objects whose centres lie in the footprint, in order of their numbers.
+    /// All objects whose centres lie in the footprint, in order of their numbers, as bright as they are at a date (modified Julian, UTC).
     ///
     /// Numbers are unique and stable: cell, population and place in the cell.
     #[must_use]
-    pub fn within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
-        self.of(footprint, library, self.galaxies.as_ref())
+    pub fn within(&self, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Source> {
+        let key = StreamKey::new(self.seed).with_name("synthetic_field");
+        let supernovae = self.supernovae.as_ref().map(|model| SupernovaField {
+            spec: &self.spec,
+            key: key.with_name("supernovae"),
+            library,
+            extinction: self.extinction.clone(),
+            model,
+            mjd,
+        });
+        let cells = grid::cells_in(&if supernovae.is_some() { widened(footprint) } else { *footprint });
+        let mut parts = vec![self.stars(&cells, footprint, library)];
+        if let Some(model) = &self.galaxies {
+            let field = GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae.as_ref());
+            parts.push(field.of_cells(&cells, footprint));
+        }
+        if let Some(field) = &supernovae {
+            parts.push(cells.par_iter().map(|cell| field.without_host(cell, footprint)).collect());
+        }
+        if let Some(model) = &self.quasars {
+            let field =
+                QuasarField { spec: &self.spec, key: key.with_name("quasars"), library, extinction: self.extinction.clone(), model, mjd };
+            parts.push(cells.par_iter().map(|cell| field.of_cell(cell, footprint)).collect());
+        }
+        let mut all: Vec<Source> = Vec::with_capacity(parts.iter().flatten().map(Vec::len).sum());
+        for index in 0..cells.len() {
+            for part in &mut parts {
+                all.append(&mut part[index]);
+            }
+        }
+        // Cell by cell, and in a cell by population: in order already, but for supernovae among their hosts.
+        all.sort_by_key(|source| source.id);
+        all
     }
 
     /// The stars alone: the same ones.
     #[must_use]
     pub fn stars_within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
-        self.of(footprint, library, None)
+        self.stars(&grid::cells_in(footprint), footprint, library).into_iter().flatten().collect()
     }
 
-    fn of(&self, footprint: &Footprint, library: &Library, galaxies: Option<&GalaxyModel>) -> Vec<Source> {
-        let cells = grid::cells_in(footprint);
-        let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, &cells);
-        let galaxies = match galaxies {
-            Some(model) => GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model).of_cells(&cells, footprint),
-            None => vec![Vec::new(); cells.len()],
-        };
-        let per_cell: Vec<Vec<Source>> = cells
-            .par_iter()
-            .zip(galaxies)
-            .map(|(cell, galaxies)| {
-                let mut sources = stars.of_cell(cell, footprint);
-                sources.extend(galaxies);
-                sources
-            })
-            .collect();
-        per_cell.into_iter().flatten().collect()
+    fn stars(&self, cells: &[grid::Cell], footprint: &Footprint, library: &Library) -> Vec<Vec<Source>> {
+        let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, cells);
+        cells.par_iter().map(|cell| stars.of_cell(cell, footprint)).collect()
     }
 }
 
-/// All objects of a field that is asked for once, see [`Population`].
+/// The date of a field that is asked for without one: J2000.
+pub const J2000_MJD: f64 = 51_544.5;
+
+/// All objects of a field that is asked for once, at J2000, see [`Population`].
 ///
 /// # Errors
 /// When the seed is missing or a value is outside its range.
 pub fn field(spec: &FieldSpec, footprint: &Footprint, library: &Library) -> Result<Vec<Source>, FieldError> {
-    Ok(Population::new(spec, library)?.within(footprint, library))
+    Ok(Population::new(spec, library)?.within(footprint, library, J2000_MJD))
 }

@@ -1,5 +1,7 @@
 //! What a scenario says of a synthetic field, with the ranges of its values.
 
+use super::quasars::QuasarSpec;
+use super::supernovae::SupernovaSpec;
 use crate::cosmos::Cosmology;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,10 @@ pub struct FieldSpec {
     pub stars: StarSpec,
     /// Galaxies.
     pub galaxies: GalaxySpec,
+    /// Quasars; none by default.
+    pub quasars: QuasarSpec,
+    /// Supernovae; none by default.
+    pub supernovae: SupernovaSpec,
     /// Lensing of the galaxies.
     pub lensing: LensingSpec,
     /// The universe that galaxies cluster and are lensed in.
@@ -27,6 +33,8 @@ impl Default for FieldSpec {
             seed: None,
             stars: StarSpec::default(),
             galaxies: GalaxySpec::default(),
+            quasars: QuasarSpec::default(),
+            supernovae: SupernovaSpec::default(),
             lensing: LensingSpec::None,
             cosmology: Cosmology::default(),
             e_bv: 0.0,
@@ -138,6 +146,11 @@ impl FieldSpec {
         within("galaxies.bright", self.galaxies.bright, 16.0, 28.75, "16..28.75 mag")?;
         within("galaxies.faint", self.galaxies.faint, self.galaxies.bright + 1e-3, 28.75, "galaxies.bright..28.75 mag")?;
         within("galaxies.knots_fraction", self.galaxies.knots_fraction, 0.0, 1.0, "0..1")?;
+        within("quasars.scale", self.quasars.scale, 0.0, 1000.0, "0..1000")?;
+        within("quasars.bright", self.quasars.bright, 14.0, 28.0, "14..28 mag")?;
+        within("quasars.faint", self.quasars.faint, self.quasars.bright + 1e-3, 28.0, "quasars.bright..28 mag")?;
+        within("supernovae.scale", self.supernovae.scale, 0.0, 1000.0, "0..1000")?;
+        within("supernovae.faint", self.supernovae.faint, 14.0, 30.0, "14..30 mag")?;
         if let Some((key, value, range)) = self.cosmology.fault() {
             return Err(FieldError::Range { key, value, range });
         }
