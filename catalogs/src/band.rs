@@ -1,4 +1,4 @@
-//! Bands in which catalogues state magnitudes: SDSS u g r i z, Gaia G, Bessell V.
+//! Bands in which catalogues state magnitudes: SDSS u g r i z, Gaia G, Bessell V and B.
 //!
 //! # Limits
 //! The published curves (`data/band/SOURCES.md`), thinned so that straight lines between samples miss none by more than
@@ -22,7 +22,7 @@ pub struct ReferenceBands {
     bands: Vec<Arc<Bandpass>>,
 }
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("sdss_u", include_str!("../data/band/sdss_u.csv")),
     ("sdss_g", include_str!("../data/band/sdss_g.csv")),
     ("sdss_r", include_str!("../data/band/sdss_r.csv")),
@@ -30,6 +30,7 @@ const FILES: [(&str, &str); 7] = [
     ("sdss_z", include_str!("../data/band/sdss_z.csv")),
     ("gaia_g", include_str!("../data/band/gaia_g.csv")),
     ("bessell_v", include_str!("../data/band/bessell_v.csv")),
+    ("bessell_b", include_str!("../data/band/bessell_b.csv")),
 ];
 
 impl ReferenceBands {
@@ -42,14 +43,14 @@ impl ReferenceBands {
         });
         Self { bands: bands.collect() }
     }
-    /// A band by name: `sdss_u`, `sdss_g`, `sdss_r`, `sdss_i`, `sdss_z`, `gaia_g`, `bessell_v`.
+    /// A band by name: `sdss_u`, `sdss_g`, `sdss_r`, `sdss_i`, `sdss_z`, `gaia_g`, `bessell_v`, `bessell_b`.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<Bandpass>> {
         self.bands.iter().find(|b| b.name == name)
     }
     /// The names, for messages.
     #[must_use]
-    pub fn names() -> [&'static str; 7] {
+    pub fn names() -> [&'static str; 8] {
         FILES.map(|(name, _)| name)
     }
     fn known(&self, name: &str) -> &Arc<Bandpass> {
@@ -79,6 +80,11 @@ impl ReferenceBands {
     #[must_use]
     pub fn bessell_v(&self) -> &Arc<Bandpass> {
         self.known("bessell_v")
+    }
+    /// Bessell B.
+    #[must_use]
+    pub fn bessell_b(&self) -> &Arc<Bandpass> {
+        self.known("bessell_b")
     }
     /// SDSS u, g, r, i, z.
     pub(crate) fn sdss(&self) -> [&Arc<Bandpass>; 5] {

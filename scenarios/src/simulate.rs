@@ -188,7 +188,7 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     }
     lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
     let view = sky::view(&plan.scenario, &lit.exposure)?;
-    let front = Front { wcs: &lit.wcs, view: view.as_ref() };
+    let front = Front { wcs: &lit.wcs, view: view.as_ref(), mjd: sky::middle_mjd(&lit.exposure) };
     let (sources, skipped) = sky.sources(&plan.scenario, spec, unit.window, &front)?;
     lit.skipped = skipped;
     observer("catalogue");

@@ -44,6 +44,14 @@ pub struct Front<'a> {
     pub wcs: &'a Wcs,
     /// The observer's view; `None`: all is where the catalogue has it.
     pub view: Option<&'a View>,
+    /// Middle of the exposure, modified Julian date: what varies is as bright as it is then.
+    pub mjd: f64,
+}
+
+/// Middle of an exposure, modified Julian date.
+#[must_use]
+pub fn middle_mjd(exposure: &Exposure) -> f64 {
+    exposure.start_mjd + 0.5 * exposure.time_s / 86_400.0
 }
 
 /// What the observer of a scenario sees at the middle of an exposure; `None` when the scenario has none.
@@ -53,8 +61,7 @@ pub struct Front<'a> {
 pub fn view(scenario: &Scenario, exposure: &Exposure) -> anyhow::Result<Option<View>> {
     let Some(observer) = &scenario.observer else { return Ok(None) };
     let orbit = observer.orbit.as_ref().map(OrbitSpec::orbit);
-    let middle_mjd = exposure.start_mjd + 0.5 * exposure.time_s / 86_400.0;
-    let observer = Observer::new(middle_mjd, orbit.as_ref())?;
+    let observer = Observer::new(middle_mjd(exposure), orbit.as_ref())?;
     Ok(Some(View::new(observer, exposure.pointing.ra_deg, exposure.pointing.dec_deg)))
 }
 
@@ -191,7 +198,7 @@ impl Sky {
         let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
         let mut skipped = self.skipped.clone();
         let mut sources = match &self.objects {
-            Objects::Synthetic(population) if galaxies => population.within(&footprint, &self.library),
+            Objects::Synthetic(population) if galaxies => population.within(&footprint, &self.library, front.mjd),
             Objects::Synthetic(population) => population.stars_within(&footprint, &self.library),
             Objects::Given(sources) => sources
                 .iter()

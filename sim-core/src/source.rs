@@ -97,6 +97,10 @@ pub enum SourceKind {
     Star,
     /// A galaxy.
     Galaxy,
+    /// A quasar.
+    Quasar,
+    /// A supernova.
+    Supernova,
     /// A piece of an image or cube that a user has put into the sky.
     Insert,
 }
@@ -108,6 +112,8 @@ impl SourceKind {
         match self {
             Self::Star => "star",
             Self::Galaxy => "galaxy",
+            Self::Quasar => "quasar",
+            Self::Supernova => "supernova",
             Self::Insert => "insert",
         }
     }

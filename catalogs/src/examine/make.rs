@@ -1,11 +1,10 @@
 //! A synthetic field as a table, for looking at it with the same tools as any catalogue.
 
-use crate::read::ObjectKind;
-use crate::synthetic::{FieldError, FieldSpec, field};
+use crate::synthetic::{FieldError, FieldSpec, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::{Brightness, Position, Source};
+use sim_core::source::{Brightness, Position, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
@@ -54,32 +53,40 @@ impl Colours {
     }
 }
 
-/// Writes the stars or the galaxies of a synthetic field into a Parquet file; how many there are.
+/// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file; how many there are.
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
-/// `radial_velocity` \[km/s\]; of galaxies `redshift`.
+/// `radial_velocity` \[km/s\]; of others `redshift`; of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae
+/// that the field has none of (scale 0) are made with their published numbers.
 ///
 /// # Errors
 /// When the field is wrong or the file cannot be written.
-pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: &Library, out: &Path) -> Result<u64, MakeError> {
+pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64, library: &Library, out: &Path) -> Result<u64, MakeError> {
     let mut wanted = spec.clone();
-    match kind {
-        ObjectKind::Star => wanted.galaxies.scale = 0.0,
-        ObjectKind::Galaxy => wanted.stars.scale = 0.0,
-    }
-    let sources = field(&wanted, footprint, library)?;
+    let of = |is: bool, scale: f64| if is { scale } else { 0.0 };
+    let some = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
+    wanted.stars.scale = of(kind == SourceKind::Star, wanted.stars.scale);
+    // Supernovae need the galaxies in which they are.
+    wanted.galaxies.scale = of(matches!(kind, SourceKind::Galaxy | SourceKind::Supernova), wanted.galaxies.scale);
+    wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
+    wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
+    let mut sources = Population::new(&wanted, library)?.within(footprint, library, mjd);
+    sources.retain(|s| s.kind == kind);
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));
     names.push(("components", "", Kind::Int64));
     match kind {
-        ObjectKind::Star => names.extend([
+        SourceKind::Star => names.extend([
             ("pmra", "mas/yr", Kind::Float32),
             ("pmdec", "mas/yr", Kind::Float32),
             ("parallax", "mas", Kind::Float32),
             ("radial_velocity", "km/s", Kind::Float32),
         ]),
-        ObjectKind::Galaxy => names.push(("redshift", "", Kind::Float32)),
+        SourceKind::Quasar | SourceKind::Supernova => {
+            names.extend([("redshift", "", Kind::Float32), ("nucleus", "mag", Kind::Float32), ("spectrum", "", Kind::Text)]);
+        }
+        _ => names.push(("redshift", "", Kind::Float32)),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
     let mut sink = ParquetSink::create(out, &fields)?;
@@ -98,13 +105,22 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: 
         }
         columns.push(Cells::whole(ColumnData::I64(chunk.iter().map(|s| s.components.len() as i64).collect())));
         match kind {
-            ObjectKind::Star => {
+            SourceKind::Star => {
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.pm_ra_mas_yr)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.pm_dec_mas_yr)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.parallax_mas)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.radial_velocity_km_s)));
             }
-            ObjectKind::Galaxy => columns.push(f32s(&|s| s.redshift)),
+            SourceKind::Quasar | SourceKind::Supernova => {
+                columns.push(f32s(&|s| s.redshift));
+                columns.push(f32s(&|s| match s.components[0].brightness {
+                    Brightness::Ab { magnitude, .. } => magnitude,
+                    Brightness::Electrons(_) => f64::NAN,
+                }));
+                let names = chunk.iter().map(|s| s.components[0].sed.template.name.clone()).collect();
+                columns.push(Cells::whole(ColumnData::Text(names)));
+            }
+            _ => columns.push(f32s(&|s| s.redshift)),
         }
         sink.write(columns)?;
     }
@@ -125,7 +141,7 @@ mod tests {
         let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
         spec.stars.faint = 22.0;
         let cone = Footprint::new(12.0, -30.0, 0.3).unwrap();
-        let count = make(&spec, &cone, ObjectKind::Star, &library, &path).unwrap();
+        let count = make(&spec, &cone, SourceKind::Star, crate::synthetic::J2000_MJD, &library, &path).unwrap();
         let mut source = open(&path, None).unwrap();
         let v = source.position("v").unwrap();
         let (mut rows, mut bright) = (0, f64::INFINITY);

@@ -18,17 +18,17 @@ use crate::table::numbers;
 
 /// Coefficients of the Lyman series: wavelength \[nm\], three of the forest, two of damped systems.
 #[derive(Debug, Clone)]
-pub(super) struct Hydrogen {
+pub(crate) struct Hydrogen {
     rows: Vec<[f64; 6]>,
 }
 
 impl Hydrogen {
-    pub(super) fn load() -> Self {
+    pub(crate) fn load() -> Self {
         let rows = numbers(include_str!("../../data/sed/igm_inoue2014.csv"));
         Self { rows: rows.into_iter().map(|r| std::array::from_fn(|k| r[k])).collect() }
     }
     /// Transmission at a wavelength at rest \[nm\] of a source at a redshift.
-    pub(super) fn transmission(&self, rest_nm: f64, redshift: f64) -> f64 {
+    pub(crate) fn transmission(&self, rest_nm: f64, redshift: f64) -> f64 {
         let observed = rest_nm * (1.0 + redshift);
         let mut tau = 0.0;
         for row in &self.rows {
@@ -47,7 +47,7 @@ impl Hydrogen {
     }
     /// Wavelengths at rest between which the transmission is taken as straight \[nm\]: a grid of 0.5 nm and both sides of the first two
     /// lines, whose edges become ramps of 0.8 nm: quadratures of 200 intervals a band see those to 1e-4, steps to 2e-3 only.
-    pub(super) fn nodes(&self) -> Vec<f64> {
+    pub(crate) fn nodes(&self) -> Vec<f64> {
         let edges = self.rows.iter().take(2).flat_map(|r| [r[0] - 0.4, r[0] + 0.4]);
         let inside = |w: &f64| self.rows.iter().take(2).all(|r| (w - r[0]).abs() > 0.4);
         edges.chain((0..62).map(|k| 91.2 + 0.5 * f64::from(k)).filter(inside)).collect()

@@ -12,6 +12,7 @@ mod star;
 
 pub use galaxy::GalaxyType;
 pub(crate) use galaxy::YOUNGEST;
+pub(crate) use hydrogen::Hydrogen;
 pub use simple::power_law;
 pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
 

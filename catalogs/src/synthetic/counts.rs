@@ -80,6 +80,12 @@ impl MagnitudeLaw {
     pub fn total_deg2(&self) -> f64 {
         self.cumulative[self.cumulative.len() - 1]
     }
+    /// Objects between two magnitudes \[1 / deg2\].
+    #[must_use]
+    pub fn between_deg2(&self, bright: f64, faint: f64) -> f64 {
+        let to = |m: f64| crate::table::held(&self.magnitude, &self.cumulative, m);
+        to(faint) - to(bright)
+    }
     /// The magnitude below which a fraction `u` of the objects lies.
     #[must_use]
     pub fn quantile(&self, u: f64) -> f64 {

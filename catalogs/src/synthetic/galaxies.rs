@@ -25,6 +25,7 @@
 use super::counts::{GalaxyCounts, MagnitudeLaw};
 use super::galaxy_law::{GalaxyLaw, SLICES, forming_type, quiescent_type};
 use super::grid::{Cell, ORDER, middle_deg};
+use super::supernovae::{Host, SupernovaField, widened};
 use super::{FieldSpec, LensingSpec};
 use crate::cosmos::{Patch, SHELLS, Structure};
 use crate::draw::Draw;
@@ -47,8 +48,8 @@ const CELL_RADIUS: f64 = 0.86;
 
 /// What holds at every place of the sky.
 pub(super) struct GalaxyModel {
-    structure: Structure,
-    law: GalaxyLaw,
+    pub(super) structure: Structure,
+    pub(super) law: GalaxyLaw,
     /// Magnitudes of the galaxies of each shell.
     magnitudes: Vec<MagnitudeLaw>,
     /// Cumulative of p(e) on a grid of e.
@@ -61,6 +62,8 @@ pub(super) struct GalaxyField<'a> {
     library: &'a Library,
     extinction: Option<Arc<Extinction>>,
     model: &'a GalaxyModel,
+    /// What explodes in them.
+    supernovae: Option<&'a SupernovaField<'a>>,
 }
 
 /// Where and in which light a galaxy is.
@@ -89,9 +92,10 @@ impl<'a> GalaxyField<'a> {
         library: &'a Library,
         extinction: Option<Arc<Extinction>>,
         model: &'a GalaxyModel,
+        supernovae: Option<&'a SupernovaField<'a>>,
     ) -> Self {
         let key = StreamKey::new(seed).with_name("synthetic_field").with_name("galaxies");
-        Self { spec, key, library, extinction, model }
+        Self { spec, key, library, extinction, model, supernovae }
     }
 
     fn lensed(&self) -> bool {
@@ -132,6 +136,8 @@ impl<'a> GalaxyField<'a> {
         });
         let dilution = if self.lensed() { DILUTION } else { 1.0 };
         let mut numbers = Draw::new(key.stream(u64::MAX));
+        // What explodes in a galaxy outside may be inside.
+        let around = if self.supernovae.is_some() { widened(footprint) } else { *footprint };
         let (mut next, mut sources) = (0, Vec::new());
         for (shell, most) in most.iter().enumerate() {
             let mean = self.model.magnitudes[shell].total_deg2() * cell.area_deg2() * self.spec.galaxies.scale;
@@ -140,11 +146,19 @@ impl<'a> GalaxyField<'a> {
                 let mut draw = Draw::new(key.stream(number));
                 let (ra_deg, dec_deg) = cell.position(&mut draw);
                 let (crowd, thin) = (draw.uniform(), draw.uniform());
-                if !footprint.contains(ra_deg, dec_deg) || clustering.is_some_and(|p| crowd * most > p.density(shell, ra_deg, dec_deg)) {
+                if !around.contains(ra_deg, dec_deg) || clustering.is_some_and(|p| crowd * most > p.density(shell, ra_deg, dec_deg)) {
                     continue;
                 }
                 let place = Place { ra_deg, dec_deg, shell };
-                sources.extend(self.galaxy(cell.object(POPULATION, number), &place, patch, thin * dilution, draw));
+                let Some((galaxy, host)) = self.galaxy(cell.object(POPULATION, number), &place, patch, thin * dilution, draw) else {
+                    continue;
+                };
+                if let Some(supernovae) = self.supernovae {
+                    supernovae.in_host(cell, number, &host, footprint, &mut sources);
+                }
+                if footprint.contains(ra_deg, dec_deg) {
+                    sources.push(galaxy);
+                }
             }
             next += count;
         }
@@ -152,7 +166,7 @@ impl<'a> GalaxyField<'a> {
     }
 
     /// A galaxy, unless the sky that magnification stretches has no room for it.
-    fn galaxy(&self, id: u64, place: &Place, patch: Option<&Patch>, thin: f64, mut draw: Draw) -> Option<Source> {
+    fn galaxy(&self, id: u64, place: &Place, patch: Option<&Patch>, thin: f64, mut draw: Draw) -> Option<(Source, Host)> {
         let (background, shells) = (&self.model.structure.background, &self.model.structure.shells);
         let i = self.model.magnitudes[place.shell].quantile(draw.uniform());
         let slice = self.model.law.slice(place.shell, i, draw.uniform());
@@ -205,7 +219,11 @@ impl<'a> GalaxyField<'a> {
             }
         }
         let position = Position::Sky { ra_deg: place.ra_deg, dec_deg: place.dec_deg };
-        Some(Source { id, kind: SourceKind::Galaxy, position, components, lensing, redshift, motion: None, seen: None })
+        // Light of a bulge with most of it, else of the disk.
+        let (radius_arcsec, shape) = if bulge > 0.5 { (bulge_radius, bulge_shape) } else { (disk_radius, disk_shape) };
+        let at = (place.ra_deg, place.dec_deg);
+        let host = Host { at, slice, redshift, lg_mass: mass, quiescent, radius_arcsec, shape };
+        Some((Source { id, kind: SourceKind::Galaxy, position, components, lensing, redshift, motion: None, seen: None }, host))
     }
 
     fn kind(&self, mass: f64, redshift: f64, quiescent: bool, draw: &mut Draw) -> Kind {

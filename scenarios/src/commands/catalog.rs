@@ -2,11 +2,13 @@
 
 use anyhow::{Context, bail};
 use catalogs::examine::{self, Conversion};
-use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, ObjectKind, OnBadRow, PROFILES, Profile};
+use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, OnBadRow, PROFILES, Profile};
 use catalogs::region::Polygon;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library, Region};
 use clap::{Args, Subcommand};
+use instruments::product::time::Civil;
+use sim_core::source::SourceKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,7 +50,7 @@ pub enum Catalog {
         #[arg(long)]
         json: bool,
     },
-    /// Make the stars or the galaxies of a synthetic field, as a Parquet table.
+    /// Make the objects of one kind of a synthetic field, as they are on a date, as a Parquet table.
     Make {
         /// .parquet file to write.
         #[arg(long)]
@@ -59,9 +61,12 @@ pub enum Catalog {
         /// Seed of the sky.
         #[arg(long)]
         seed: u64,
-        /// Which objects: star or galaxy.
-        #[arg(long, value_parser = kind, value_name = "star|galaxy")]
-        kind: ObjectKind,
+        /// Which objects: star, galaxy, quasar or supernova.
+        #[arg(long, value_parser = kind, value_name = "star|galaxy|quasar|supernova")]
+        kind: SourceKind,
+        /// Date, as YYYY-MM-DD, YYYY-MM-DDThh:mm:ss or modified Julian date, for what varies; J2000 when absent.
+        #[arg(long, value_parser = date, default_value = "51544.5")]
+        date: f64,
         /// TOML file with the parameters of the population, as under [catalog.field] of a scenario.
         #[arg(long)]
         field: Option<PathBuf>,
@@ -131,12 +136,23 @@ fn format(name: &str) -> Result<Format, String> {
         .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, hats".into())
 }
 
-fn kind(name: &str) -> Result<ObjectKind, String> {
+fn kind(name: &str) -> Result<SourceKind, String> {
     match name {
-        "star" => Ok(ObjectKind::Star),
-        "galaxy" => Ok(ObjectKind::Galaxy),
-        _ => Err("star or galaxy".into()),
+        "star" => Ok(SourceKind::Star),
+        "galaxy" => Ok(SourceKind::Galaxy),
+        "quasar" => Ok(SourceKind::Quasar),
+        "supernova" => Ok(SourceKind::Supernova),
+        _ => Err("star, galaxy, quasar or supernova".into()),
     }
+}
+
+/// A modified Julian date.
+fn date(text: &str) -> Result<f64, String> {
+    let civil = Civil::parse_iso(text).or_else(|| Civil::parse_iso(&format!("{text}T00:00:00"))).map(|c| c.mjd());
+    civil
+        .or_else(|| text.parse().ok())
+        .filter(|mjd: &f64| (0.0..=200_000.0).contains(mjd))
+        .ok_or_else(|| format!("`{text}` is no date: YYYY-MM-DD, YYYY-MM-DDThh:mm:ss or a modified Julian date, 0..200000"))
 }
 
 fn profile(name: &str) -> Result<Profile, String> {
@@ -254,7 +270,7 @@ impl Catalog {
                 let bad = report.skipped_rows > 0 || !report.missing_cells.is_empty();
                 Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
             }
-            Self::Make { out, cone, seed, kind, field } => {
+            Self::Make { out, cone, seed, kind, date, field } => {
                 let footprint = self::cone(cone)?;
                 let mut spec = match field {
                     Some(path) => {
@@ -264,7 +280,7 @@ impl Catalog {
                     None => FieldSpec::default(),
                 };
                 spec.seed = Some(*seed);
-                let count = examine::make(&spec, &footprint, *kind, &Library::load(), out)?;
+                let count = examine::make(&spec, &footprint, *kind, *date, &Library::load(), out)?;
                 println!("{}: {count} objects on {:.4} deg2", out.display(), footprint.area_deg2());
                 Ok(ExitCode::SUCCESS)
             }

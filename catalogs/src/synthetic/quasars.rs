@@ -1,0 +1,176 @@
+//! Quasars of the synthetic field.
+//!
+//! # Effect
+//! Points with lines in their spectra, in galaxies of their own, whose brightness depends on the date.
+//! # Formula
+//! Per cell a Poisson number with the density of [`crate::quasars::Luminosity`]; redshift and i magnitude from it, the spectrum by luminosity; the
+//! brightness at the date by [`crate::quasars::Wander`] at the wavelength of i. A tenth has dust of its own, exponential with mean 0.07 mag. Host: light
+//! at 400 to 500 nm at rest 0.323 10^(0.126 (M_i + 23)) times the quasar's, early-type, half-light radius 3 kpc, Sersic index 2.5.
+//! # Symbols
+//! i AB magnitude of the nucleus, its mean over time; M_i its absolute magnitude at z = 2.
+//! # Source
+//! Host light: Temple, Hewett & Banerji 2021 (MNRAS 508, 737), fraction 0.244 at M_i = -23, host ~ L^0.684. Dust: 2.5 % of quasars without broad absorption have
+//! E(B-V) > 0.1 (Krawczyk et al. 2015, AJ 149, 203), which a tenth with a mean of 0.07 gives (2.4 %); its shape, and size and index of hosts: assumed.
+//! # Limits
+//! Scattered evenly, not lensed. Hosts are drawn besides the galaxies of the field, which have no active nuclei: fainter than M_g(z = 2) = -18 there are
+//! none. A host is as bright as its nucleus is on average, without scatter.
+//! # Twin
+//! None.
+
+use super::FieldSpec;
+use super::counts::MagnitudeLaw;
+use super::grid::Cell;
+use crate::cosmos::Background;
+use crate::draw::Draw;
+use crate::quasars::{Luminosity, QuasarSpectra, Wander, lg_mass};
+use crate::{Footprint, Library};
+use serde::{Deserialize, Serialize};
+use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
+use sim_core::spectrum::{Extinction, Sed};
+use sim_core::stream::StreamKey;
+use sim_core::units::Nanometre;
+use std::sync::Arc;
+
+/// Population number in the object's number and key.
+const POPULATION: u64 = 2;
+/// Share of quasars with dust of their own, and its mean \[mag\].
+const DUSTY: (f64, f64) = (0.1, 0.07);
+/// Spectrum of hosts: between E and Sbc.
+const HOST_TYPE: f64 = 0.25;
+/// Half-light radius of hosts \[kpc\].
+const HOST_KPC: f64 = 3.0;
+
+/// Quasars of the field.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuasarSpec {
+    /// Factor on the density, 0 to 1000; 0 for none.
+    pub scale: f64,
+    /// Brightest mean i magnitude, 14 to 28.
+    pub bright: f64,
+    /// Faintest mean i magnitude, 14 to 28.
+    pub faint: f64,
+    /// Whether brightness changes with the date.
+    pub variable: bool,
+    /// Whether host galaxies are shown.
+    pub hosts: bool,
+}
+
+impl Default for QuasarSpec {
+    fn default() -> Self {
+        Self { scale: 0.0, bright: 15.0, faint: 26.5, variable: true, hosts: true }
+    }
+}
+
+/// What holds at every place of the sky.
+pub(super) struct QuasarModel {
+    spectra: QuasarSpectra,
+    luminosity: Luminosity,
+    slices: Vec<(f64, MagnitudeLaw)>,
+    /// Quasars in the slices so far \[1 / deg2\].
+    cumulative: Vec<f64>,
+    background: Background,
+}
+
+pub(super) struct QuasarField<'a> {
+    pub spec: &'a FieldSpec,
+    pub key: StreamKey,
+    pub library: &'a Library,
+    pub extinction: Option<Arc<Extinction>>,
+    pub model: &'a QuasarModel,
+    pub mjd: f64,
+}
+
+impl QuasarModel {
+    pub(super) fn new(spec: &FieldSpec, library: &Library) -> Self {
+        let spectra = QuasarSpectra::new();
+        let luminosity = Luminosity::new(&spectra, &library.bands, library.bands.sdss_i());
+        let slices = luminosity.slices(spec.quasars.bright, spec.quasars.faint);
+        let mut total = 0.0;
+        let cumulative = slices
+            .iter()
+            .map(|(_, law)| {
+                total += law.total_deg2();
+                total
+            })
+            .collect();
+        Self { spectra, luminosity, slices, cumulative, background: Background::new(spec.cosmology) }
+    }
+    fn total_deg2(&self) -> f64 {
+        self.cumulative[self.cumulative.len() - 1]
+    }
+}
+
+impl QuasarField<'_> {
+    pub(super) fn of_cell(&self, cell: &Cell, footprint: &Footprint) -> Vec<Source> {
+        let key = self.key.with(cell.number);
+        let count = Draw::new(key.stream(u64::MAX)).poisson(self.model.total_deg2() * cell.area_deg2() * self.spec.quasars.scale);
+        (0..count)
+            .filter_map(|place| {
+                let mut draw = Draw::new(key.stream(place));
+                let at = cell.position(&mut draw);
+                footprint.contains(at.0, at.1).then(|| self.quasar(cell.object(POPULATION, place), at, key.with(place), draw))
+            })
+            .collect()
+    }
+
+    fn quasar(&self, id: u64, at: (f64, f64), key: StreamKey, mut draw: Draw) -> Source {
+        let model = self.model;
+        let u = draw.uniform() * model.total_deg2();
+        let slice = model.cumulative.partition_point(|&c| c < u).min(model.slices.len() - 1);
+        let half_width = 0.5 * (model.slices[1].0 - model.slices[0].0);
+        let redshift = model.slices[slice].0 + draw.between(-half_width, half_width);
+        let i = model.slices[slice].1.quantile(draw.uniform());
+        let absolute_i = model.luminosity.absolute_i(model.luminosity.absolute(i, redshift));
+        let (is_dusty, dust) = (draw.chance(DUSTY.0), DUSTY.1 * draw.exponential());
+        let mass = lg_mass(absolute_i, draw.normal());
+        let shape = self.shape(&mut draw);
+        let kind = QuasarSpectra::kind(absolute_i);
+        let sed = |template| Sed { template, redshift, extinction: self.extinction.clone() };
+        let band = self.library.bands.sdss_i();
+        let nucleus = sed(model.spectra.at(kind, if is_dusty { dust } else { 0.0 }, redshift));
+        let change =
+            if self.spec.quasars.variable { Wander::of(band.pivot_nm(), redshift, absolute_i, mass).at(key, self.mjd) } else { 0.0 };
+        let mut components = vec![Component {
+            profile: Profile::Point,
+            sed: nucleus.clone(),
+            brightness: Brightness::Ab { magnitude: i + change, band: band.clone() },
+        }];
+        if self.spec.quasars.hosts {
+            let host = sed(self.library.seds.galaxy_at(HOST_TYPE, 0.0, redshift));
+            let ratio = 0.323 * 10.0_f64.powf(0.126 * (absolute_i + 23.0));
+            // The nucleus's own dust does not dim its host.
+            let clear = sed(model.spectra.at(kind, 0.0, redshift));
+            let lost = -2.5 * (band.mean_fnu(&nucleus) / band.mean_fnu(&clear)).log10();
+            let share = ratio * (band.mean_fnu(&host) / visual(&host)) / (band.mean_fnu(&clear) / visual(&clear));
+            if share.is_finite() && share > 0.0 && lost.is_finite() {
+                let radius = (HOST_KPC * model.background.arcsec_per_kpc(redshift)).clamp(0.03, 10.0);
+                components.push(Component {
+                    profile: Profile::Sersic { index: 2.5, half_light_radius_arcsec: radius, shear: shape },
+                    sed: host,
+                    brightness: Brightness::Ab { magnitude: i - lost - 2.5 * share.log10(), band: band.clone() },
+                });
+            }
+        }
+        Source {
+            id,
+            kind: SourceKind::Quasar,
+            position: Position::Sky { ra_deg: at.0, dec_deg: at.1 },
+            components,
+            lensing: Lensing::default(),
+            redshift,
+            motion: None,
+            seen: None,
+        }
+    }
+
+    fn shape(&self, draw: &mut Draw) -> Shear {
+        let (modulus, angle) = (draw.between(0.0, 0.3), std::f64::consts::TAU * draw.uniform());
+        Shear { g1: modulus * angle.cos(), g2: modulus * angle.sin() }
+    }
+}
+
+/// Mean f_lambda of a template between 400 and 500 nm at rest.
+fn visual(sed: &Sed) -> f64 {
+    (0..20).map(|k| sed.template.at(Nanometre(402.5 + 5.0 * f64::from(k)))).sum::<f64>() / 20.0
+}
