@@ -5,7 +5,7 @@ use crate::synthetic::{FieldError, FieldSpec, field};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::{Brightness, Position, Source};
+use sim_core::source::{Brightness, Component, Position, Source};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ pub enum MakeError {
 
 /// AB magnitudes over the reference one by spectrum, dust and band: integrated once.
 #[derive(Default)]
-struct Colours(HashMap<(usize, u64, usize, usize, usize), f64>);
+pub(super) struct Colours(HashMap<(usize, u64, usize, usize, usize), f64>);
 
 impl Colours {
     fn of(&mut self, sed: &Sed, reference: &Arc<Bandpass>, band: &Arc<Bandpass>) -> f64 {
@@ -40,16 +40,16 @@ impl Colours {
         );
         *self.0.entry(key).or_insert_with(|| band.ab_magnitude(sed, 0.0, reference))
     }
+    /// Flux of a component in a band, in those of magnitude 0.
+    pub(super) fn flux(&mut self, component: &Component, band: &Arc<Bandpass>) -> f64 {
+        match &component.brightness {
+            Brightness::Ab { magnitude, band: reference } => 10.0_f64.powf(-0.4 * (magnitude + self.of(&component.sed, reference, band))),
+            Brightness::Electrons(_) => f64::NAN,
+        }
+    }
     /// Magnitude of the whole source.
     fn magnitude(&mut self, source: &Source, band: &Arc<Bandpass>) -> f64 {
-        let flux: f64 = source
-            .components
-            .iter()
-            .map(|c| match &c.brightness {
-                Brightness::Ab { magnitude, band: reference } => 10.0_f64.powf(-0.4 * (magnitude + self.of(&c.sed, reference, band))),
-                Brightness::Electrons(_) => f64::NAN,
-            })
-            .sum();
+        let flux: f64 = source.components.iter().map(|c| self.flux(c, band)).sum();
         -2.5 * flux.log10()
     }
 }
@@ -57,14 +57,15 @@ impl Colours {
 /// Writes the stars or the galaxies of a synthetic field into a Parquet file; how many there are.
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
-/// `radial_velocity` \[km/s\]; of galaxies `redshift`.
+/// `radial_velocity` \[km/s\]; of galaxies `redshift` and
+/// `kind`: galaxy, cluster_galaxy, intracluster_light (a tile of it), lens_galaxy, lensed_galaxy (all images of one).
 ///
 /// # Errors
 /// When the field is wrong or the file cannot be written.
 pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: &Library, out: &Path) -> Result<u64, MakeError> {
     let mut wanted = spec.clone();
     match kind {
-        ObjectKind::Star => wanted.galaxies.scale = 0.0,
+        ObjectKind::Star => (wanted.galaxies.scale, wanted.clusters.scale, wanted.lenses.scale) = (0.0, 0.0, 0.0),
         ObjectKind::Galaxy => wanted.stars.scale = 0.0,
     }
     let sources = field(&wanted, footprint, library)?;
@@ -79,7 +80,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: 
             ("parallax", "mas", Kind::Float32),
             ("radial_velocity", "km/s", Kind::Float32),
         ]),
-        ObjectKind::Galaxy => names.push(("redshift", "", Kind::Float32)),
+        ObjectKind::Galaxy => names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
     let mut sink = ParquetSink::create(out, &fields)?;
@@ -104,7 +105,10 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: 
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.parallax_mas)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.radial_velocity_km_s)));
             }
-            ObjectKind::Galaxy => columns.push(f32s(&|s| s.redshift)),
+            ObjectKind::Galaxy => {
+                columns.push(f32s(&|s| s.redshift));
+                columns.push(Cells::whole(ColumnData::Text(chunk.iter().map(|s| s.kind.name().to_string()).collect())));
+            }
         }
         sink.write(columns)?;
     }

@@ -12,22 +12,30 @@
 //! # Twin
 //! None.
 
+mod clusters;
 pub mod counts;
 mod galaxies;
 mod galaxy_law;
 mod grid;
+mod lenses;
 mod spec;
 mod stars;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_deep;
 
+pub use clusters::ClusterSpec;
+pub use lenses::{Lens, LensSpec};
 pub use spec::{FieldError, FieldSpec, GalaxySpec, LensingSpec, StarSpec};
 
 use crate::extinction::Curve;
 use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
+use clusters::ClusterModel;
 use galaxies::{GalaxyField, GalaxyModel};
+use lenses::LensModel;
 use rayon::prelude::*;
 use sim_core::source::Source;
 use sim_core::spectrum::Extinction;
@@ -38,8 +46,10 @@ pub struct Population {
     spec: FieldSpec,
     seed: u64,
     milky_way: MilkyWay,
-    /// None without galaxies.
+    /// None without galaxies, clusters and lenses.
     galaxies: Option<GalaxyModel>,
+    clusters: Option<ClusterModel>,
+    lenses: Option<LensModel>,
     extinction: Option<Arc<Extinction>>,
 }
 
@@ -50,11 +60,15 @@ impl Population {
     /// When the seed is missing or a value is outside its range.
     pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
         let seed = spec.check()?;
+        let (clusters, lenses) = (spec.clusters.scale > 0.0, spec.lenses.scale > 0.0);
+        let galaxies = (spec.galaxies.scale > 0.0 || clusters || lenses).then(|| GalaxyModel::new(spec, seed, library));
         Ok(Self {
             spec: spec.clone(),
             seed,
             milky_way: MilkyWay::new(),
-            galaxies: (spec.galaxies.scale > 0.0).then(|| GalaxyModel::new(spec, seed, library)),
+            clusters: galaxies.as_ref().filter(|_| clusters).map(|g| ClusterModel::new(spec, seed, &g.structure.background)),
+            lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g)),
+            galaxies,
             extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
         })
     }
@@ -64,7 +78,24 @@ impl Population {
     /// Numbers are unique and stable: cell, population and place in the cell.
     #[must_use]
     pub fn within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
-        self.of(footprint, library, self.galaxies.as_ref())
+        let Some(field) = self.galaxy_field(library) else { return self.of(footprint, library, None) };
+        let clusters = match (&self.clusters, &self.galaxies) {
+            (Some(model), Some(galaxies)) => model.near(footprint, galaxies),
+            _ => Vec::new(),
+        };
+        let field = if self.spec.clusters.lensing { field.behind(&clusters) } else { field };
+        let mut sources = self.of(footprint, library, Some(&field));
+        let apart = sources.len();
+        if let Some(model) = &self.clusters {
+            sources.extend(model.light(&clusters, footprint, &field));
+        }
+        if let Some(lenses) = &self.lenses {
+            sources.extend(lenses.within(footprint, &field).into_iter().flat_map(|lens| lens.sources));
+        }
+        if sources.len() > apart {
+            sources.sort_by_key(|s| s.id);
+        }
+        sources
     }
 
     /// The stars alone: the same ones.
@@ -73,12 +104,26 @@ impl Population {
         self.of(footprint, library, None)
     }
 
-    fn of(&self, footprint: &Footprint, library: &Library, galaxies: Option<&GalaxyModel>) -> Vec<Source> {
+    /// The strong lenses alone, with what is known of them: the same ones.
+    #[must_use]
+    pub fn lenses_within(&self, footprint: &Footprint, library: &Library) -> Vec<Lens> {
+        match (&self.lenses, self.galaxy_field(library)) {
+            (Some(lenses), Some(field)) => lenses.within(footprint, &field),
+            _ => Vec::new(),
+        }
+    }
+
+    fn galaxy_field<'a>(&'a self, library: &'a Library) -> Option<GalaxyField<'a>> {
+        let model = self.galaxies.as_ref()?;
+        Some(GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model))
+    }
+
+    fn of(&self, footprint: &Footprint, library: &Library, galaxies: Option<&GalaxyField<'_>>) -> Vec<Source> {
         let cells = grid::cells_in(footprint);
         let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, &cells);
         let galaxies = match galaxies {
-            Some(model) => GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model).of_cells(&cells, footprint),
-            None => vec![Vec::new(); cells.len()],
+            Some(field) if self.spec.galaxies.scale > 0.0 => field.of_cells(&cells, footprint),
+            _ => vec![Vec::new(); cells.len()],
         };
         let per_cell: Vec<Vec<Source>> = cells
             .par_iter()

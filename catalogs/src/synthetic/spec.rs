@@ -15,6 +15,10 @@ pub struct FieldSpec {
     pub galaxies: GalaxySpec,
     /// Lensing of the galaxies.
     pub lensing: LensingSpec,
+    /// Clusters of galaxies.
+    pub clusters: super::ClusterSpec,
+    /// Strong lenses.
+    pub lenses: super::LensSpec,
     /// The universe that galaxies cluster and are lensed in.
     pub cosmology: Cosmology,
     /// Galactic colour excess E(B-V) of galaxies and stars \[mag\], 0 to 5.
@@ -28,6 +32,8 @@ impl Default for FieldSpec {
             stars: StarSpec::default(),
             galaxies: GalaxySpec::default(),
             lensing: LensingSpec::None,
+            clusters: super::ClusterSpec::default(),
+            lenses: super::LensSpec::default(),
             cosmology: Cosmology::default(),
             e_bv: 0.0,
         }
@@ -138,6 +144,12 @@ impl FieldSpec {
         within("galaxies.bright", self.galaxies.bright, 16.0, 28.75, "16..28.75 mag")?;
         within("galaxies.faint", self.galaxies.faint, self.galaxies.bright + 1e-3, 28.75, "galaxies.bright..28.75 mag")?;
         within("galaxies.knots_fraction", self.galaxies.knots_fraction, 0.0, 1.0, "0..1")?;
+        within("clusters.scale", self.clusters.scale, 0.0, 10.0, "0..10")?;
+        within("clusters.least_mass", self.clusters.least_mass, 1e13, 1e15, "1e13..1e15 solar masses")?;
+        within("clusters.diffuse", self.clusters.diffuse, 0.0, 3.0, "0..3")?;
+        within("lenses.scale", self.lenses.scale, 0.0, 1000.0, "0..1000")?;
+        within("lenses.faint", self.lenses.faint, 20.0, 28.0, "20..28 mag")?;
+        within("lenses.least_einstein_arcsec", self.lenses.least_einstein_arcsec, 0.1, 5.0, "0.1..5 arcsec")?;
         if let Some((key, value, range)) = self.cosmology.fault() {
             return Err(FieldError::Range { key, value, range });
         }
