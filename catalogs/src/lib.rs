@@ -6,6 +6,7 @@
 
 pub mod band;
 pub mod bench_field;
+pub mod clusters;
 pub mod cosmos;
 pub mod dates;
 mod direction;
@@ -14,6 +15,7 @@ pub mod examine;
 pub mod extinction;
 pub mod footprint;
 pub mod inserts;
+pub mod lenses;
 pub mod milky_way;
 pub mod moving;
 pub mod observer;

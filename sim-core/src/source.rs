@@ -103,6 +103,14 @@ pub enum SourceKind {
     Supernova,
     /// A piece of an image or cube that a user has put into the sky.
     Insert,
+    /// A member of a cluster of galaxies.
+    ClusterGalaxy,
+    /// A piece of the light between the galaxies of a cluster.
+    IntraclusterLight,
+    /// The deflector of a strong lens.
+    LensGalaxy,
+    /// The images of the galaxy behind a strong lens.
+    LensedGalaxy,
 }
 
 impl SourceKind {
@@ -115,6 +123,10 @@ impl SourceKind {
             Self::Quasar => "quasar",
             Self::Supernova => "supernova",
             Self::Insert => "insert",
+            Self::ClusterGalaxy => "cluster_galaxy",
+            Self::IntraclusterLight => "intracluster_light",
+            Self::LensGalaxy => "lens_galaxy",
+            Self::LensedGalaxy => "lensed_galaxy",
         }
     }
 }

@@ -10,6 +10,7 @@ mod kernel;
 mod patch;
 mod power;
 pub mod shells;
+mod smooth;
 mod structure;
 
 #[cfg(test)]
@@ -20,7 +21,7 @@ pub use kernel::{LEVELS, Level};
 pub use patch::{Patch, Sheared};
 pub use power::Matter;
 pub use shells::SHELLS;
-pub use structure::Structure;
+pub use structure::{Structure, bias as galaxy_bias};
 
 use serde::{Deserialize, Serialize};
 

@@ -139,9 +139,9 @@ impl Node {
 }
 
 /// A bump: its centre and its strength in each shell.
-struct Centre {
-    at: Vector,
-    density: [f32; SHELLS],
+pub(super) struct Centre {
+    pub(super) at: Vector,
+    pub(super) density: [f32; SHELLS],
     lens: [f32; SHELLS],
 }
 
@@ -270,18 +270,18 @@ impl Patch {
 }
 
 /// Factors that turn a centre's normal numbers into strengths.
-struct Sums<'a> {
+pub(super) struct Sums<'a> {
     structure: &'a Structure,
     bending: Vec<f64>,
 }
 
 impl<'a> Sums<'a> {
-    fn new(structure: &'a Structure) -> Self {
+    pub(super) fn new(structure: &'a Structure) -> Self {
         let omega_m = structure.background.cosmology.omega_m;
         Self { structure, bending: (0..SHELLS).map(|s| structure.shells.bending(s, omega_m)).collect() }
     }
     /// The bump of a cell.
-    fn centre(&self, j: usize, level: &Level, cell: u64) -> Centre {
+    pub(super) fn centre(&self, j: usize, level: &Level, cell: u64) -> Centre {
         let stream = self.structure.key.with(u64::from(level.order)).stream(cell);
         let mut normals = [0.0_f32; SHELLS];
         sim_core::noise::normals(&stream, 4, &mut normals);

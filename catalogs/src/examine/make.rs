@@ -4,7 +4,7 @@ use crate::synthetic::{FieldError, FieldSpec, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::{Brightness, Position, Source, SourceKind};
+use sim_core::source::{Brightness, Component, Position, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub enum MakeError {
 
 /// AB magnitudes over the reference one by spectrum, dust and band: integrated once.
 #[derive(Default)]
-struct Colours(HashMap<(usize, u64, usize, usize, usize), f64>);
+pub(super) struct Colours(HashMap<(usize, u64, usize, usize, usize), f64>);
 
 impl Colours {
     fn of(&mut self, sed: &Sed, reference: &Arc<Bandpass>, band: &Arc<Bandpass>) -> f64 {
@@ -39,16 +39,16 @@ impl Colours {
         );
         *self.0.entry(key).or_insert_with(|| band.ab_magnitude(sed, 0.0, reference))
     }
+    /// Flux of a component in a band, in those of magnitude 0.
+    pub(super) fn flux(&mut self, component: &Component, band: &Arc<Bandpass>) -> f64 {
+        match &component.brightness {
+            Brightness::Ab { magnitude, band: reference } => 10.0_f64.powf(-0.4 * (magnitude + self.of(&component.sed, reference, band))),
+            Brightness::Electrons(_) => f64::NAN,
+        }
+    }
     /// Magnitude of the whole source.
     fn magnitude(&mut self, source: &Source, band: &Arc<Bandpass>) -> f64 {
-        let flux: f64 = source
-            .components
-            .iter()
-            .map(|c| match &c.brightness {
-                Brightness::Ab { magnitude, band: reference } => 10.0_f64.powf(-0.4 * (magnitude + self.of(&c.sed, reference, band))),
-                Brightness::Electrons(_) => f64::NAN,
-            })
-            .sum();
+        let flux: f64 = source.components.iter().map(|c| self.flux(c, band)).sum();
         -2.5 * flux.log10()
     }
 }
@@ -56,8 +56,9 @@ impl Colours {
 /// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file; how many there are.
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
-/// `radial_velocity` \[km/s\]; of others `redshift`; of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae
-/// that the field has none of (scale 0) are made with their published numbers.
+/// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (a tile of it), lens_galaxy,
+/// lensed_galaxy (all images of one); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
+/// none of (scale 0) are made with their published numbers.
 ///
 /// # Errors
 /// When the field is wrong or the file cannot be written.
@@ -65,13 +66,16 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
     let mut wanted = spec.clone();
     let of = |is: bool, scale: f64| if is { scale } else { 0.0 };
     let some = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
+    let galaxies = kind == SourceKind::Galaxy;
     wanted.stars.scale = of(kind == SourceKind::Star, wanted.stars.scale);
     // Supernovae need the galaxies in which they are.
-    wanted.galaxies.scale = of(matches!(kind, SourceKind::Galaxy | SourceKind::Supernova), wanted.galaxies.scale);
+    wanted.galaxies.scale = of(galaxies || kind == SourceKind::Supernova, wanted.galaxies.scale);
+    wanted.clusters.scale = of(galaxies, wanted.clusters.scale);
+    wanted.lenses.scale = of(galaxies, wanted.lenses.scale);
     wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
     wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
     let mut sources = Population::new(&wanted, library)?.within(footprint, library, mjd);
-    sources.retain(|s| s.kind == kind);
+    sources.retain(|s| galaxies || s.kind == kind);
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));
@@ -86,7 +90,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
         SourceKind::Quasar | SourceKind::Supernova => {
             names.extend([("redshift", "", Kind::Float32), ("nucleus", "mag", Kind::Float32), ("spectrum", "", Kind::Text)]);
         }
-        _ => names.push(("redshift", "", Kind::Float32)),
+        _ => names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
     let mut sink = ParquetSink::create(out, &fields)?;
@@ -120,7 +124,10 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
                 let names = chunk.iter().map(|s| s.components[0].sed.template.name.clone()).collect();
                 columns.push(Cells::whole(ColumnData::Text(names)));
             }
-            _ => columns.push(f32s(&|s| s.redshift)),
+            _ => {
+                columns.push(f32s(&|s| s.redshift));
+                columns.push(Cells::whole(ColumnData::Text(chunk.iter().map(|s| s.kind.name().to_string()).collect())));
+            }
         }
         sink.write(columns)?;
     }

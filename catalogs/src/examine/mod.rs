@@ -7,6 +7,7 @@ mod convert;
 mod describe;
 mod inspect;
 mod leaves;
+mod lenses;
 mod make;
 mod plot;
 mod spill;
@@ -16,5 +17,6 @@ mod tests;
 
 pub use convert::{Conversion, ConversionReport, convert, rewrite};
 pub use inspect::{ColumnReport, Inspection, inspect};
+pub use lenses::{LensReport, lenses};
 pub use make::{MakeError, make};
 pub use plot::{PlotReport, plot};

@@ -22,12 +22,14 @@
 //! # Twin
 //! None.
 
+use super::clusters::Cluster;
 use super::counts::{GalaxyCounts, MagnitudeLaw};
 use super::galaxy_law::{GalaxyLaw, SLICES, forming_type, quiescent_type};
 use super::grid::{Cell, ORDER, middle_deg};
 use super::supernovae::{Host, SupernovaField, widened};
 use super::{FieldSpec, LensingSpec};
-use crate::cosmos::{Patch, SHELLS, Structure};
+use crate::cosmos::{Patch, SHELLS, Sheared, Structure};
+use crate::direction::vector;
 use crate::draw::Draw;
 use crate::{Footprint, Library};
 use rayon::prelude::*;
@@ -57,13 +59,15 @@ pub(super) struct GalaxyModel {
 }
 
 pub(super) struct GalaxyField<'a> {
-    spec: &'a FieldSpec,
+    pub(super) spec: &'a FieldSpec,
     key: StreamKey,
-    library: &'a Library,
-    extinction: Option<Arc<Extinction>>,
-    model: &'a GalaxyModel,
+    pub(super) library: &'a Library,
+    pub(super) extinction: Option<Arc<Extinction>>,
+    pub(super) model: &'a GalaxyModel,
     /// What explodes in them.
     supernovae: Option<&'a SupernovaField<'a>>,
+    /// Clusters that bend light.
+    haloes: &'a [Cluster],
 }
 
 /// Where and in which light a galaxy is.
@@ -95,7 +99,12 @@ impl<'a> GalaxyField<'a> {
         supernovae: Option<&'a SupernovaField<'a>>,
     ) -> Self {
         let key = StreamKey::new(seed).with_name("synthetic_field").with_name("galaxies");
-        Self { spec, key, library, extinction, model, supernovae }
+        Self { spec, key, library, extinction, model, supernovae, haloes: &[] }
+    }
+
+    /// The same galaxies behind clusters.
+    pub(super) fn behind(self, haloes: &'a [Cluster]) -> Self {
+        Self { haloes, ..self }
     }
 
     fn lensed(&self) -> bool {
@@ -178,14 +187,22 @@ impl<'a> GalaxyField<'a> {
         }
         let prospect = self.model.law.prospect(slice, i);
         let quiescent = draw.chance(prospect.quiescent);
-        let mass = prospect.mass[usize::from(quiescent)];
-        let kind = self.kind(mass, redshift, quiescent, &mut draw);
-        let arcsec_per_kpc = background.arcsec_per_kpc(redshift);
+        let lg_mass = prospect.mass[usize::from(quiescent)];
+        let (components, (radius_arcsec, shape)) = self.components(i, lg_mass, redshift, quiescent, &mut draw);
+        let position = Position::Sky { ra_deg: place.ra_deg, dec_deg: place.dec_deg };
+        let host = Host { at: (place.ra_deg, place.dec_deg), slice, redshift, lg_mass, quiescent, radius_arcsec, shape };
+        Some((Source { id, kind: SourceKind::Galaxy, position, components, lensing, redshift, motion: None, seen: None }, host))
+    }
+
+    /// The light of a galaxy of a magnitude i, a mass \[lg solar\] and a redshift; half-light radius \[arcsec\] and shape of what most of it is.
+    pub(super) fn components(&self, i: f64, mass: f64, redshift: f64, quiescent: bool, draw: &mut Draw) -> (Vec<Component>, (f64, Shear)) {
+        let kind = self.kind(mass, redshift, quiescent, draw);
+        let arcsec_per_kpc = self.model.structure.background.arcsec_per_kpc(redshift);
         let size = |kpc: f64| (kpc * arcsec_per_kpc).clamp(0.03, 10.0);
         let disk_radius = size(disk_kpc(mass, redshift) * dex(0.25 * draw.normal()));
         let bulge_radius = size(bulge_kpc(mass, redshift) * dex(0.2 * draw.normal()));
         let bulge_radius = if kind.bulge_fraction < 0.5 { bulge_radius.min((0.5 * disk_radius).max(0.03)) } else { bulge_radius };
-        let disk_shape = self.shape(&mut draw);
+        let disk_shape = self.shape(draw);
         let bulge_shape = Shear { g1: 0.5 * disk_shape.g1, g2: 0.5 * disk_shape.g2 };
         let sed = |coordinate| Sed {
             template: self.library.seds.galaxy_at(coordinate, kind.dust, redshift),
@@ -203,7 +220,7 @@ impl<'a> GalaxyField<'a> {
                 brightness: brightness(bulge),
             });
         }
-        let knots = self.knots(quiescent, &mut draw);
+        let knots = self.knots(quiescent, draw);
         if bulge < 1.0 {
             components.push(Component {
                 profile: sersic(1.0, disk_radius, disk_shape),
@@ -218,12 +235,8 @@ impl<'a> GalaxyField<'a> {
                 });
             }
         }
-        let position = Position::Sky { ra_deg: place.ra_deg, dec_deg: place.dec_deg };
         // Light of a bulge with most of it, else of the disk.
-        let (radius_arcsec, shape) = if bulge > 0.5 { (bulge_radius, bulge_shape) } else { (disk_radius, disk_shape) };
-        let at = (place.ra_deg, place.dec_deg);
-        let host = Host { at, slice, redshift, lg_mass: mass, quiescent, radius_arcsec, shape };
-        Some((Source { id, kind: SourceKind::Galaxy, position, components, lensing, redshift, motion: None, seen: None }, host))
+        (components, if bulge > 0.5 { (bulge_radius, bulge_shape) } else { (disk_radius, disk_shape) })
     }
 
     fn kind(&self, mass: f64, redshift: f64, quiescent: bool, draw: &mut Draw) -> Kind {
@@ -253,7 +266,7 @@ impl<'a> GalaxyField<'a> {
         if with && !quiescent { (count, share) } else { (0, 0.0) }
     }
 
-    fn shape(&self, draw: &mut Draw) -> Shear {
+    pub(super) fn shape(&self, draw: &mut Draw) -> Shear {
         let (e, cumulative) = &self.model.ellipticity;
         let modulus = crate::table::held(cumulative, e, draw.uniform());
         let (s, c) = (std::f64::consts::TAU * draw.uniform()).sin_cos();
@@ -273,9 +286,31 @@ impl<'a> GalaxyField<'a> {
             LensingSpec::Structure => patch.map_or_else(Lensing::default, |p| {
                 let seen = p.lensing(distance, place.ra_deg, place.dec_deg);
                 let kappa = seen.kappa.clamp(-0.5, 0.5);
-                Lensing { shear: Shear { g1: seen.gamma1 / (1.0 - kappa), g2: seen.gamma2 / (1.0 - kappa) }, kappa }
+                let lensing = Lensing { shear: Shear { g1: seen.gamma1 / (1.0 - kappa), g2: seen.gamma2 / (1.0 - kappa) }, kappa };
+                if self.haloes.is_empty() { lensing } else { self.bent(seen, place, distance) }
             }),
         }
+    }
+}
+
+/// Convergence and reduced shear beyond which light is bent strongly.
+const STRONG: (f64, f64) = (0.5, 0.7);
+
+impl GalaxyField<'_> {
+    /// Lensing by the structure and the clusters in front; without light where it is strong.
+    fn bent(&self, mut seen: Sheared, place: &Place, distance: f64) -> Lensing {
+        let at = vector(place.ra_deg, place.dec_deg);
+        for cluster in self.haloes {
+            let one = cluster.bend(distance, (place.ra_deg, place.dec_deg), &at);
+            seen = Sheared { kappa: seen.kappa + one.kappa, gamma1: seen.gamma1 + one.gamma1, gamma2: seen.gamma2 + one.gamma2 };
+        }
+        let kappa = seen.kappa.max(-0.5);
+        let shear = Shear { g1: seen.gamma1 / (1.0 - kappa), g2: seen.gamma2 / (1.0 - kappa) };
+        if kappa > STRONG.0 || shear.g1.hypot(shear.g2) > STRONG.1 {
+            // No room for images on the sky: the galaxy is left out.
+            return Lensing { shear: Shear { g1: 1.0, g2: 0.0 }, kappa: 0.0 };
+        }
+        Lensing { shear, kappa }
     }
 }
 

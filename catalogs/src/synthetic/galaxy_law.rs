@@ -46,6 +46,7 @@ pub(super) struct Prospect {
 
 /// The law, tabulated by slice of distance and magnitude.
 pub(super) struct GalaxyLaw {
+    light: Light,
     prospects: Vec<[Prospect; NODES]>,
     /// f of a slice at the nodes, summed over types \[1 / deg2 / mag\], before scaling.
     shares: Vec<[f64; NODES]>,
@@ -68,6 +69,17 @@ struct Light {
     colour: Vec<f64>,
     /// -2.5 lg(F(z) / (F(0) (1 + z))), by coordinate and redshift.
     correction: Vec<Vec<f64>>,
+    /// i at rest minus r at rest, and minus r shifted by 0.1.
+    redder: [Vec<f64>; 2],
+}
+
+/// Where an absolute magnitude is stated.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Absolute {
+    /// r at rest.
+    R,
+    /// r shifted by 0.1.
+    ShiftedR,
 }
 
 impl Light {
@@ -85,11 +97,19 @@ impl Light {
                 (-2.5 * (g.mean_fnu(&rest) / here).log10(), (0..=71).map(|k| at(0.1 * f64::from(k))).collect())
             })
             .unzip();
-        Self { colour, correction }
+        let redder = [0.0, 0.1].map(|z: f64| {
+            let of = |c: f64| {
+                let here = i.mean_fnu(&Sed::rest(library.seds.galaxy_at(c, 0.0, 0.0)));
+                let sed = Sed { template: library.seds.galaxy_at(c, 0.0, z), redshift: z, extinction: None };
+                // The absolute magnitude in a shifted band is of the light per unit of the shifted band's width.
+                2.5 * (library.bands.sdss_r().mean_fnu(&sed) / (here * (1.0 + z).powi(2))).log10()
+            };
+            (0..9).map(|k| of(0.5 * f64::from(k))).collect()
+        });
+        Self { colour, correction, redder }
     }
-    /// i magnitude of a mass.
-    fn magnitude(&self, mass: f64, coordinate: f64, z: f64, modulus: f64) -> f64 {
-        let absolute = (1.15 + 0.70 * along(&self.colour, 2.0 * coordinate) + 0.24 - mass) / 0.4;
+    /// i magnitude over the absolute one, without the distance.
+    fn corrected(&self, coordinate: f64, z: f64) -> f64 {
         let row = ((z / 0.1) as usize).min(70);
         let t = z / 0.1 - row as f64;
         let at = |row: usize| {
@@ -97,7 +117,12 @@ impl Light {
             let u = 2.0 * coordinate - k as f64;
             self.correction[k][row] + u * (self.correction[k + 1][row] - self.correction[k][row])
         };
-        absolute + modulus + at(row) + t * (at(row + 1) - at(row))
+        at(row) + t * (at(row + 1) - at(row))
+    }
+    /// i magnitude of a mass.
+    fn magnitude(&self, mass: f64, coordinate: f64, z: f64, modulus: f64) -> f64 {
+        let absolute = (1.15 + 0.70 * along(&self.colour, 2.0 * coordinate) + 0.24 - mass) / 0.4;
+        absolute + modulus + self.corrected(coordinate, z)
     }
 }
 
@@ -117,7 +142,7 @@ impl GalaxyLaw {
         let redshifts: Vec<f64> = table.iter().map(|r| r[0]).collect();
         let columns: Vec<Vec<f64>> = (1..13).map(|k| table.iter().map(|r| r[k]).collect()).collect();
         let deg2 = (std::f64::consts::PI / 180.0_f64).powi(2) / background.cosmology.h.powi(3);
-        let mut law = Self { prospects: Vec::new(), shares: Vec::new(), totals: [0.0; NODES] };
+        let mut law = Self { light, prospects: Vec::new(), shares: Vec::new(), totals: [0.0; NODES] };
         for slice in 0..SHELLS * SLICES {
             let width = shells.width / SLICES as f64;
             let chi = width * (slice as f64 + 0.5);
@@ -130,7 +155,7 @@ impl GalaxyLaw {
                 let masses: Vec<f64> = (0..MASSES).map(|k| 5.0 + 0.1 * k as f64).collect();
                 let coordinate = |m: f64| if kind == 0 { forming_type(m, z) } else { quiescent_type(z) };
                 // Brighter with mass; the walk is from heavy to light so that magnitudes rise.
-                let magnitudes: Vec<f64> = masses.iter().rev().map(|&m| light.magnitude(m, coordinate(m), z, modulus)).collect();
+                let magnitudes: Vec<f64> = masses.iter().rev().map(|&m| law.light.magnitude(m, coordinate(m), z, modulus)).collect();
                 let lightening: Vec<f64> = masses.iter().rev().copied().collect();
                 std::array::from_fn(|node| {
                     let i = FIRST_MAG + STEP_MAG * node as f64;
@@ -150,6 +175,12 @@ impl GalaxyLaw {
             law.shares.push(share);
         }
         law
+    }
+    /// i magnitude and mass \[lg solar\] of a galaxy with an absolute magnitude and a spectrum, at a redshift and distance modulus.
+    pub(super) fn seen(&self, absolute: f64, stated: Absolute, coordinate: f64, z: f64, modulus: f64) -> (f64, f64) {
+        let at = |values: &[f64]| along(values, 2.0 * coordinate);
+        let i = absolute + at(&self.light.redder[stated as usize]);
+        (i + modulus + self.light.corrected(coordinate, z), 1.15 + 0.70 * at(&self.light.colour) + 0.24 - 0.4 * i)
     }
     /// Node below a magnitude, and the part of the way to the next.
     fn place(i: f64) -> (usize, f64) {

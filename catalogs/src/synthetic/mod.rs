@@ -12,10 +12,12 @@
 //! # Twin
 //! None.
 
+mod clusters;
 pub mod counts;
 mod galaxies;
 mod galaxy_law;
 mod grid;
+mod lenses;
 mod quasars;
 mod spec;
 mod stars;
@@ -24,8 +26,12 @@ mod supernovae;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_deep;
+#[cfg(test)]
 mod tests_varying;
 
+pub use clusters::ClusterSpec;
+pub use lenses::{Lens, LensSpec};
 pub use quasars::QuasarSpec;
 pub use spec::{FieldError, FieldSpec, GalaxySpec, LensingSpec, StarSpec};
 pub use supernovae::SupernovaSpec;
@@ -33,7 +39,9 @@ pub use supernovae::SupernovaSpec;
 use crate::extinction::Curve;
 use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
+use clusters::ClusterModel;
 use galaxies::{GalaxyField, GalaxyModel};
+use lenses::LensModel;
 use quasars::{QuasarField, QuasarModel};
 use rayon::prelude::*;
 use sim_core::source::Source;
@@ -47,8 +55,10 @@ pub struct Population {
     spec: FieldSpec,
     seed: u64,
     milky_way: MilkyWay,
-    /// None without galaxies.
+    /// None without galaxies, clusters and lenses.
     galaxies: Option<GalaxyModel>,
+    clusters: Option<ClusterModel>,
+    lenses: Option<LensModel>,
     /// None without quasars.
     quasars: Option<QuasarModel>,
     /// None without supernovae.
@@ -63,7 +73,8 @@ impl Population {
     /// When the seed is missing or a value is outside its range.
     pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
         let seed = spec.check()?;
-        let galaxies = (spec.galaxies.scale > 0.0).then(|| GalaxyModel::new(spec, seed, library));
+        let (clusters, lenses) = (spec.clusters.scale > 0.0, spec.lenses.scale > 0.0);
+        let galaxies = (spec.galaxies.scale > 0.0 || clusters || lenses).then(|| GalaxyModel::new(spec, seed, library));
         let supernovae = (spec.supernovae.scale > 0.0).then(|| match &galaxies {
             Some(galaxies) => SupernovaModel::new(spec, galaxies, library),
             None => SupernovaModel::new(spec, &GalaxyModel::new(spec, seed, library), library),
@@ -72,6 +83,8 @@ impl Population {
             spec: spec.clone(),
             seed,
             milky_way: MilkyWay::new(),
+            clusters: galaxies.as_ref().filter(|_| clusters).map(|g| ClusterModel::new(spec, seed, &g.structure.background)),
+            lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g)),
             galaxies,
             supernovae,
             quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library)),
@@ -93,12 +106,15 @@ impl Population {
             model,
             mjd,
         });
+        let clusters = match (&self.clusters, &self.galaxies) {
+            (Some(model), Some(galaxies)) => model.near(footprint, galaxies),
+            _ => Vec::new(),
+        };
+        let field = self.galaxy_field(library, supernovae.as_ref());
+        let field = field.map(|field| if self.spec.clusters.lensing { field.behind(&clusters) } else { field });
         let cells = grid::cells_in(&if supernovae.is_some() { widened(footprint) } else { *footprint });
         let mut parts = vec![self.stars(&cells, footprint, library)];
-        if let Some(model) = &self.galaxies {
-            let field = GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae.as_ref());
-            parts.push(field.of_cells(&cells, footprint));
-        }
+        parts.extend(field.as_ref().filter(|_| self.spec.galaxies.scale > 0.0).map(|field| field.of_cells(&cells, footprint)));
         if let Some(field) = &supernovae {
             parts.push(cells.par_iter().map(|cell| field.without_host(cell, footprint)).collect());
         }
@@ -113,7 +129,11 @@ impl Population {
                 all.append(&mut part[index]);
             }
         }
-        // Cell by cell, and in a cell by population: in order already, but for supernovae among their hosts.
+        if let Some(field) = &field {
+            all.extend(self.clusters.iter().flat_map(|model| model.light(&clusters, footprint, field)));
+            all.extend(self.lenses.iter().flat_map(|model| model.within(footprint, field)).flat_map(|lens| lens.sources));
+        }
+        // Cell by cell, and in a cell by population: in order already, but for supernovae among their hosts, clusters and lenses.
         all.sort_by_key(|source| source.id);
         all
     }
@@ -127,6 +147,20 @@ impl Population {
     fn stars(&self, cells: &[grid::Cell], footprint: &Footprint, library: &Library) -> Vec<Vec<Source>> {
         let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, cells);
         cells.par_iter().map(|cell| stars.of_cell(cell, footprint)).collect()
+    }
+
+    /// The strong lenses alone, with what is known of them: the same ones.
+    #[must_use]
+    pub fn lenses_within(&self, footprint: &Footprint, library: &Library) -> Vec<Lens> {
+        match (&self.lenses, self.galaxy_field(library, None)) {
+            (Some(lenses), Some(field)) => lenses.within(footprint, &field),
+            _ => Vec::new(),
+        }
+    }
+
+    fn galaxy_field<'a>(&'a self, library: &'a Library, supernovae: Option<&'a SupernovaField<'a>>) -> Option<GalaxyField<'a>> {
+        let model = self.galaxies.as_ref()?;
+        Some(GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae))
     }
 }
 

@@ -21,6 +21,10 @@ pub struct FieldSpec {
     pub supernovae: SupernovaSpec,
     /// Lensing of the galaxies.
     pub lensing: LensingSpec,
+    /// Clusters of galaxies.
+    pub clusters: super::ClusterSpec,
+    /// Strong lenses.
+    pub lenses: super::LensSpec,
     /// The universe that galaxies cluster and are lensed in.
     pub cosmology: Cosmology,
     /// Galactic colour excess E(B-V) of galaxies and stars \[mag\], 0 to 5.
@@ -36,6 +40,8 @@ impl Default for FieldSpec {
             quasars: QuasarSpec::default(),
             supernovae: SupernovaSpec::default(),
             lensing: LensingSpec::None,
+            clusters: super::ClusterSpec::default(),
+            lenses: super::LensSpec::default(),
             cosmology: Cosmology::default(),
             e_bv: 0.0,
         }
@@ -151,6 +157,12 @@ impl FieldSpec {
         within("quasars.faint", self.quasars.faint, self.quasars.bright + 1e-3, 28.0, "quasars.bright..28 mag")?;
         within("supernovae.scale", self.supernovae.scale, 0.0, 1000.0, "0..1000")?;
         within("supernovae.faint", self.supernovae.faint, 14.0, 30.0, "14..30 mag")?;
+        within("clusters.scale", self.clusters.scale, 0.0, 10.0, "0..10")?;
+        within("clusters.least_mass", self.clusters.least_mass, 1e13, 1e15, "1e13..1e15 solar masses")?;
+        within("clusters.diffuse", self.clusters.diffuse, 0.0, 3.0, "0..3")?;
+        within("lenses.scale", self.lenses.scale, 0.0, 1000.0, "0..1000")?;
+        within("lenses.faint", self.lenses.faint, 20.0, 28.0, "20..28 mag")?;
+        within("lenses.least_einstein_arcsec", self.lenses.least_einstein_arcsec, 0.1, 5.0, "0.1..5 arcsec")?;
         if let Some((key, value, range)) = self.cosmology.fault() {
             return Err(FieldError::Range { key, value, range });
         }

@@ -9,7 +9,7 @@ use catalogs::{Footprint, Library, Region};
 use clap::{Args, Subcommand};
 use instruments::product::time::Civil;
 use sim_core::source::SourceKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +70,27 @@ pub enum Catalog {
         /// TOML file with the parameters of the population, as under [catalog.field] of a scenario.
         #[arg(long)]
         field: Option<PathBuf>,
+    },
+    /// Make the strong lenses of a synthetic field, as a Parquet table, with a picture of the brightest.
+    Lenses {
+        /// .parquet file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Cone: right ascension, declination, radius, in deg; 0.5642 is 1 deg2.
+        #[arg(long, value_name = "RA,DEC,R", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+        cone: Vec<f64>,
+        /// Seed of the sky.
+        #[arg(long)]
+        seed: u64,
+        /// TOML file with the parameters of the population, as under [catalog.field] of a scenario; lenses.scale is 1 where it is 0.
+        #[arg(long)]
+        field: Option<PathBuf>,
+        /// .png file of the brightest lenses.
+        #[arg(long)]
+        gallery: Option<PathBuf>,
+        /// How many lenses the picture shows at most.
+        #[arg(long, value_name = "N", default_value_t = 40)]
+        pictures: usize,
     },
     /// Draw a sky map, counts by magnitude beside published ones, and colours, as SVG.
     Plot {
@@ -166,6 +187,18 @@ fn on_error(name: &str) -> Result<OnBadRow, String> {
         "stop" => Ok(OnBadRow::Stop),
         _ => Err("skip or stop".into()),
     }
+}
+
+/// The population of `--field`, with the seed.
+fn field_spec(path: Option<&Path>, seed: u64) -> anyhow::Result<FieldSpec> {
+    let spec = match path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            toml::from_str::<FieldSpec>(&text).with_context(|| path.display().to_string())?
+        }
+        None => FieldSpec::default(),
+    };
+    Ok(FieldSpec { seed: Some(seed), ..spec })
 }
 
 /// A cone from `--cone`.
@@ -272,16 +305,23 @@ impl Catalog {
             }
             Self::Make { out, cone, seed, kind, date, field } => {
                 let footprint = self::cone(cone)?;
-                let mut spec = match field {
-                    Some(path) => {
-                        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                        toml::from_str::<FieldSpec>(&text).with_context(|| path.display().to_string())?
-                    }
-                    None => FieldSpec::default(),
-                };
-                spec.seed = Some(*seed);
+                let spec = field_spec(field.as_deref(), *seed)?;
                 let count = examine::make(&spec, &footprint, *kind, *date, &Library::load(), out)?;
                 println!("{}: {count} objects on {:.4} deg2", out.display(), footprint.area_deg2());
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Lenses { out, cone, seed, field, gallery, pictures } => {
+                let footprint = self::cone(cone)?;
+                let mut spec = field_spec(field.as_deref(), *seed)?;
+                if spec.lenses.scale == 0.0 {
+                    spec.lenses.scale = 1.0;
+                }
+                let gallery = gallery.as_deref().map(|path| (path, *pictures));
+                let report = examine::lenses(&spec, &footprint, &Library::load(), out, gallery)?;
+                println!("{}: {} strong lenses on {:.4} deg2", out.display(), report.lenses, footprint.area_deg2());
+                if let Some((path, _)) = gallery {
+                    println!("{}: the {} brightest", path.display(), report.pictures);
+                }
                 Ok(ExitCode::SUCCESS)
             }
             Self::Plot { input, out, sky, area, colours } => {
