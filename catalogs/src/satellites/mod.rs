@@ -3,9 +3,9 @@
 //! # Effect
 //! Sunlit satellites cross the field at some degrees a second: fast and blurred when near, slow and faint when far.
 //! # Formula
-//! Places of constellations by circular orbits with a turning node ([`crate::observer::Orbit`]), of element sets by SGP4 ([`elements`]); seen in the direction
+//! Places of constellations by circular orbits with a turning node ([`crate::observer::Orbit`]), of element sets by SGP4 (`elements.rs`); seen in the direction
 //! `s(t - d / c) - v d / c - o(t)`, which aberration by the telescope's velocity then turns; v velocity of the Earth, whose part of
-//! the aberration falls out. Brightness and shadow: [`light`]. Which cross: [`crossing`].
+//! the aberration falls out. Brightness and shadow: [`light`]. Which cross: `crossing.rs`.
 //! # Symbols
 //! s place of the satellite and o of the telescope about the centre of the Earth, d distance
 //! # Source

@@ -4,7 +4,7 @@
 //! Asteroids, near-Earth objects, Trojans of Jupiter and trans-Neptunian objects move by 0.01 to 100 pixels in an exposure, and shift while the telescope
 //! goes round the Earth. The same body is where its orbit takes it in every exposure.
 //! # Formula
-//! Two-body orbits ([`ellipse`]), light time and apparent place ([`look`]), H and G ([`brightness`]), sunlight on a surface ([`colour`]).
+//! Two-body orbits ([`ellipse`]), light time and apparent place (`look.rs`), H and G ([`brightness`]), sunlight on a surface (`colour.rs`).
 //! # Source
 //! Each module's; the population: [`population`].
 //! # Limits
