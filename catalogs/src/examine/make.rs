@@ -58,7 +58,7 @@ impl Colours {
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
 /// `radial_velocity` \[km/s\]; of galaxies `redshift` and
-/// `kind`: galaxy, cluster_galaxy, intracluster_light (a tile of it), lens_galaxy, lensed_galaxy (all images of one).
+/// `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy, lensed_galaxy (all images of one).
 ///
 /// # Errors
 /// When the field is wrong or the file cannot be written.
@@ -68,7 +68,9 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: ObjectKind, library: 
         ObjectKind::Star => (wanted.galaxies.scale, wanted.clusters.scale, wanted.lenses.scale) = (0.0, 0.0, 0.0),
         ObjectKind::Galaxy => wanted.stars.scale = 0.0,
     }
-    let sources = field(&wanted, footprint, library)?;
+    let mut sources = field(&wanted, footprint, library)?;
+    // Light between galaxies reaches in from outside.
+    sources.retain(|s| !matches!(s.position, Position::Sky { ra_deg, dec_deg } if !footprint.contains(ra_deg, dec_deg)));
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));

@@ -73,7 +73,7 @@ impl Population {
         })
     }
 
-    /// All objects whose centres lie in the footprint, in order of their numbers.
+    /// All objects whose centres lie in the footprint, and the light between galaxies that reaches into it, in order of their numbers.
     ///
     /// Numbers are unique and stable: cell, population and place in the cell.
     #[must_use]
