@@ -218,7 +218,7 @@ fn lenses_have_several_images_and_are_as_bright_as_asked() {
 fn lenses_as_euclid_would_find_them_are_as_many_as_published() {
     let library = Library::load();
     let mut spec = lenses();
-    (spec.lenses.scale, spec.lenses.faint) = (10.0, 24.5);
+    (spec.lenses.scale, spec.lenses.faint) = (10.0, 23.8);
     let cone = Footprint::new(200.0, 30.0, 0.5).unwrap();
     let found = Population::new(&spec, &library).unwrap().lenses_within(&cone, &library);
     let area = 10.0 * cone.area_deg2();
@@ -227,10 +227,10 @@ fn lenses_as_euclid_would_find_them_are_as_many_as_published() {
         let r = l.source_radius_arcsec;
         l.sie.einstein_arcsec.powi(2) > r * r + 0.09 * 0.09 && l.magnification > 3.0 && l.magnification * r > 0.18
     };
-    let density = found.iter().filter(seen).count() as f64 / area;
-    // 170,000 on 15,000 deg2 = 11.3 per deg2, signal to noise 20 in a survey of 24.5 (10 sigma); tens of per cent by his statement for the sources, and
-    // another limit: a factor 2.5.
-    assert!((11.3 / 2.5..11.3 * 2.5).contains(&density), "{density}");
+    let density = found.iter().filter(seen).filter(|l| l.images_i < 23.75).count() as f64 / area;
+    // 170,000 on 15,000 deg2 = 11.3 per deg2 of signal to noise 20, in a survey of 24.5 at 10 sigma: 23.75. His sources differ, by tens of per cent as he says, and
+    // ours are limited by magnitude alone: a factor 2.
+    assert!((11.3 / 2.0..11.3 * 2.0).contains(&density), "{density}");
 }
 
 #[test]
