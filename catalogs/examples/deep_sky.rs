@@ -137,7 +137,7 @@ fn speed() -> Outcome {
         let sources = population.within(&cone, &library);
         let of = |kind: SourceKind| sources.iter().filter(|s| s.kind == kind).count();
         println!(
-            "{name}, 1 deg2: {made:.3} CPU s once, {:.3} CPU s; {} members, {} tiles, {} lenses",
+            "{name}, 1 deg2: {made:.3} CPU s once, {:.3} CPU s; {} members, {} diffuse, {} lenses",
             start.elapsed().as_secs_f64() - made,
             of(SourceKind::ClusterGalaxy),
             of(SourceKind::IntraclusterLight),

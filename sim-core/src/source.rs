@@ -105,7 +105,7 @@ pub enum SourceKind {
     Insert,
     /// A member of a cluster of galaxies.
     ClusterGalaxy,
-    /// A piece of the light between the galaxies of a cluster.
+    /// The light between the galaxies of a cluster.
     IntraclusterLight,
     /// The deflector of a strong lens.
     LensGalaxy,

@@ -56,7 +56,7 @@ impl Colours {
 /// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file; how many there are.
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
-/// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (a tile of it), lens_galaxy,
+/// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy,
 /// lensed_galaxy (all images of one); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
 /// none of (scale 0) are made with their published numbers.
 ///
@@ -75,7 +75,9 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
     wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
     wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
     let mut sources = Population::new(&wanted, library)?.within(footprint, library, mjd);
-    sources.retain(|s| galaxies || s.kind == kind);
+    // Light between galaxies reaches in from outside.
+    let outside = |s: &Source| matches!(s.position, Position::Sky { ra_deg, dec_deg } if !footprint.contains(ra_deg, dec_deg));
+    sources.retain(|s| (galaxies || s.kind == kind) && !outside(s));
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));

@@ -6,7 +6,7 @@
 //! Candidates: Poisson with 12 times the mean density per cell, mass and redshift from the mass function; kept with probability exp(r g - r^2 v / 2) / 12, r
 //! = bias of the halo over that of galaxies (at most 6), g and v of [`crate::cosmos::Structure::smooth`]. Members: `clusters/light.rs`, radii by the
 //! mass profile, directions even over the sphere, redshifts with the halo's dispersion. Spectrum of red members c = 0.3 (z - 0.5) + 0.07 (M - M*),
-//! 0 to 1; blue share 0.15 + 0.25 z, at most 0.6. Diffuse light: an elliptical exponential, cut into tiles of 20 x 20 pixels.
+//! 0 to 1; blue share 0.15 + 0.25 z, at most 0.6. Diffuse light: an elliptical exponential.
 //! # Symbols
 //! c place in the sequence of spectra, M* magnitude of the characteristic luminosity.
 //! # Source
@@ -16,8 +16,9 @@
 //! Redshifts 0.05 to 2, masses to 10^15.6 solar / h. The counts of field galaxies hold clusters already: with members a field has as many more galaxies as they
 //! are. Lensing: the profile without an end, to twice the halo's radius and no farther (a step of some 1e-3), added to the field of the structure, which has the
 //! clusters' mean matter already: the mean convergence rises by that of the haloes. Galaxies whose light would be bent strongly (convergence
-//! above 0.5 or reduced shear above 0.7) are left out: no arcs by clusters. Members are not sheared and do not avoid each other. The diffuse light ends at four half-light radii (0.9 % is beyond); a tile is a source
-//! of its own, with the pixels no finer than the structure of the light (1/60 half-light radius, 0.2 to 1 arcsec).
+//! above 0.5 or reduced shear above 0.7) are left out: no arcs by clusters. Members are not sheared and do not avoid each other. The diffuse light is one source, which windows within four of its half-light
+//! radii take (0.9 % lies beyond), though its centre be outside; the renderer folds what is beyond its largest period (5 arcmin for pixels of 0.074 arcsec), so that nearby
+//! haloes' light (half-light radius above 60 arcsec, redshifts below 0.25 or so) is too concentrated.
 //! # Twin
 //! None.
 
@@ -31,21 +32,18 @@ use crate::clusters::{Halo, HaloCounts, volume_deg2};
 use crate::cosmos::{Background, Sheared};
 use crate::direction::{Vector, dot, shifted, vector};
 use crate::draw::Draw;
-use crate::table::along;
-use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::stream::StreamKey;
-use std::sync::Arc;
 
 /// Population number in the object's number and key.
 const POPULATION: u64 = 4;
 /// Bits of a member's number; above them that of the cluster in its cell.
 const MEMBER_BITS: u32 = 16;
-/// First number of a tile of diffuse light.
-const FIRST_TILE: u64 = 1 << 15;
+/// Number of the diffuse light, above all members.
+const DIFFUSE: u64 = (1 << MEMBER_BITS) - 1;
 const CLUSTERS: u64 = 64;
 /// How far the density at a place may exceed the mean.
 const CREST: f64 = 12.0;
@@ -60,8 +58,7 @@ const HEAVIEST: f64 = 15.6;
 const STEP_MASS: f64 = 0.02;
 /// Largest reach on the sky \[deg\]: twice the radius of 10^15.6 solar / h at redshift 0.05 (1.37).
 const REACH_DEG: f64 = 2.8;
-/// Pixels of a side of a tile, and half-light radii to its end.
-const TILE: usize = 20;
+/// Half-light radii to which the diffuse light is followed.
 const DIFFUSE_END: f64 = 4.0;
 
 /// Clusters of galaxies.
@@ -285,7 +282,7 @@ impl<'a> Painter<'a> {
         // Fainter members than are wanted are never drawn: magnitudes go with luminosities of the reddest spectrum, half a magnitude to spare.
         let reference = self.seen(1e10, coordinate).0;
         let least = 1e10 * 10.0_f64.powf(-0.4 * (self.field.spec.galaxies.faint + 0.5 - reference));
-        let count = draw.poisson(self.light.members(least)).min(FIRST_TILE - 2);
+        let count = draw.poisson(self.light.members(least)).min(DIFFUSE - 1);
         let mut sources = Vec::new();
         if self.footprint.contains(centre.0, centre.1) {
             let radius = (light::brightest_radius_kpc(brightest) * 0.7 / self.h() * self.arcsec_per_kpc).clamp(0.03, 100.0);
@@ -300,7 +297,7 @@ impl<'a> Painter<'a> {
         if self.field.spec.clusters.diffuse > 0.0 {
             let galaxies = self.light.total() - self.light.brightest + brightest;
             let diffuse = self.field.spec.clusters.diffuse * light::diffuse_luminosity(share, galaxies);
-            self.tiles(self.seen(diffuse, coordinate).0, shape, &mut sources);
+            sources.extend(self.diffuse(self.seen(diffuse, coordinate).0, shape));
         }
         sources
     }
@@ -339,42 +336,17 @@ impl<'a> Painter<'a> {
         };
         Some(self.source(number, SourceKind::ClusterGalaxy, at, redshift, components))
     }
-    /// The light between the galaxies, of a magnitude in all.
-    fn tiles(&self, magnitude: f64, shape: Shear, sources: &mut Vec<Source>) {
-        let kpc = light::diffuse_radius_kpc(self.cluster.halo.mass);
-        let half_light = kpc * self.arcsec_per_kpc;
-        let pixel = (half_light / 60.0).clamp(0.2, 1.0);
-        let side = pixel * TILE as f64;
-        let norm = (1.0 - shape.g1 * shape.g1 - shape.g2 * shape.g2).sqrt();
-        let radius = |u: f64, v: f64| ((1.0 - shape.g1) * u - shape.g2 * v).hypot((1.0 + shape.g1) * v - shape.g2 * u) / norm;
-        // The profile once, on a grid of radius.
-        let grid: Vec<f64> = (0..=800).map(|k| light::exponential_brightness(half_light * 0.0075 * f64::from(k), half_light)).collect();
-        let stretch = ((1.0 + shape.g1.hypot(shape.g2)) / norm).min(2.0);
-        let half = ((DIFFUSE_END * half_light * stretch / side).ceil() as i64).min(64);
-        let sed = self.old(quiescent_type(self.cluster.halo.redshift));
-        for row in -half..half {
-            for column in -half..half {
-                let (u, v) = (side * (column as f64 + 0.5), side * (row as f64 + 0.5));
-                if radius(u, v) > DIFFUSE_END * half_light {
-                    continue;
-                }
-                let small = |arcsec: f64| (arcsec / 3600.0).to_radians();
-                let at = shifted((self.cluster.ra_deg, self.cluster.dec_deg), small(u), small(v));
-                if !self.footprint.contains(at.0, at.1) {
-                    continue;
-                }
-                let offset = |k: usize| (k as f64 - 0.5 * (TILE as f64 - 1.0)) * pixel;
-                let mut sum = 0.0;
-                let pixels = Array2::from_shape_fn((TILE, TILE), |(y, x)| {
-                    let light = along(&grid, radius(u + offset(x), v + offset(y)) / (0.0075 * half_light)) * pixel * pixel;
-                    sum += light;
-                    light as f32
-                });
-                let profile = Profile::Image { pixels: Arc::new(pixels), axes_arcsec: [[pixel, 0.0], [0.0, pixel]] };
-                let component = Component { profile, sed: sed.clone(), brightness: self.brightness(magnitude - 2.5 * sum.log10()) };
-                let number = FIRST_TILE + ((row + half) * 2 * half + column + half) as u64;
-                sources.push(self.source(number, SourceKind::IntraclusterLight, at, self.cluster.halo.redshift, vec![component]));
-            }
-        }
+    /// The light between the galaxies, of a magnitude in all, where it reaches into the footprint.
+    fn diffuse(&self, magnitude: f64, shape: Shear) -> Option<Source> {
+        let half_light = light::diffuse_radius_kpc(self.cluster.halo.mass) * self.arcsec_per_kpc;
+        let wide = Footprint { radius_deg: self.footprint.radius_deg + DIFFUSE_END * half_light / 3600.0, ..*self.footprint };
+        let centre = (self.cluster.ra_deg, self.cluster.dec_deg);
+        let component = Component {
+            profile: Profile::Sersic { index: 1.0, half_light_radius_arcsec: half_light, shear: shape },
+            sed: self.old(quiescent_type(self.cluster.halo.redshift)),
+            brightness: self.brightness(magnitude),
+        };
+        let redshift = self.cluster.halo.redshift;
+        wide.contains(centre.0, centre.1).then(|| self.source(DIFFUSE, SourceKind::IntraclusterLight, centre, redshift, vec![component]))
     }
 }

@@ -92,7 +92,8 @@ impl Population {
         })
     }
 
-    /// All objects whose centres lie in the footprint, in order of their numbers, as bright as they are at a date (modified Julian, UTC).
+    /// All objects whose centres lie in the footprint, and the light between galaxies that reaches into it, in order of their numbers, as bright as they
+    /// are at a date (modified Julian, UTC).
     ///
     /// Numbers are unique and stable: cell, population and place in the cell.
     #[must_use]

@@ -57,7 +57,7 @@ fn without_clusters_and_lenses_a_field_is_as_it_was_and_with_them_its_galaxies_a
     (rich.clusters.scale, rich.lenses.scale) = (3.0, 5.0);
     let before = field(&plain, &cone, &library).unwrap();
     let after = field(&rich, &cone, &library).unwrap();
-    assert!(after.len() > before.len() + 50 && after.windows(2).all(|w| w[0].id < w[1].id));
+    assert!(after.len() > before.len() + 20 && after.windows(2).all(|w| w[0].id < w[1].id));
     assert!(before.iter().all(|s| matches!(s.kind, SourceKind::Star | SourceKind::Galaxy)));
     let old: Vec<Source> = after.into_iter().filter(|s| matches!(s.kind, SourceKind::Star | SourceKind::Galaxy)).collect();
     same(&before, &old);
@@ -73,8 +73,13 @@ fn a_cluster_and_a_lens_are_the_same_whichever_window_asks() {
     let whole = population.within(&Footprint::new(150.0, 2.0, 0.4).unwrap(), &library, 60_000.0);
     let part = Footprint::new(150.15, 2.1, 0.2).unwrap();
     let inside: Vec<Source> = whole.iter().filter(|s| part.contains(place(s).0, place(s).1)).cloned().collect();
-    assert!(inside.len() > 300, "{}", inside.len());
-    same(&inside, &population.within(&part, &library, 60_000.0));
+    assert!(inside.len() > 100, "{}", inside.len());
+    // The light between galaxies comes from outside too.
+    let mut asked = population.within(&part, &library, 60_000.0);
+    let from_outside = asked.iter().filter(|s| !part.contains(place(s).0, place(s).1)).count();
+    assert!(asked.iter().all(|s| s.kind == SourceKind::IntraclusterLight || part.contains(place(s).0, place(s).1)) && from_outside > 0);
+    asked.retain(|s| part.contains(place(s).0, place(s).1));
+    same(&inside, &asked);
     let kinds = |k: SourceKind| inside.iter().filter(|s| s.kind == k).count();
     for kind in [SourceKind::ClusterGalaxy, SourceKind::IntraclusterLight, SourceKind::LensGalaxy, SourceKind::LensedGalaxy] {
         assert!(kinds(kind) > 0, "{kind:?}");
@@ -155,38 +160,28 @@ fn members_are_red_concentrated_and_move() {
 }
 
 #[test]
-fn the_tiles_of_diffuse_light_add_up_to_the_profile() {
+fn the_light_between_galaxies_is_its_share_of_the_light_of_a_cluster() {
     let library = Library::load();
     let mut spec = clusters();
-    spec.galaxies.faint = 20.0;
+    (spec.galaxies.faint, spec.clusters.least_mass) = (26.0, 2e14);
+    spec.clusters.scale = 5.0;
     let sources = Population::new(&spec, &library).unwrap().within(&Footprint::new(150.0, 2.0, 0.6).unwrap(), &library, 60_000.0);
-    let mut tiles: std::collections::BTreeMap<u64, Vec<&Source>> = std::collections::BTreeMap::new();
-    for s in sources.iter().filter(|s| s.kind == SourceKind::IntraclusterLight) {
-        tiles.entry(s.id >> 16).or_default().push(s);
-    }
     let flux = |s: &Source| 10.0_f64.powf(-0.4 * magnitude(s));
-    let mut looked = 0;
-    for parts in tiles.values() {
-        // Whole ones: the centre well inside.
-        let brightest = parts.iter().max_by(|a, b| flux(a).total_cmp(&flux(b))).unwrap();
-        let Profile::Image { axes_arcsec, .. } = &brightest.components[0].profile else { unreachable!("tiles are images") };
-        let (centre, z) = (vector(place(brightest).0, place(brightest).1), brightest.redshift);
-        let apart = |s: &Source| dot(&vector(place(s).0, place(s).1), &centre).clamp(-1.0, 1.0).acos().to_degrees() * 3600.0;
-        let farthest = parts.iter().map(|s| apart(s)).fold(0.0, f64::max);
-        if farthest / 3600.0 > 0.55 - dot(&centre, &vector(150.0, 2.0)).clamp(-1.0, 1.0).acos().to_degrees() {
+    let (mut diffuse, mut galaxies, mut looked) = (0.0, 0.0, 0);
+    for light in sources.iter().filter(|s| s.kind == SourceKind::IntraclusterLight) {
+        // Clusters well inside, near enough that nearly all of the members' light is above the limit.
+        let apart = dot(&vector(place(light).0, place(light).1), &vector(150.0, 2.0)).clamp(-1.0, 1.0).acos().to_degrees();
+        if apart > 0.45 || light.redshift < 0.2 || light.redshift > 0.8 {
             continue;
         }
-        let total: f64 = parts.iter().map(|s| flux(s)).sum();
-        // Pixel 1/60 of the half-light radius, unless held at its ends: half of the light within it, ellipticity and tiles of a third leave 12 %.
-        let pixel = axes_arcsec[0][0];
-        if pixel <= 0.2 || pixel >= 1.0 {
-            continue;
-        }
-        let inside: f64 = parts.iter().filter(|s| apart(s) < 60.0 * pixel).map(|s| flux(s)).sum();
-        assert!((inside / total - 0.5).abs() < 0.12, "z {z}: {} in {} tiles", inside / total, parts.len());
+        diffuse += flux(light);
+        let of_it = |s: &&Source| s.kind == SourceKind::ClusterGalaxy && s.id >> 16 == light.id >> 16;
+        galaxies += sources.iter().filter(of_it).map(flux).sum::<f64>();
         looked += 1;
     }
-    assert!(looked > 3, "{looked}");
+    // Share 0.11 with a scatter of 0.05, members Poisson: 0.05 / sqrt(n) and some per cent; spectra of blue members have other colours.
+    let share = diffuse / (diffuse + galaxies);
+    assert!(looked >= 6 && (share - 0.11).abs() < 0.04, "{share} of {looked}");
 }
 
 #[test]
@@ -223,7 +218,7 @@ fn lenses_have_several_images_and_are_as_bright_as_asked() {
 fn lenses_as_euclid_would_find_them_are_as_many_as_published() {
     let library = Library::load();
     let mut spec = lenses();
-    (spec.lenses.scale, spec.lenses.faint) = (10.0, 24.5);
+    (spec.lenses.scale, spec.lenses.faint) = (10.0, 23.8);
     let cone = Footprint::new(200.0, 30.0, 0.5).unwrap();
     let found = Population::new(&spec, &library).unwrap().lenses_within(&cone, &library);
     let area = 10.0 * cone.area_deg2();
@@ -232,10 +227,10 @@ fn lenses_as_euclid_would_find_them_are_as_many_as_published() {
         let r = l.source_radius_arcsec;
         l.sie.einstein_arcsec.powi(2) > r * r + 0.09 * 0.09 && l.magnification > 3.0 && l.magnification * r > 0.18
     };
-    let density = found.iter().filter(seen).count() as f64 / area;
-    // 170,000 on 15,000 deg2 = 11.3 per deg2, signal to noise 20 in a survey of 24.5 (10 sigma); tens of per cent by his statement for the sources, and
-    // another limit: a factor 2.5.
-    assert!((11.3 / 2.5..11.3 * 2.5).contains(&density), "{density}");
+    let density = found.iter().filter(seen).filter(|l| l.images_i < 23.75).count() as f64 / area;
+    // 170,000 on 15,000 deg2 = 11.3 per deg2 of signal to noise 20, in a survey of 24.5 at 10 sigma: 23.75. His sources differ, by tens of per cent as he says, and
+    // ours are limited by magnitude alone: a factor 2.
+    assert!((11.3 / 2.0..11.3 * 2.0).contains(&density), "{density}");
 }
 
 #[test]
