@@ -134,7 +134,7 @@ fn speed() -> Outcome {
         let start = ProcessTime::now();
         let population = Population::new(&spec, &library)?;
         let made = start.elapsed().as_secs_f64();
-        let sources = population.within(&cone, &library);
+        let sources = population.within(&cone, &library, 51_544.5);
         let of = |kind: SourceKind| sources.iter().filter(|s| s.kind == kind).count();
         println!(
             "{name}, 1 deg2: {made:.3} CPU s once, {:.3} CPU s; {} members, {} diffuse, {} lenses",
@@ -145,7 +145,7 @@ fn speed() -> Outcome {
         );
         let chip = Footprint::new(150.0, 2.0, 0.14)?;
         let start = ProcessTime::now();
-        let count = population.within(&chip, &library).len();
+        let count = population.within(&chip, &library, 51_544.5).len();
         println!("{name}, a chip: {:.3} CPU s, {count} sources", start.elapsed().as_secs_f64());
     }
     Ok(())

@@ -238,7 +238,7 @@ pub enum CatalogChoice {
     Synthetic {
         /// Parameters of the population.
         #[serde(default)]
-        field: FieldSpec,
+        field: Box<FieldSpec>,
     },
     /// A catalogue file (FITS, CSV, ECSV, VOTable, Parquet, HDF5, text) or a partition by HEALPix cell.
     File {
@@ -260,7 +260,7 @@ pub enum CatalogChoice {
 
 impl Default for CatalogChoice {
     fn default() -> Self {
-        Self::Synthetic { field: FieldSpec::default() }
+        Self::Synthetic { field: Box::default() }
     }
 }
 

@@ -90,7 +90,7 @@ impl Sky {
         let mut skipped = Skipped::new();
         let objects = match &scenario.catalog {
             CatalogChoice::Synthetic { field } => {
-                let field = FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..field.clone() };
+                let field = FieldSpec { seed: field.seed.or(Some(scenario.seed)), ..(**field).clone() };
                 Objects::Synthetic(Box::new(Population::new(&field, &library)?))
             }
             CatalogChoice::File { file } if file.path.is_dir() => Objects::Partition(file.clone(), catalogs::read::julian_year(epoch_mjd)),
