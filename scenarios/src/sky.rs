@@ -199,7 +199,7 @@ impl Sky {
         let mut skipped = self.skipped.clone();
         let mut sources = match &self.objects {
             Objects::Synthetic(population) if galaxies => population.within(&footprint, &self.library, front.mjd),
-            Objects::Synthetic(population) => population.stars_within(&footprint, &self.library),
+            Objects::Synthetic(population) => population.stars_within(&footprint, &self.library, front.mjd),
             Objects::Given(sources) => sources
                 .iter()
                 .filter(|s| match s.position {

@@ -25,6 +25,7 @@ mod motion;
 mod sequence;
 #[cfg(test)]
 mod tests;
+mod variable;
 
 pub use companion::{Companion, WIDEST_ARCSEC};
 pub use counts::PublishedCounts;
@@ -34,6 +35,7 @@ pub use line::Line;
 pub use luminosity::{ABSOLUTE_RANGE, WHITE_DWARFS_PC3};
 pub use motion::{AU_YEAR_KM_S, CIRCULAR_KM_S, EPOCH_YEAR, SUN_PECULIAR_KM_S, motion};
 pub use sequence::{GIANT_MASS, Sequences, WHITE_DWARF_MASS};
+pub use variable::Variable;
 
 use density::Shape;
 use line::DISK_VELOCITIES;

@@ -8,7 +8,7 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! The same objects at every date; quasars change their brightness, supernovae come and go. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
+//! The same objects at every date; quasars and variable stars change their brightness, supernovae come and go. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
@@ -114,7 +114,7 @@ impl Population {
         let field = self.galaxy_field(library, supernovae.as_ref());
         let field = field.map(|field| if self.spec.clusters.lensing { field.behind(&clusters) } else { field });
         let cells = grid::cells_in(&if supernovae.is_some() { widened(footprint) } else { *footprint });
-        let mut parts = vec![self.stars(&cells, footprint, library)];
+        let mut parts = vec![self.stars(&cells, footprint, library, mjd)];
         parts.extend(field.as_ref().filter(|_| self.spec.galaxies.scale > 0.0).map(|field| field.of_cells(&cells, footprint)));
         if let Some(field) = &supernovae {
             parts.push(cells.par_iter().map(|cell| field.without_host(cell, footprint)).collect());
@@ -141,12 +141,12 @@ impl Population {
 
     /// The stars alone: the same ones.
     #[must_use]
-    pub fn stars_within(&self, footprint: &Footprint, library: &Library) -> Vec<Source> {
-        self.stars(&grid::cells_in(footprint), footprint, library).into_iter().flatten().collect()
+    pub fn stars_within(&self, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Source> {
+        self.stars(&grid::cells_in(footprint), footprint, library, mjd).into_iter().flatten().collect()
     }
 
-    fn stars(&self, cells: &[grid::Cell], footprint: &Footprint, library: &Library) -> Vec<Vec<Source>> {
-        let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, cells);
+    fn stars(&self, cells: &[grid::Cell], footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Vec<Source>> {
+        let stars = stars::StarField::new(&self.spec, self.seed, library, &self.milky_way, cells, mjd);
         cells.par_iter().map(|cell| stars.of_cell(cell, footprint)).collect()
     }
 

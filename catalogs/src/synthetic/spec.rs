@@ -64,11 +64,13 @@ pub struct StarSpec {
     pub binaries: bool,
     /// Proper motion, parallax and radial velocity, which a scenario with an observer applies; without, stars stay where they were drawn.
     pub motion: bool,
+    /// Whether some stars vary: RR Lyrae, eclipsing and long-period stars, white dwarfs. Limits of magnitude hold for the mean.
+    pub variables: bool,
 }
 
 impl Default for StarSpec {
     fn default() -> Self {
-        Self { scale: 1.0, bright: 14.0, faint: 27.0, dust: true, binaries: true, motion: true }
+        Self { scale: 1.0, bright: 14.0, faint: 27.0, dust: true, binaries: true, motion: true, variables: false }
     }
 }
 

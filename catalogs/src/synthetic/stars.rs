@@ -23,7 +23,7 @@ use crate::band::V_AB_MINUS_VEGA;
 use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::Curve;
-use crate::milky_way::{Companion, Dust, Line, MilkyWay, Pairs, Star, motion};
+use crate::milky_way::{Companion, Dust, Line, MilkyWay, Pairs, Star, Variable, motion};
 use crate::{Footprint, Library};
 use rayon::prelude::*;
 use sim_core::source::{Brightness, Component, Lensing, Motion, Position, Profile, Source, SourceKind};
@@ -47,12 +47,14 @@ pub(super) struct StarField<'a> {
     model: &'a MilkyWay,
     /// Lines of sight by the number of their cell, rising.
     lines: Vec<(u64, Line)>,
+    /// The date at which variable stars are seen.
+    mjd: f64,
     /// Dust of 0, 1, 2 ... steps of colour excess.
     shades: Vec<Option<Arc<Extinction>>>,
 }
 
 impl<'a> StarField<'a> {
-    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, model: &'a MilkyWay, cells: &[Cell]) -> Self {
+    pub(super) fn new(spec: &'a FieldSpec, seed: u64, library: &'a Library, model: &'a MilkyWay, cells: &[Cell], mjd: f64) -> Self {
         let mut parents: Vec<u64> = if spec.stars.scale > 0.0 { cells.iter().map(|c| c.parent(LINE_ORDER)).collect() } else { Vec::new() };
         parents.dedup();
         let dust = match (spec.stars.dust, spec.e_bv > 0.0) {
@@ -72,7 +74,7 @@ impl<'a> StarField<'a> {
         let curve = Curve::new();
         let steps = (thickest / E_BV_STEP).round() as usize;
         let shades = (0..=steps).map(|k| (k > 0).then(|| curve.extinction(E_BV_STEP * k as f64))).collect();
-        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, model, lines, shades }
+        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, model, lines, mjd, shades }
     }
 
     pub(super) fn of_cell(&self, cell: &Cell, footprint: &Footprint) -> Vec<Source> {
@@ -100,10 +102,11 @@ impl<'a> StarField<'a> {
         let motion = self.spec.stars.motion.then(|| motion(at.0, at.1, star.distance_pc, star.velocity_km_s));
         let id = cell.object(POPULATION, 2 * place);
         let dimming = star.v - star.system_absolute_v;
-        let mut brighter = self.light(&star, star.teff_k, star.log_g, star.v);
+        let change = self.change(cell, place, &star);
+        let mut brighter = self.light(&star, star.teff_k, star.log_g, star.v + change);
         let mut second = None;
         if let Some(companion) = &star.companion {
-            brighter = self.light(&star, star.teff_k, star.log_g, star.absolute_v + dimming);
+            brighter = self.light(&star, star.teff_k, star.log_g, star.absolute_v + dimming + change);
             let v = companion.absolute_v + dimming;
             let sequences = self.model.sequences();
             let teff_k = sequences.dwarf_teff_k(companion.absolute_v, star.feh);
@@ -120,6 +123,15 @@ impl<'a> StarField<'a> {
                 sources.extend(within(v, place).then(|| source(id + 1, place, vec![light], motion)));
             }
         }
+    }
+
+    /// Magnitudes above the mean at the date; of pairs the brighter star varies.
+    fn change(&self, cell: &Cell, place: u64, star: &Star) -> f64 {
+        if !self.spec.stars.variables {
+            return 0.0;
+        }
+        let mut draw = Draw::new(self.key.with_name("variables").with(cell.number).stream(place));
+        Variable::of(star, &mut draw).map_or(0.0, |v| v.at(self.mjd))
     }
 
     fn light(&self, star: &Star, teff_k: f64, log_g: f64, v: f64) -> Component {

@@ -167,3 +167,28 @@ fn as_many_supernovae_are_in_sight_as_rate_volume_and_time_say_and_most_bright_o
     assert!(again > 0.7 * got && again < got, "{again} of {got}");
     assert!(GalaxyCounts::load().range().0 == 16.0);
 }
+
+#[test]
+fn some_stars_vary_when_told_so_and_all_others_keep_every_bit() {
+    let mut s = spec();
+    (s.galaxies.scale, s.stars.faint, s.stars.bright) = (0.0, 22.0, 10.0);
+    let cone = (270.0, 30.0, 0.7);
+    let steady = at(&s, cone, 60_000.0);
+    s.stars.variables = true;
+    let (now, later) = (at(&s, cone, 60_000.0), at(&s, cone, 60_123.4));
+    assert!(steady.len() > 5000 && now.len() == steady.len() && later.len() == steady.len());
+    let (mut varied, mut largest) = (0, 0.0_f64);
+    for ((a, b), c) in now.iter().zip(&later).zip(&steady) {
+        assert_eq!((a.id, sky(a), a.components.len()), (b.id, sky(b), b.components.len()));
+        let change = (nucleus(a) - nucleus(b)).abs();
+        if change > 0.0 {
+            varied += 1;
+            largest = largest.max(change);
+        } else if nucleus(a) == nucleus(c) {
+            assert_eq!(format!("{a:?}"), format!("{c:?}"));
+        }
+    }
+    // 1.3 % of the dwarfs eclipse, a sixth of the time at most when a curve of 0.3 d is as wide as 0.25; some halo and giant stars besides.
+    let part = f64::from(varied) / now.len() as f64;
+    assert!((0.0005..0.02).contains(&part) && (0.05..1.5).contains(&largest), "{part} {largest}");
+}
