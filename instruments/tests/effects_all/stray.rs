@@ -282,7 +282,10 @@ fn the_truth_of_trails_is_what_was_drawn() {
 
 #[test]
 fn a_given_list_stands_for_the_population_of_its_kind_and_keeps_its_electrons() {
-    let scene = science(spec_of(256, 192), 9);
+    let mut spec = spec_of(256, 192);
+    // A thousand times as many, so that some are in so small a window.
+    set(&mut spec, "trails", "asteroid_density", 1e6);
+    let scene = science(spec, 9);
     let own = Trails::new(&scene.spec).unwrap().truth(&context(&scene), None, false);
     let own = |kind| own.rows.iter().filter(|r| r.mover.kind == kind).cloned().collect::<Vec<_>>();
     // A bent path of three steps, well inside.
