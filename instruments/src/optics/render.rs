@@ -7,9 +7,9 @@
 use super::colour::{BandQuadrature, Palette, nodes_for};
 use super::error::OpticsError;
 use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
-use super::grid::{PixelResponse, Sampling};
+use super::grid::{PixelResponse, Reach, Sampling};
 use super::paint::{Brush, Extents, Painter, Stamp};
-use super::plan::{Response, SIZES, period_for};
+use super::plan::{Period, Response, SIZES, size_for};
 use super::scene::{Figure, Resolver};
 use super::{Imaging, RenderTolerance, Rendered, Timings};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
 use sim_core::source::{Brightness, Source};
 use sim_core::truth::TruthRow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -86,21 +86,21 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         // Users of the same grids together, and neighbours one after the other: both stay in cache.
         let strip = (p.figure.y.max(0.0) as usize) / BAND_ROWS;
         let column = p.figure.x.max(0.0) as usize;
-        (field.cell(p.figure.x, p.figure.y), p.extents.size, strip, column, p.index)
+        (field.cell(p.figure.x, p.figure.y), p.extents.period, strip, column, p.index)
     });
     timings.sources_s = clock.elapsed().as_secs_f64();
 
     // Grids of the PSF at the sizes and nodes in use.
     let clock = Instant::now();
     let wanted = wanted_grids(&planned, &field);
-    let nodes: Vec<usize> =
-        wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let nodes: Vec<usize> = wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
     field.evaluate(imaging.psf, imaging.geometry, band.nodes_nm(), &nodes)?;
     field.sample(&wanted);
     timings.psf_s += clock.elapsed().as_secs_f64();
 
     // Paint and add.
-    let uses = |size: usize| planned.iter().any(|p| p.extents.size == size) || (!field.is_uniform() && size == FIELD_SIZE_MAX);
+    let has = |period: Period, size: usize| period.nx == size || period.ny == size;
+    let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size)) || (!field.is_uniform() && size == FIELD_SIZE_MAX);
     let painter = Painter::new(&field, uses);
     let mut light = Frame::<Light>::zeros(imaging.window);
     let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
@@ -114,7 +114,7 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         let mut pixels = 0;
         let count = rest.iter().take_while(|p| {
             let first = pixels == 0;
-            pixels += p.extents.size * p.extents.size;
+            pixels += p.extents.period.pixels();
             first || pixels <= CHUNK_PIXELS
         });
         let (chunk, after) = rest.split_at(count.count());
@@ -140,7 +140,8 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
             row.electrons_in_frame = *inside;
             ledger.book(*inside);
             truth.push((p.index, row));
-            modes += 0.5 * std::f64::consts::PI * (p.extents.reach(p.extents.size) as f64).powi(2);
+            let reach = p.extents.reach(p.extents.period);
+            modes += 0.5 * std::f64::consts::PI * (reach.x * reach.y) as f64;
         }
         timings.add_s += clock.elapsed().as_secs_f64();
         progress(planned.len() - rest.len(), planned.len());
@@ -190,10 +191,10 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
     };
     let w = &imaging.window;
     if parts.is_empty() {
-        let extents = Extents { size: SIZES[0], cutoff: 0.0, colours: 1 };
+        let extents = Extents { period: Period::square(SIZES[0]), cutoff: 0.0, colours: 1 };
         return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
     }
-    let (size, whole) = period_for(2.0 * response.radius(&parts, tolerance) + 2.0);
+    let (size, whole) = size_for(2.0 * response.radius(&parts, tolerance) + 2.0);
     let half = (size / 2) as f64 + 1.0;
     let touches = figure.x + half >= w.x0 as f64
         && figure.y + half >= w.y0 as f64
@@ -204,35 +205,31 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
     }
     let cutoff = response.cutoff(&parts, tolerance);
     let colours = response.colours(&parts, 0.5 * tolerance);
-    Some(Planned { index, figure, extents: Extents { size, cutoff, colours }, clipped: !whole })
+    Some(Planned { index, figure, extents: Extents { period: Period::square(size), cutoff, colours }, clipped: !whole })
 }
 
-/// (index of the size, reach, nodes) of every grid the figures need.
-fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(usize, usize, Vec<usize>)> {
-    let mut out = Vec::new();
-    for (i, &size) in SIZES.iter().enumerate() {
-        let mut reach = 0;
-        let mut nodes = std::collections::BTreeSet::new();
-        for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
-            let varies = !field.is_uniform();
-            let own = p.extents.size == size && size <= STORED_SIZE_MAX;
-            let difference = varies && size == FIELD_SIZE_MAX && p.extents.size > size;
-            if !own && !difference {
-                continue;
-            }
-            reach = reach.max(p.extents.reach(size));
-            if varies && size <= FIELD_SIZE_MAX {
+/// Period, reach and nodes of every grid the figures need.
+fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(Period, Reach, Vec<usize>)> {
+    let mut wanted: BTreeMap<Period, (f64, BTreeSet<usize>)> = BTreeMap::new();
+    for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
+        let difference = p.extents.difference().filter(|_| !field.is_uniform());
+        let own = Some(p.extents.period).filter(|period| period.pixels() <= STORED_SIZE_MAX * STORED_SIZE_MAX);
+        for period in own.into_iter().chain(difference) {
+            let (cutoff, nodes) = wanted.entry(period).or_default();
+            *cutoff = cutoff.max(p.extents.cutoff);
+            let local = !field.is_uniform() && period.pixels() <= FIELD_SIZE_MAX * FIELD_SIZE_MAX;
+            if local {
                 nodes.extend(field.corners(p.figure.x, p.figure.y).iter().filter(|n| n.1 != 0.0).map(|n| n.0));
             }
-            if !varies || size > FIELD_SIZE_MAX || difference {
+            if !local || difference == Some(period) {
                 nodes.insert(field.centre());
             }
         }
-        if !nodes.is_empty() {
-            out.push((i, reach, nodes.into_iter().collect()));
-        }
     }
-    out
+    let grid = |(period, (cutoff, nodes)): (Period, (f64, BTreeSet<usize>))| {
+        (period, Extents { period, cutoff, colours: 1 }.reach(period), nodes.into_iter().collect())
+    };
+    wanted.into_iter().map(grid).collect()
 }
 
 /// Columns of the stamp and of the window that overlap: (first in stamp, first in window, count).
@@ -245,14 +242,14 @@ fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> 
 /// The light of a stamp inside the window.
 fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
     let (Some((sx, _, nx)), Some((sy, _, ny))) =
-        (overlap(stamp.x0, stamp.size, window.x0, window.nx), overlap(stamp.y0, stamp.size, window.y0, window.ny))
+        (overlap(stamp.x0, stamp.nx, window.x0, window.nx), overlap(stamp.y0, stamp.ny, window.y0, window.ny))
     else {
         return 0.0;
     };
-    if nx == stamp.size && ny == stamp.size {
+    if nx == stamp.nx && ny == stamp.ny {
         return stamp.sum;
     }
-    (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.size + sx..][..nx])).sum()
+    (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.nx + sx..][..nx])).sum()
 }
 
 fn row_sum(row: &[f32]) -> f64 {
@@ -272,8 +269,8 @@ fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
     let window = light.window;
     let boxes: Vec<_> = stamps
         .filter_map(|s| {
-            let x = overlap(s.x0, s.size, window.x0, window.nx)?;
-            let y = overlap(s.y0, s.size, window.y0, window.ny)?;
+            let x = overlap(s.x0, s.nx, window.x0, window.nx)?;
+            let y = overlap(s.y0, s.ny, window.y0, window.ny)?;
             Some((s, x, y))
         })
         .collect();
@@ -285,7 +282,7 @@ fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
         let high = low + rows.len() / window.nx;
         for (stamp, (sx, wx, nx), (sy, wy, ny)) in &boxes {
             for y in low.max(*wy)..high.min(wy + ny) {
-                let from = &stamp.pixels[(sy + y - wy) * stamp.size + sx..][..*nx];
+                let from = &stamp.pixels[(sy + y - wy) * stamp.nx + sx..][..*nx];
                 let to = &mut rows[(y - low) * window.nx + wx..][..*nx];
                 for (t, f) in to.iter_mut().zip(from) {
                     *t += f;
