@@ -16,6 +16,7 @@
 //! instruction set. `rustfft` picks fused-multiply kernels at run time and so gives other last bits on other machines.
 
 use multiversion::multiversion;
+use num_complex::Complex64;
 
 /// Transforms side by side.
 pub(crate) const LANES: usize = 8;
@@ -342,6 +343,32 @@ pub(crate) fn inverse(
             }
         }
     }
+}
+
+/// Transforms sum over m of sequence\[m\] exp(-2 pi i k m / N) of real sequences side by side, for the frequencies k below `count`.
+pub(crate) fn lanes<const W: usize>(
+    plan: &FftPlan,
+    sequences: &[[f32; W]],
+    wanted: usize,
+    count: usize,
+    scratch: &mut FftScratch,
+) -> Vec<Vec<Complex64>> {
+    const { assert!(W <= LANES) };
+    scratch.a.clear();
+    scratch.a.resize(plan.size, Cell::default());
+    scratch.b.resize(plan.size, Cell::default());
+    for (cell, values) in scratch.a.iter_mut().zip(sequences) {
+        cell.re[..W].copy_from_slice(values);
+    }
+    in_lanes(plan, scratch);
+    // The transform has the other sign: of real numbers, the conjugate.
+    let term = |l: usize| scratch.a[..count].iter().map(|c| Complex64::new(f64::from(c.re[l]), -f64::from(c.im[l]))).collect();
+    (0..wanted.min(W)).map(term).collect()
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn in_lanes(plan: &FftPlan, scratch: &mut FftScratch) {
+    transform(plan, &mut scratch.a, &mut scratch.b);
 }
 
 #[cfg(test)]

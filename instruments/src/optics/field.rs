@@ -257,6 +257,11 @@ fn combination(parts: &[(&[Lane], f32)]) -> Vec<Lane> {
 }
 
 impl PeriodGrids {
+    /// Blocks of a colour term in a grid.
+    pub(crate) fn term_len(&self) -> usize {
+        let rows = self.shape.rows();
+        2 * (self.shape.row_start(rows.end) - self.shape.row_start(rows.start))
+    }
     /// The grid of a node; empty when it was not asked for.
     pub(crate) fn node(&self, node: usize) -> &[Lane] {
         self.nodes[node].as_deref().unwrap_or(&[])

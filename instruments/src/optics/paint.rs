@@ -1,12 +1,12 @@
 //! Paints one figure: its modes, one inverse transform, one stamp.
 //!
 //! # Limits
-//! A figure whose period exceeds [`FIELD_SIZE_MAX`] squared under a PSF that varies over the field is two stamps: the whole
+//! A figure whose period exceeds [`super::field::FIELD_SIZE_MAX`] squared under a PSF that varies over the field is two stamps: the whole
 //! object through the central PSF, and what the local PSF changes, in a smaller period (see [`super::field`]).
 
-use super::colour::NODES_MAX;
+use super::colour::{BandQuadrature, GREY, NODES_MAX};
 use super::fft::{self, FftPlan, FftScratch, LANES, Lane};
-use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
+use super::field::{Field, STORED_SIZE_MAX};
 use super::grid::{self, GridShape, Reach};
 use super::modes::{self, Lobe, ModeScratch, Modes, ProfileTable, Radial};
 use super::picture::Picture;
@@ -14,9 +14,12 @@ use super::plan::{Period, SIZES, octaves};
 use super::scene::{Figure, Light, Part};
 use super::sersic::{self, SUB};
 use super::shape;
+use super::slitless::{Spread, SpreadScratch};
 use super::special::sersic_b;
 use num_complex::Complex64;
+use sim_core::bandpass::Bandpass;
 use std::f64::consts::PI;
+use std::ops::Range;
 
 /// Painted pixels `[y, x]`.
 #[derive(Default)]
@@ -36,6 +39,8 @@ pub(crate) struct Stamp {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extents {
     pub(crate) period: Period,
+    /// The smaller period of the difference that the local PSF makes, where the figure's own is too large for grids at every node.
+    pub(crate) difference: Option<Period>,
     /// Highest frequency \[cycles / pixel\].
     pub(crate) cutoff: f64,
     /// Colour terms that matter.
@@ -48,10 +53,6 @@ impl Extents {
         let of = |size: usize| ((self.cutoff * size as f64).ceil() as usize).max(1);
         Reach { x: of(period.nx), y: of(period.ny) }
     }
-    /// The smaller period of the difference that the local PSF makes, where the figure's own is too large for grids at every node.
-    pub(crate) fn difference(&self) -> Option<Period> {
-        (self.period.pixels() > FIELD_SIZE_MAX * FIELD_SIZE_MAX).then_some(Period::square(FIELD_SIZE_MAX))
-    }
 }
 
 /// Working memory of one thread.
@@ -63,25 +64,29 @@ pub(crate) struct Brush {
     im: Vec<f32>,
     tables: Vec<ProfileTable>,
     lobes: Vec<Lobe>,
+    spread: SpreadScratch,
+    factor: Vec<Lane>,
 }
 
 /// What all figures of a render share.
 pub(crate) struct Painter<'a> {
     pub(crate) field: &'a Field,
+    /// The efficiency, and its quadrature.
+    band: (&'a Bandpass, &'a BandQuadrature),
     pub(crate) plans: Vec<Option<FftPlan>>,
 }
 
 impl<'a> Painter<'a> {
     /// FFT plans for the sizes in use.
-    pub(crate) fn new(field: &'a Field, used: impl Fn(usize) -> bool) -> Self {
-        Self { field, plans: SIZES.iter().map(|&s| used(s).then(|| FftPlan::new(s))).collect() }
+    pub(crate) fn new(field: &'a Field, band: (&'a Bandpass, &'a BandQuadrature), used: impl Fn(usize) -> bool) -> Self {
+        Self { field, band, plans: SIZES.iter().map(|&s| used(s).then(|| FftPlan::new(s))).collect() }
     }
 
     /// Paints the stamps of a figure, largest first; `stamps` lends its memory.
     pub(crate) fn paint(&self, figure: &Figure, extents: Extents, brush: &mut Brush, stamps: &mut Vec<Stamp>) {
         let corners = self.field.corners(figure.x, figure.y);
         let centre = self.field.centre();
-        let difference = extents.difference().filter(|_| !self.field.is_uniform());
+        let difference = extents.difference.filter(|_| !self.field.is_uniform());
         stamps.resize_with(if difference.is_some() { 2 } else { 1 }, Stamp::default);
         if self.field.is_uniform() || difference.is_some() {
             self.stamp(figure, extents, extents.period, &[(centre, 1.0)], brush, &mut stamps[0]);
@@ -121,12 +126,24 @@ impl<'a> Painter<'a> {
         }
         let lobes = std::mem::take(&mut brush.lobes);
         if !lobes.is_empty() {
-            self.modes(period, extents, nodes, &lobes, None, offset, brush);
+            let terms = 0..extents.colours;
+            match &figure.streak {
+                None => self.modes(period, reach, nodes, terms, &lobes, None, offset, brush),
+                Some(_) => {
+                    let radial = figure.parts.iter().filter(|p| matches!(p.light, Light::Point | Light::Sersic(_)));
+                    for (part, lobe) in radial.zip(&lobes) {
+                        self.drawn_out(figure, part, lobe, None, (period, extents), nodes, offset, brush);
+                    }
+                }
+            }
         }
         for part in &figure.parts {
             if let Some(factor) = factor(part, period, reach) {
                 let point = Lobe { radial: Radial::Point, map: [0.0; 4], weights: weights(part, scale) };
-                self.modes(period, extents, nodes, &[point], Some(&factor), offset, brush);
+                match &figure.streak {
+                    None => self.modes(period, reach, nodes, 0..extents.colours, &[point], Some(&factor), offset, brush),
+                    Some(_) => self.drawn_out(figure, part, &point, Some(&factor), (period, extents), nodes, offset, brush),
+                }
             }
         }
         brush.lobes = lobes;
@@ -137,21 +154,51 @@ impl<'a> Painter<'a> {
         (out.nx, out.ny) = (period.nx, period.ny);
     }
 
+    /// The modes of a part along its streak: each colour term has its own transform of the spectrum.
+    #[allow(clippy::too_many_arguments)] // the loop's inputs, split so that borrows of the brush stay apart
+    fn drawn_out(
+        &self,
+        figure: &Figure,
+        part: &Part,
+        lobe: &Lobe,
+        own: Option<&[Lane]>,
+        (period, extents): (Period, Extents),
+        nodes: &[(usize, f32)],
+        offset: [f64; 2],
+        brush: &mut Brush,
+    ) {
+        let (Some(streak), Some((sed, photons))) = (&figure.streak, &part.sed) else { return };
+        let reach = extents.reach(period);
+        let spread = Spread::new(streak, (sed, *photons), self.band, extents.colours, (period, reach), &mut brush.spread);
+        let lobe = Lobe { weights: GREY.map(|grey| grey * lobe.weights[0]), ..*lobe };
+        let mut factor = std::mem::take(&mut brush.factor);
+        for term in 0..spread.terms() {
+            spread.factor(term, period, reach, &mut factor);
+            if let Some(own) = own {
+                multiply(&mut factor, own, &GridShape::new(period, reach));
+            }
+            self.modes(period, reach, nodes, term..term + 1, &[lobe], Some(&factor), offset, brush);
+        }
+        brush.factor = factor;
+    }
+
     #[allow(clippy::too_many_arguments)] // the loop's inputs, split so that borrows of the brush stay apart
     fn modes(
         &self,
         period: Period,
-        extents: Extents,
+        reach: Reach,
         nodes: &[(usize, f32)],
+        terms: Range<usize>,
         lobes: &[Lobe],
         factor: Option<&[Lane]>,
         offset: [f64; 2],
         brush: &mut Brush,
     ) {
-        let (reach, colours) = (extents.reach(period), extents.colours);
+        let colours = terms.len();
         let Brush { modes: scratch, re, im, tables, .. } = brush;
         if let Some(grids) = self.field.grids(period) {
-            let held: Vec<(&[Lane], f32)> = nodes.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (grids.node(n), w)).collect();
+            let first = grids.term_len() * terms.start;
+            let held: Vec<(&[Lane], f32)> = nodes.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (&grids.node(n)[first..], w)).collect();
             let rows = grids.shape.rows();
             let modes = Modes { shape: &grids.shape, rows, nodes: &held, colours, lobes, tables, factor, reach, offset };
             modes::accumulate(&modes, scratch, re, im);
@@ -165,7 +212,7 @@ impl<'a> Painter<'a> {
         let mut factor_at = 0;
         while kx <= last {
             let rows = kx..(kx + 16).min(last + 1);
-            let grid = grid::sample(self.field.central(), &self.field.mix[..colours], &shape, rows.clone(), self.field.sampling);
+            let grid = grid::sample(self.field.central(), &self.field.mix[terms.clone()], &shape, rows.clone(), self.field.sampling);
             let factor = factor.map(|f| &f[factor_at..]);
             factor_at += grid.len() / colours;
             kx = rows.end;
@@ -209,6 +256,21 @@ fn lobe(part: &Part, period: Period, reach: Reach, scale: f64, tables: &mut Vec<
             Some(Lobe { radial: Radial::Table(*used - 1), map, weights })
         }
         Light::Knots(_) | Light::Picture(_) => None,
+    }
+}
+
+/// Multiplies a complex factor by another of the same rows.
+fn multiply(factor: &mut [Lane], other: &[Lane], shape: &GridShape) {
+    let mut at = 0;
+    for kx in shape.rows() {
+        let blocks = shape.row_blocks(kx);
+        let (re, im) = factor[at..at + 2 * blocks].split_at_mut(blocks);
+        let (other_re, other_im) = other[at..at + 2 * blocks].split_at(blocks);
+        at += 2 * blocks;
+        let ours = re.as_flattened_mut().iter_mut().zip(im.as_flattened_mut());
+        for ((a, b), (c, d)) in ours.zip(other_re.as_flattened().iter().zip(other_im.as_flattened())) {
+            (*a, *b) = (*a * c - *b * d, *a * d + *b * c);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::grid::{PixelResponse, Reach, Sampling};
 use super::paint::{Brush, Extents, Painter, Stamp};
 use super::plan::{Period, Response, SIZES, size_for};
 use super::scene::{Figure, Resolver};
+use super::slitless::{Opening, Piece};
 use super::{Imaging, RenderTolerance, Rendered, Timings};
 use rayon::prelude::*;
 use sim_core::frame::{Frame, Window};
@@ -43,7 +44,13 @@ struct Slot {
     inside: f64,
 }
 
-pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
+/// Draws sources; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images.
+pub(super) fn render(
+    imaging: &Imaging<'_>,
+    piece: Option<(&Piece<'_>, &Opening)>,
+    sources: &[Source],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Rendered, OpticsError> {
     check(imaging)?;
     let mut timings = Timings::default();
     let clock = Instant::now();
@@ -67,6 +74,7 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
         zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
         achromatic: colours == 1,
+        piece,
     };
     let resolved: Vec<Result<Option<Planned>, OpticsError>> = sources
         .par_iter()
@@ -100,8 +108,8 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
 
     // Paint and add.
     let has = |period: Period, size: usize| period.nx == size || period.ny == size;
-    let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size)) || (!field.is_uniform() && size == FIELD_SIZE_MAX);
-    let painter = Painter::new(&field, uses);
+    let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size) || p.extents.difference.is_some_and(|d| has(d, size)));
+    let painter = Painter::new(&field, (imaging.band, &band), uses);
     let mut light = Frame::<Light>::zeros(imaging.window);
     let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
     let mut ledger = Ledger::default();
@@ -191,33 +199,38 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
     };
     let w = &imaging.window;
     if parts.is_empty() {
-        let extents = Extents { period: Period::square(SIZES[0]), cutoff: 0.0, colours: 1 };
+        let extents = Extents { period: Period::square(SIZES[0]), difference: None, cutoff: 0.0, colours: 1 };
         return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
     }
-    let (size, whole) = size_for(2.0 * response.radius(&parts, tolerance) + 2.0);
-    let half = (size / 2) as f64 + 1.0;
-    let touches = figure.x + half >= w.x0 as f64
-        && figure.y + half >= w.y0 as f64
-        && figure.x - half <= (w.x0 + w.nx) as f64
-        && figure.y - half <= (w.y0 + w.ny) as f64;
+    let across = 2.0 * response.radius(&parts, tolerance) + 2.0;
+    let (long, high) = figure.streak.as_ref().map_or((0.0, 0.0), |s| (s.extent.0.abs(), s.extent.1.abs()));
+    let ((nx, whole_x), (ny, whole_y)) = (size_for(across + long), size_for(across + high));
+    let (half_x, half_y) = ((nx / 2) as f64 + 1.0, (ny / 2) as f64 + 1.0);
+    let touches = figure.x + half_x >= w.x0 as f64
+        && figure.y + half_y >= w.y0 as f64
+        && figure.x - half_x <= (w.x0 + w.nx) as f64
+        && figure.y - half_y <= (w.y0 + w.ny) as f64;
     if !touches {
         return None;
     }
+    let period = Period { nx, ny };
+    let core = |length: f64| size_for(FIELD_SIZE_MAX as f64 + length).0;
+    let difference = (period.pixels() > FIELD_SIZE_MAX * FIELD_SIZE_MAX).then(|| Period { nx: core(long), ny: core(high) });
     let cutoff = response.cutoff(&parts, tolerance);
     let colours = response.colours(&parts, 0.5 * tolerance);
-    Some(Planned { index, figure, extents: Extents { period: Period::square(size), cutoff, colours }, clipped: !whole })
+    Some(Planned { index, figure, extents: Extents { period, difference, cutoff, colours }, clipped: !(whole_x && whole_y) })
 }
 
 /// Period, reach and nodes of every grid the figures need.
 fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(Period, Reach, Vec<usize>)> {
     let mut wanted: BTreeMap<Period, (f64, BTreeSet<usize>)> = BTreeMap::new();
     for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
-        let difference = p.extents.difference().filter(|_| !field.is_uniform());
+        let difference = p.extents.difference.filter(|_| !field.is_uniform());
         let own = Some(p.extents.period).filter(|period| period.pixels() <= STORED_SIZE_MAX * STORED_SIZE_MAX);
         for period in own.into_iter().chain(difference) {
             let (cutoff, nodes) = wanted.entry(period).or_default();
             *cutoff = cutoff.max(p.extents.cutoff);
-            let local = !field.is_uniform() && period.pixels() <= FIELD_SIZE_MAX * FIELD_SIZE_MAX;
+            let local = !field.is_uniform() && (difference == Some(period) || period.pixels() <= FIELD_SIZE_MAX * FIELD_SIZE_MAX);
             if local {
                 nodes.extend(field.corners(p.figure.x, p.figure.y).iter().filter(|n| n.1 != 0.0).map(|n| n.0));
             }
@@ -227,7 +240,7 @@ fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(Period, Reach, Vec<u
         }
     }
     let grid = |(period, (cutoff, nodes)): (Period, (f64, BTreeSet<usize>))| {
-        (period, Extents { period, cutoff, colours: 1 }.reach(period), nodes.into_iter().collect())
+        (period, Extents { period, difference: None, cutoff, colours: 1 }.reach(period), nodes.into_iter().collect())
     };
     wanted.into_iter().map(grid).collect()
 }

@@ -91,7 +91,7 @@ pub fn draw_stamp(spec: &StampSpec<'_>) -> Result<Array2<f64>, OpticsError> {
         }
         let (light, inner, _, _) = light_of(spec.id, profile)?;
         let map = shape::product(&lens, &inner).map(|row| row.map(|v| v / scale));
-        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY });
+        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY, sed: None });
     }
     parts.retain(|p| p.electrons > 0.0);
     if parts.is_empty() {
