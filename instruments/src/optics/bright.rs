@@ -10,6 +10,12 @@ use sim_core::source::Source;
 
 /// Sources of at least `least_electrons`, where they are and with the electrons that the drawing gives them.
 pub(super) fn points(imaging: &Imaging<'_>, sources: &[Source], least_electrons: f64) -> Result<Vec<BrightPoint>, OpticsError> {
+    let all = electrons(imaging, sources)?;
+    Ok(all.into_iter().flatten().filter(|point| point.electrons >= least_electrons).collect())
+}
+
+/// Place and electrons of every source in front of the camera.
+pub(super) fn electrons(imaging: &Imaging<'_>, sources: &[Source]) -> Result<Vec<Option<BrightPoint>>, OpticsError> {
     let band = BandQuadrature::new(imaging.band, 1);
     let references = render::references(sources);
     let resolver = Resolver {
@@ -19,16 +25,12 @@ pub(super) fn points(imaging: &Imaging<'_>, sources: &[Source], least_electrons:
         pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
         zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
         achromatic: true,
+        piece: None,
     };
     let mut palette = Palette::default();
-    let mut out = Vec::new();
-    for source in sources {
-        if let Some(figure) = resolver.figure(source, &mut palette)? {
-            let electrons: f64 = figure.parts.iter().map(|p| p.electrons).sum();
-            if electrons >= least_electrons {
-                out.push(BrightPoint { x: figure.x, y: figure.y, electrons });
-            }
-        }
-    }
-    Ok(out)
+    let mut point = |source: &Source| -> Result<Option<BrightPoint>, OpticsError> {
+        let figure = resolver.figure(source, &mut palette)?;
+        Ok(figure.map(|f| BrightPoint { x: f.x, y: f.y, electrons: f.parts.iter().map(|p| p.electrons).sum() }))
+    };
+    sources.iter().map(&mut point).collect()
 }

@@ -49,6 +49,8 @@ pub(crate) struct BandQuadrature {
     wavelength_nm: Vec<f64>,
     /// T lambda dlambda.
     photons: Vec<f64>,
+    /// The polynomials p_r; none in a band without light.
+    family: Option<Orthonormal>,
     /// p_r(lambda).
     basis: Vec<[f64; NODES_MAX]>,
     /// integral T / lambda dlambda.
@@ -60,7 +62,15 @@ pub(crate) struct BandQuadrature {
 impl BandQuadrature {
     /// Quadrature of a band with `nodes` wavelength nodes for the PSF.
     pub(crate) fn new(band: &Bandpass, nodes: usize) -> Self {
-        let mut out = Self { wavelength_nm: Vec::new(), photons: Vec::new(), basis: Vec::new(), flat: 0.0, nodes_nm: vec![], mix: vec![] };
+        let mut out = Self {
+            wavelength_nm: Vec::new(),
+            photons: Vec::new(),
+            family: None,
+            basis: Vec::new(),
+            flat: 0.0,
+            nodes_nm: vec![],
+            mix: vec![],
+        };
         for (wavelength, width) in band.nodes(200) {
             let efficiency = band.at(Nanometre(wavelength));
             out.wavelength_nm.push(wavelength);
@@ -78,7 +88,12 @@ impl BandQuadrature {
         let at_nodes: Vec<[f64; NODES_MAX]> = out.nodes_nm.iter().map(|&w| family.at(w)).collect();
         let christoffel = |p: &[f64; NODES_MAX]| 1.0 / p[..nodes].iter().map(|v| v * v).sum::<f64>();
         out.mix = (0..nodes).map(|r| at_nodes.iter().map(|p| christoffel(p) * p[r]).collect()).collect();
+        out.family = Some(family);
         out
+    }
+    /// The polynomials p_r at a wavelength.
+    pub(crate) fn basis_at(&self, wavelength_nm: f64) -> [f64; NODES_MAX] {
+        self.family.as_ref().map_or(GREY.map(f64::from), |family| family.at(wavelength_nm))
     }
     /// Colour terms from the transfer functions at the nodes: `mix[term][node]`.
     pub(crate) fn mix(&self) -> &[Vec<f64>] {
@@ -91,7 +106,7 @@ impl BandQuadrature {
     /// (integral S T lambda dlambda / integral T / lambda dlambda, weights of the colour terms).
     fn weigh(&self, sed: &Sed, shades: &mut Shades) -> (f64, Weights) {
         let shade = sed.extinction.as_ref().map(|e| shades.of(e, self));
-        let mut walk = Walk::new(&sed.template, 1.0 / (1.0 + sed.redshift));
+        let mut walk = Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), 1.0 / (1.0 + sed.redshift));
         let mut moments = [0.0; NODES_MAX];
         let mut total = 0.0;
         for (i, &wavelength) in self.wavelength_nm.iter().enumerate() {
@@ -176,8 +191,8 @@ impl Orthonormal {
     }
 }
 
-/// Reads a spectrum at increasing wavelengths without a search each time.
-struct Walk<'a> {
+/// Reads a curve at increasing wavelengths without a search each time; 0 outside it.
+pub(crate) struct Walk<'a> {
     wavelength_nm: &'a [f64],
     flux: &'a [f64],
     to_rest: f64,
@@ -185,10 +200,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(spectrum: &'a Spectrum, to_rest: f64) -> Self {
-        Self { wavelength_nm: spectrum.wavelength_nm(), flux: spectrum.flux_lambda(), to_rest, next: 0 }
+    pub(crate) fn new(wavelength_nm: &'a [f64], flux: &'a [f64], to_rest: f64) -> Self {
+        Self { wavelength_nm, flux, to_rest, next: 0 }
     }
-    fn at(&mut self, wavelength_nm: f64) -> f64 {
+    pub(crate) fn at(&mut self, wavelength_nm: f64) -> f64 {
         let (x, y) = (self.wavelength_nm, self.flux);
         let at = wavelength_nm * self.to_rest;
         if !(at >= x[0] && at <= x[x.len() - 1]) {
@@ -216,7 +231,7 @@ impl Shades {
     fn of(&mut self, extinction: &Arc<Extinction>, band: &BandQuadrature) -> Arc<[f64]> {
         let key = (Arc::as_ptr(extinction) as usize, std::ptr::from_ref(band) as usize);
         let sample = || -> Arc<[f64]> {
-            let mut walk = Walk::new(&extinction.transmission, 1.0);
+            let mut walk = Walk::new(extinction.transmission.wavelength_nm(), extinction.transmission.flux_lambda(), 1.0);
             band.wavelength_nm.iter().map(|&w| walk.at(w)).collect()
         };
         if self.0.len() > 512 {
@@ -234,6 +249,8 @@ pub(crate) struct Hue {
     pub(crate) ratio: f64,
     /// Weights of the colour terms.
     pub(crate) weights: Weights,
+    /// integral S T lambda dlambda by the band's quadrature.
+    pub(crate) photons: f64,
 }
 
 /// A hue with what it was made of, held so that the addresses in its key stay their own.
@@ -270,7 +287,7 @@ impl Palette {
             }
             None => f64::from(u8::from(here > 0.0)),
         };
-        let hue = Hue { ratio, weights };
+        let hue = Hue { ratio, weights, photons: here * band.flat };
         if self.hues.len() > 50_000 {
             self.hues.clear();
         }

@@ -1,9 +1,9 @@
 //! Inverse two-dimensional real Fourier transform in lanes of eight.
 //!
 //! # Effect
-//! Turns half a plane of Fourier modes into an image of N x N pixels.
+//! Turns half a plane of Fourier modes into an image of Nx x Ny pixels.
 //! # Formula
-//! image\[y, x\] = sum over kx, ky of spectrum exp(+2 pi i (kx x + ky y) / N), unnormalised.
+//! image\[y, x\] = sum over kx, ky of spectrum exp(+2 pi i (kx x / Nx + ky y / Ny)), unnormalised.
 //! # Source
 //! Stockham's self-sorting algorithm, radix 5, 4, 3, 2 (Van Loan 1992, Computational Frameworks for the FFT, 1.7).
 //! # Limits
@@ -16,6 +16,7 @@
 //! instruction set. `rustfft` picks fused-multiply kernels at run time and so gives other last bits on other machines.
 
 use multiversion::multiversion;
+use num_complex::Complex64;
 
 /// Transforms side by side.
 pub(crate) const LANES: usize = 8;
@@ -55,7 +56,7 @@ pub(crate) struct FftScratch {
 }
 
 impl FftPlan {
-    /// Plan for images of `size` x `size`.
+    /// Plan for an axis of `size` pixels.
     pub(crate) fn new(size: usize) -> Self {
         assert!(size.is_multiple_of(16), "FFT size {size}");
         let (mut n, mut stride, mut passes) = (size, 1, Vec::new());
@@ -253,18 +254,24 @@ fn transform(plan: &FftPlan, a: &mut Vec<Cell>, b: &mut Vec<Cell>) {
     }
 }
 
-/// The image of a spectrum. `re` and `im` hold N rows (kx = 0..N, wrapped) of [`FftPlan::row_len`] columns
-/// (ky = 0..=N/2); columns from `columns` on are zero. `image` gets N x N pixels `[y, x]`.
+/// The image of a spectrum, from the plans along x and along y. `re` and `im` hold Nx rows (kx = 0..Nx, wrapped) of [`FftPlan::row_len`]
+/// columns of the plan along y (ky = 0..=Ny/2); columns from `columns` on are zero. `image` gets Ny rows of Nx pixels.
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-pub(crate) fn inverse(plan: &FftPlan, re: &[f32], im: &[f32], columns: usize, scratch: &mut FftScratch, image: &mut [f32]) {
-    let n = plan.size;
-    let half = n / 2;
+pub(crate) fn inverse(
+    (along_x, along_y): (&FftPlan, &FftPlan),
+    re: &[f32],
+    im: &[f32],
+    columns: usize,
+    scratch: &mut FftScratch,
+    image: &mut [f32],
+) {
+    let (nx, ny) = (along_x.size, along_y.size);
+    let half = ny / 2;
     let row_len = half + LANES;
-    let padded = n.next_multiple_of(2 * LANES);
+    let padded = nx.next_multiple_of(2 * LANES);
     scratch.a.clear();
-    scratch.a.resize(n, Cell::default());
-    scratch.b.resize(n, Cell::default());
-    scratch.b.truncate(n);
+    scratch.a.resize(nx, Cell::default());
+    scratch.b.resize(nx, Cell::default());
     scratch.turned_re.resize((half + 1) * padded, 0.0);
     scratch.turned_im.resize((half + 1) * padded, 0.0);
     let groups = columns.min(half).div_ceil(LANES).max(1);
@@ -279,7 +286,7 @@ pub(crate) fn inverse(plan: &FftPlan, re: &[f32], im: &[f32], columns: usize, sc
                 cell.im[0] += re[k * row_len + half];
             }
         }
-        transform(plan, &mut scratch.a, &mut scratch.b);
+        transform(along_x, &mut scratch.a, &mut scratch.b);
         for (block, cells) in scratch.a.chunks_exact(LANES).enumerate() {
             let x = block * LANES;
             for l in 0..LANES {
@@ -297,12 +304,14 @@ pub(crate) fn inverse(plan: &FftPlan, re: &[f32], im: &[f32], columns: usize, sc
         if group == 0 {
             let (low, high) = scratch.turned_re.split_at_mut(half * padded);
             let _ = low;
-            high[..n].copy_from_slice(&scratch.turned_im[..n]);
-            scratch.turned_im[..n].fill(0.0);
-            scratch.turned_im[half * padded..][..n].fill(0.0);
+            high[..nx].copy_from_slice(&scratch.turned_im[..nx]);
+            scratch.turned_im[..nx].fill(0.0);
+            scratch.turned_im[half * padded..][..nx].fill(0.0);
         }
     }
     let used = (groups * LANES).min(half);
+    scratch.a.resize(ny, Cell::default());
+    scratch.b.resize(ny, Cell::default());
     for strip in 0..padded / (2 * LANES) {
         let x = strip * 2 * LANES;
         for k in 0..=half {
@@ -323,17 +332,43 @@ pub(crate) fn inverse(plan: &FftPlan, re: &[f32], im: &[f32], columns: usize, sc
             }
             scratch.a[k] = forward;
             if k > 0 && k < half {
-                scratch.a[n - k] = backward;
+                scratch.a[ny - k] = backward;
             }
         }
-        transform(plan, &mut scratch.a, &mut scratch.b);
-        for (cell, row) in scratch.a.iter().zip(image.chunks_exact_mut(n)) {
+        transform(along_y, &mut scratch.a, &mut scratch.b);
+        for (cell, row) in scratch.a.iter().zip(image.chunks_exact_mut(nx)) {
             row[x..x + LANES].copy_from_slice(&cell.re);
-            if x + LANES < n {
+            if x + LANES < nx {
                 row[x + LANES..x + 2 * LANES].copy_from_slice(&cell.im);
             }
         }
     }
+}
+
+/// Transforms sum over m of sequence\[m\] exp(-2 pi i k m / N) of real sequences side by side, for the frequencies k below `count`.
+pub(crate) fn lanes<const W: usize>(
+    plan: &FftPlan,
+    sequences: &[[f32; W]],
+    wanted: usize,
+    count: usize,
+    scratch: &mut FftScratch,
+) -> Vec<Vec<Complex64>> {
+    const { assert!(W <= LANES) };
+    scratch.a.clear();
+    scratch.a.resize(plan.size, Cell::default());
+    scratch.b.resize(plan.size, Cell::default());
+    for (cell, values) in scratch.a.iter_mut().zip(sequences) {
+        cell.re[..W].copy_from_slice(values);
+    }
+    in_lanes(plan, scratch);
+    // The transform has the other sign: of real numbers, the conjugate.
+    let term = |l: usize| scratch.a[..count].iter().map(|c| Complex64::new(f64::from(c.re[l]), -f64::from(c.im[l]))).collect();
+    (0..wanted.min(W)).map(term).collect()
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+fn in_lanes(plan: &FftPlan, scratch: &mut FftScratch) {
+    transform(plan, &mut scratch.a, &mut scratch.b);
 }
 
 #[cfg(test)]
@@ -342,28 +377,30 @@ mod tests {
 
     #[test]
     fn every_mode_becomes_its_wave_for_all_small_sizes() {
-        for n in [16_usize, 32, 48, 64, 80, 96, 160] {
-            let plan = FftPlan::new(n);
-            let row_len = plan.row_len();
-            let mut scratch = FftScratch::default();
-            let mut image = vec![0.0; n * n];
-            for (kx, ky) in [(0, 0), (1, 0), (3, 2), (n - 2, 5), (n / 2, 3), (2, n / 2), (0, n / 2 - 1)] {
-                let (mut re, mut im) = (vec![0.0; n * row_len], vec![0.0; n * row_len]);
+        let squares = [16_usize, 32, 48, 64, 80, 96, 160].map(|n| (n, n));
+        let mut scratch = FftScratch::default();
+        for (nx, ny) in squares.into_iter().chain([(16, 48), (160, 32), (256, 16)]) {
+            let (along_x, along_y) = (FftPlan::new(nx), FftPlan::new(ny));
+            let row_len = along_y.row_len();
+            let mut image = vec![0.0; nx * ny];
+            for (kx, ky) in [(0, 0), (1, 0), (3, 2), (nx - 2, 5), (nx / 2, 3), (2, ny / 2), (0, ny / 2 - 1)] {
+                let (mut re, mut im) = (vec![0.0; nx * row_len], vec![0.0; nx * row_len]);
                 let (c, s) = (0.8_f32, -0.6_f32);
                 re[kx * row_len + ky] += c;
                 im[kx * row_len + ky] += s;
-                if ky == 0 || ky == n / 2 {
+                if ky == 0 || ky == ny / 2 {
                     // end columns carry both signs of kx
-                    let other = (n - kx) % n;
+                    let other = (nx - kx) % nx;
                     re[other * row_len + ky] += c;
                     im[other * row_len + ky] -= s;
                 }
-                inverse(&plan, &re, &im, n / 2 + 1, &mut scratch, &mut image);
+                inverse((&along_x, &along_y), &re, &im, ny / 2 + 1, &mut scratch, &mut image);
                 for (i, &got) in image.iter().enumerate() {
-                    let (y, x) = (i / n, i % n);
-                    let angle = 2.0 * std::f64::consts::PI * (kx * x + ky * y) as f64 / n as f64;
+                    let (y, x) = (i / nx, i % nx);
+                    let turns = (kx * x) as f64 / nx as f64 + (ky * y) as f64 / ny as f64;
+                    let angle = 2.0 * std::f64::consts::PI * turns;
                     let exact = 2.0 * (f64::from(c) * angle.cos() - f64::from(s) * angle.sin());
-                    assert!((f64::from(got) - exact).abs() < 2e-6, "N = {n}, mode ({kx}, {ky}), pixel ({x}, {y}): {got} {exact}");
+                    assert!((f64::from(got) - exact).abs() < 2e-6, "{nx} x {ny}, mode ({kx}, {ky}), pixel ({x}, {y}): {got} {exact}");
                 }
             }
         }
@@ -382,8 +419,8 @@ mod tests {
         }
         let (mut a, mut b) = (vec![0.0; 4096], vec![0.0; 4096]);
         let mut scratch = FftScratch::default();
-        inverse(&plan, &re, &im, 33, &mut scratch, &mut a);
-        inverse(&plan, &re, &im, 10, &mut scratch, &mut b);
+        inverse((&plan, &plan), &re, &im, 33, &mut scratch, &mut a);
+        inverse((&plan, &plan), &re, &im, 10, &mut scratch, &mut b);
         assert_eq!(a, b, "the zeros carry nothing");
     }
 }

@@ -13,27 +13,27 @@
 
 use super::error::OpticsError;
 use super::fft::Lane;
-use super::grid::{self, GridShape, PixelResponse, Sampling};
-use super::plan::SIZES;
+use super::grid::{self, GridShape, PixelResponse, Reach, Sampling};
+use super::plan::Period;
 use super::special::sinc;
 use num_complex::Complex64;
 use rayon::prelude::*;
 use sim_core::detector::DetectorGeometry;
 use sim_core::psf::{Psf, Transfer};
 use sim_core::units::Nanometre;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Nodes along an axis when the PSF varies.
 const NODES: usize = 5;
 /// Largest error of a transfer function, times the pixel's, with which nodes are interpolated from others.
 const SMOOTH: f64 = 3e-4;
-/// Largest period with a grid at every field node \[pixel\].
+/// Largest square period with a grid at every field node \[pixel\]; others up to its area.
 pub(crate) const FIELD_SIZE_MAX: usize = 128;
-/// Largest period whose central grid is kept; above it rows are sampled as they are drawn.
+/// Largest square period whose central grid is kept, others up to its area; above it rows are sampled as they are drawn.
 pub(crate) const STORED_SIZE_MAX: usize = 1024;
 
 /// The grids of one period.
-pub(crate) struct SizeGrids {
+pub(crate) struct PeriodGrids {
     pub(crate) shape: GridShape,
     /// Per field node.
     nodes: Vec<Option<Vec<Lane>>>,
@@ -46,7 +46,7 @@ pub(crate) struct Field {
     sparse: bool,
     extent: (f64, f64),
     transfers: Vec<Option<Vec<Box<dyn Transfer>>>>,
-    sizes: Vec<Option<SizeGrids>>,
+    periods: BTreeMap<Period, PeriodGrids>,
     pub(crate) sampling: Sampling,
     /// Colour terms from wavelength nodes.
     pub(crate) mix: Vec<Vec<f64>>,
@@ -70,7 +70,7 @@ impl Field {
             sparse: false,
             extent: ((geometry.nx.max(2) - 1) as f64, (geometry.ny.max(2) - 1) as f64),
             transfers: (0..per_axis * per_axis).map(|_| None).collect(),
-            sizes: SIZES.iter().map(|_| None).collect(),
+            periods: BTreeMap::new(),
             sampling,
             mix: mix.to_vec(),
         };
@@ -184,31 +184,32 @@ impl Field {
         }
         Ok(())
     }
-    /// Samples the grids: for each (index of size, reach) the nodes listed.
-    pub(crate) fn sample(&mut self, wanted: &[(usize, usize, Vec<usize>)]) {
-        let mut jobs: Vec<(usize, usize, GridShape)> = Vec::new();
-        for (size, reach, nodes) in wanted {
-            let shape = GridShape::new(SIZES[*size], *reach);
+    /// Samples the grids: for each period and reach the nodes listed.
+    pub(crate) fn sample(&mut self, wanted: &[(Period, Reach, Vec<usize>)]) {
+        let mut jobs: Vec<(usize, GridShape)> = Vec::new();
+        for (period, reach, nodes) in wanted {
+            let shape = GridShape::new(*period, *reach);
             let direct: BTreeSet<usize> = nodes.iter().flat_map(|&n| self.origins(n)).map(|(n, _)| n).collect();
-            jobs.extend(direct.into_iter().map(|node| (*size, node, shape.clone())));
+            jobs.extend(direct.into_iter().map(|node| (node, shape.clone())));
         }
         let made: Vec<Vec<Lane>> = jobs
             .par_iter()
-            .map(|(_, node, shape)| {
+            .map(|(node, shape)| {
                 let transfers = self.transfers[*node].as_deref().unwrap_or(&[]);
                 grid::sample(transfers, &self.mix, shape, shape.rows(), self.sampling)
             })
             .collect();
-        for ((size, node, shape), blocks) in jobs.into_iter().zip(made) {
+        for ((node, shape), blocks) in jobs.into_iter().zip(made) {
             let count = self.transfers.len();
-            let grids = self.sizes[size].get_or_insert_with(|| SizeGrids { shape, nodes: (0..count).map(|_| None).collect() });
+            let empty = || PeriodGrids { shape: shape.clone(), nodes: (0..count).map(|_| None).collect() };
+            let grids = self.periods.entry(shape.period).or_insert_with(empty);
             grids.nodes[node] = Some(blocks);
         }
         if !self.sparse {
             return;
         }
-        for (size, _, nodes) in wanted {
-            let Some(grids) = &mut self.sizes[*size] else { continue };
+        for (period, _, nodes) in wanted {
+            let Some(grids) = self.periods.get_mut(period) else { continue };
             let made: Vec<(usize, Vec<Lane>)> = nodes
                 .par_iter()
                 .filter(|&&node| grids.nodes[node].is_none())
@@ -219,9 +220,9 @@ impl Field {
             }
         }
     }
-    /// The grids of a size, if they were sampled.
-    pub(crate) fn grids(&self, size: usize) -> Option<&SizeGrids> {
-        SIZES.iter().position(|&s| s == size).and_then(|i| self.sizes[i].as_ref())
+    /// The grids of a period, if they were sampled.
+    pub(crate) fn grids(&self, period: Period) -> Option<&PeriodGrids> {
+        self.periods.get(&period)
     }
 }
 
@@ -255,7 +256,12 @@ fn combination(parts: &[(&[Lane], f32)]) -> Vec<Lane> {
     out
 }
 
-impl SizeGrids {
+impl PeriodGrids {
+    /// Blocks of a colour term in a grid.
+    pub(crate) fn term_len(&self) -> usize {
+        let rows = self.shape.rows();
+        2 * (self.shape.row_start(rows.end) - self.shape.row_start(rows.start))
+    }
     /// The grid of a node; empty when it was not asked for.
     pub(crate) fn node(&self, node: usize) -> &[Lane] {
         self.nodes[node].as_deref().unwrap_or(&[])
@@ -285,17 +291,16 @@ mod tests {
     fn nodes_of_a_smooth_field_follow_from_every_second_one() {
         let (mut field, psf, geometry) = field(40.0);
         assert!(field.sparse);
-        let (size, reach) = (3, 48);
-        assert_eq!(SIZES[size], 64);
+        let (period, reach) = (Period::square(64), Reach { x: 48, y: 48 });
         for node in [5, 6, 13] {
             field.evaluate(&psf, &geometry, &[620.0], &[node]).unwrap();
-            field.sample(&[(size, reach, vec![node])]);
+            field.sample(&[(period, reach, vec![node])]);
             let at = |i: usize, extent: f64| extent * i as f64 / 4.0;
             let place = geometry.focal_point(at(node % NODES, field.extent.0), at(node / NODES, field.extent.1));
             let exact = psf.transfers(place, &[Nanometre(620.0)]).unwrap();
-            let shape = GridShape::new(SIZES[size], reach);
+            let shape = GridShape::new(period, reach);
             let exact = grid::sample(&exact, &field.mix, &shape, shape.rows(), field.sampling);
-            let grids = field.sizes[size].take().unwrap();
+            let grids = field.periods.remove(&period).unwrap();
             let pairs = grids.node(node).as_flattened().iter().zip(exact.as_flattened());
             let worst = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
             assert!(worst > 0.0 && worst < 1.5 * SMOOTH, "node {node}: {worst}");

@@ -39,6 +39,7 @@ mod render;
 mod scene;
 pub mod sersic;
 mod shape;
+pub mod slitless;
 mod special;
 mod stamp;
 
@@ -102,6 +103,21 @@ pub struct Timings {
     pub modes: f64,
 }
 
+impl Timings {
+    /// Both together.
+    #[must_use]
+    fn plus(self, other: &Self) -> Self {
+        Self {
+            psf_s: self.psf_s + other.psf_s,
+            sources_s: self.sources_s + other.sources_s,
+            paint_s: self.paint_s + other.paint_s,
+            add_s: self.add_s + other.add_s,
+            objects: self.objects + other.objects,
+            modes: self.modes + other.modes,
+        }
+    }
+}
+
 /// What a render gives.
 #[derive(Debug, Clone)]
 pub struct Rendered {
@@ -130,7 +146,7 @@ impl Imaging<'_> {
     /// # Errors
     /// As [`Imaging::render`].
     pub fn render_with(&self, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
-        render::render(self, sources, progress)
+        render::render(self, None, sources, progress)
     }
     /// Sources of at least `least_electrons`, inside and outside the window, where they are drawn and with the electrons
     /// they are drawn with: what effects of the light plane make ghosts and scattered light of.

@@ -1,7 +1,7 @@
 //! The mode loop: profile x PSF x pixel x phase for every mode of an object, wrapped into its period.
 //!
 //! # Formula
-//! Z\[k mod N\] += exp(-2 pi i k.c / N) sum_j O_j\[k\] sum_c w_cj F_c(|M_c k|^2), k = (kx, ky), ky >= 0;
+//! Z\[k mod N\] += exp(-2 pi i (kx cx / Nx + ky cy / Ny)) sum_j O_j\[k\] sum_c w_cj F_c(|M_c k|^2), k = (kx, ky), ky >= 0;
 //! modes past N / 2 land where sampling aliases them, those with ky mod N > N / 2 as the conjugate of their mirror.
 //! # Symbols
 //! O_j  transfer grid of colour term j;  F_c  transform of component c;  w_cj  electrons x colour weight / N^2;
@@ -11,7 +11,8 @@
 
 use super::colour::Weights;
 use super::fft::{LANES, Lane};
-use super::grid::{GridShape, row_reach};
+use super::grid::{GridShape, Reach};
+use super::plan::Period;
 use super::sersic::{SUB, SUB_BITS};
 use multiversion::multiversion;
 use num_complex::Complex64;
@@ -70,7 +71,7 @@ pub(crate) struct Modes<'a> {
     /// Complex transform of a component (knots, images): rows as in a grid of one wavelength node and this reach.
     pub(crate) factor: Option<&'a [Lane]>,
     /// Largest |k| drawn, not above the grid's.
-    pub(crate) reach: usize,
+    pub(crate) reach: Reach,
     /// Centre relative to pixel N / 2, columns and rows.
     pub(crate) offset: [f64; 2],
 }
@@ -94,15 +95,15 @@ fn phases(count: usize, offset: f64, size: usize) -> impl Iterator<Item = Comple
     })
 }
 
-/// Adds the object's modes to the spectrum (N rows of kx, N / 2 + 8 columns of ky each).
+/// Adds the object's modes to the spectrum (Nx rows of kx, Ny / 2 + 8 columns of ky each).
 pub(crate) fn accumulate(modes: &Modes<'_>, scratch: &mut ModeScratch, re: &mut [f32], im: &mut [f32]) {
-    let size = modes.shape.size;
-    let longest = modes.reach / LANES + 1;
+    let Period { nx, ny } = modes.shape.period;
+    let longest = modes.reach.y / LANES + 1;
     scratch.phase_x.clear();
-    scratch.phase_x.extend(phases(modes.reach + 1, modes.offset[0], size));
+    scratch.phase_x.extend(phases(modes.reach.x + 1, modes.offset[0], nx));
     scratch.phase_re.resize(longest, [0.0; LANES]);
     scratch.phase_im.resize(longest, [0.0; LANES]);
-    for (k, phase) in phases(longest * LANES, modes.offset[1], size).enumerate() {
+    for (k, phase) in phases(longest * LANES, modes.offset[1], ny).enumerate() {
         scratch.phase_re[k / LANES][k % LANES] = phase.re as f32;
         scratch.phase_im[k / LANES][k % LANES] = phase.im as f32;
     }
@@ -115,7 +116,7 @@ const ROW_PARTS: usize = 2;
 
 #[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mut [f32], im: &mut [f32]) {
-    let reach = modes.reach as i64;
+    let reach = modes.reach.x as i64;
     let (values, rest) = scratch.row.split_at_mut(modes.lobes.len() * longest);
     let (sum_re, sum_im) = rest.split_at_mut(longest);
     let term = 2 * (modes.shape.row_start(modes.rows.end) - modes.shape.row_start(modes.rows.start));
@@ -128,7 +129,7 @@ fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mu
         if kx.abs() > reach {
             continue;
         }
-        let ky_reach = row_reach(modes.reach, kx);
+        let ky_reach = modes.reach.of_row(kx);
         let len = ky_reach / LANES + 1;
         let (sum_re, sum_im) = (&mut sum_re[..len], &mut sum_im[..len]);
         sum_re.fill([0.0; LANES]);
@@ -155,7 +156,7 @@ fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mu
         let phase = scratch.phase_x[kx.unsigned_abs() as usize];
         let sign = if kx < 0 { -1.0 } else { 1.0 };
         turn(sum_re, sum_im, &scratch.phase_re[..len], &scratch.phase_im[..len], phase.re as f32, (sign * phase.im) as f32);
-        wrap(&sum_re.as_flattened()[..=ky_reach], &sum_im.as_flattened()[..=ky_reach], kx, modes.shape.size, re, im);
+        wrap(&sum_re.as_flattened()[..=ky_reach], &sum_im.as_flattened()[..=ky_reach], kx, modes.shape.period, re, im);
     }
 }
 
@@ -314,11 +315,11 @@ fn radial(lobe: &Lobe, tables: &[ProfileTable], kx: f32, out: &mut [Lane]) {
 
 /// Adds one row of modes (ky = 0, 1, ...) where sampling puts it.
 #[inline(always)]
-fn wrap(row_re: &[f32], row_im: &[f32], kx: i64, size: usize, re: &mut [f32], im: &mut [f32]) {
-    let half = size / 2;
+fn wrap(row_re: &[f32], row_im: &[f32], kx: i64, period: Period, re: &mut [f32], im: &mut [f32]) {
+    let half = period.ny / 2;
     let row_len = half + LANES;
-    let direct = kx.rem_euclid(size as i64) as usize * row_len;
-    let mirror = (-kx).rem_euclid(size as i64) as usize * row_len;
+    let direct = kx.rem_euclid(period.nx as i64) as usize * row_len;
+    let mirror = (-kx).rem_euclid(period.nx as i64) as usize * row_len;
     let mut first = 0;
     while first < row_re.len() {
         let count = half.min(row_re.len() - first);

@@ -19,8 +19,26 @@ use sim_core::psf::Transfer;
 /// Periods of images \[pixel\].
 pub(crate) const SIZES: [usize; 20] = [16, 32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512, 640, 768, 1024, 1536, 2048, 3072, 4096];
 
-/// Smallest period that holds `pixels`, or the largest there is and `false`.
-pub(crate) fn period_for(pixels: f64) -> (usize, bool) {
+/// Period of an image \[pixel\]: columns and rows, each one of [`SIZES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Period {
+    pub(crate) nx: usize,
+    pub(crate) ny: usize,
+}
+
+impl Period {
+    /// As many columns as rows.
+    pub(crate) const fn square(size: usize) -> Self {
+        Self { nx: size, ny: size }
+    }
+    /// Pixels of the image.
+    pub(crate) const fn pixels(self) -> usize {
+        self.nx * self.ny
+    }
+}
+
+/// Smallest size that holds `pixels`, or the largest there is and `false`.
+pub(crate) fn size_for(pixels: f64) -> (usize, bool) {
     SIZES.iter().find(|&&n| n as f64 >= pixels).map_or((SIZES[SIZES.len() - 1], false), |&n| (n, true))
 }
 

@@ -7,10 +7,11 @@
 use super::colour::{BandQuadrature, Palette, nodes_for};
 use super::error::OpticsError;
 use super::field::{FIELD_SIZE_MAX, Field, STORED_SIZE_MAX};
-use super::grid::{PixelResponse, Sampling};
+use super::grid::{PixelResponse, Reach, Sampling};
 use super::paint::{Brush, Extents, Painter, Stamp};
-use super::plan::{Response, SIZES, period_for};
+use super::plan::{Period, Response, SIZES, size_for};
 use super::scene::{Figure, Resolver};
+use super::slitless::{Opening, Piece};
 use super::{Imaging, RenderTolerance, Rendered, Timings};
 use rayon::prelude::*;
 use sim_core::frame::{Frame, Window};
@@ -18,7 +19,7 @@ use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
 use sim_core::source::{Brightness, Source};
 use sim_core::truth::TruthRow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -43,7 +44,13 @@ struct Slot {
     inside: f64,
 }
 
-pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
+/// Draws sources; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images.
+pub(super) fn render(
+    imaging: &Imaging<'_>,
+    piece: Option<(&Piece<'_>, &Opening)>,
+    sources: &[Source],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Rendered, OpticsError> {
     check(imaging)?;
     let mut timings = Timings::default();
     let clock = Instant::now();
@@ -67,6 +74,7 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
         zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
         achromatic: colours == 1,
+        piece,
     };
     let resolved: Vec<Result<Option<Planned>, OpticsError>> = sources
         .par_iter()
@@ -86,22 +94,22 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         // Users of the same grids together, and neighbours one after the other: both stay in cache.
         let strip = (p.figure.y.max(0.0) as usize) / BAND_ROWS;
         let column = p.figure.x.max(0.0) as usize;
-        (field.cell(p.figure.x, p.figure.y), p.extents.size, strip, column, p.index)
+        (field.cell(p.figure.x, p.figure.y), p.extents.period, strip, column, p.index)
     });
     timings.sources_s = clock.elapsed().as_secs_f64();
 
     // Grids of the PSF at the sizes and nodes in use.
     let clock = Instant::now();
     let wanted = wanted_grids(&planned, &field);
-    let nodes: Vec<usize> =
-        wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let nodes: Vec<usize> = wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
     field.evaluate(imaging.psf, imaging.geometry, band.nodes_nm(), &nodes)?;
     field.sample(&wanted);
     timings.psf_s += clock.elapsed().as_secs_f64();
 
     // Paint and add.
-    let uses = |size: usize| planned.iter().any(|p| p.extents.size == size) || (!field.is_uniform() && size == FIELD_SIZE_MAX);
-    let painter = Painter::new(&field, uses);
+    let has = |period: Period, size: usize| period.nx == size || period.ny == size;
+    let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size) || p.extents.difference.is_some_and(|d| has(d, size)));
+    let painter = Painter::new(&field, (imaging.band, &band), uses);
     let mut light = Frame::<Light>::zeros(imaging.window);
     let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
     let mut ledger = Ledger::default();
@@ -114,7 +122,7 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
         let mut pixels = 0;
         let count = rest.iter().take_while(|p| {
             let first = pixels == 0;
-            pixels += p.extents.size * p.extents.size;
+            pixels += p.extents.period.pixels();
             first || pixels <= CHUNK_PIXELS
         });
         let (chunk, after) = rest.split_at(count.count());
@@ -140,7 +148,8 @@ pub(super) fn render(imaging: &Imaging<'_>, sources: &[Source], progress: &(dyn 
             row.electrons_in_frame = *inside;
             ledger.book(*inside);
             truth.push((p.index, row));
-            modes += 0.5 * std::f64::consts::PI * (p.extents.reach(p.extents.size) as f64).powi(2);
+            let reach = p.extents.reach(p.extents.period);
+            modes += 0.5 * std::f64::consts::PI * (reach.x * reach.y) as f64;
         }
         timings.add_s += clock.elapsed().as_secs_f64();
         progress(planned.len() - rest.len(), planned.len());
@@ -190,49 +199,50 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
     };
     let w = &imaging.window;
     if parts.is_empty() {
-        let extents = Extents { size: SIZES[0], cutoff: 0.0, colours: 1 };
+        let extents = Extents { period: Period::square(SIZES[0]), difference: None, cutoff: 0.0, colours: 1 };
         return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
     }
-    let (size, whole) = period_for(2.0 * response.radius(&parts, tolerance) + 2.0);
-    let half = (size / 2) as f64 + 1.0;
-    let touches = figure.x + half >= w.x0 as f64
-        && figure.y + half >= w.y0 as f64
-        && figure.x - half <= (w.x0 + w.nx) as f64
-        && figure.y - half <= (w.y0 + w.ny) as f64;
+    let across = 2.0 * response.radius(&parts, tolerance) + 2.0;
+    let (long, high) = figure.streak.as_ref().map_or((0.0, 0.0), |s| (s.extent.0.abs(), s.extent.1.abs()));
+    let ((nx, whole_x), (ny, whole_y)) = (size_for(across + long), size_for(across + high));
+    let (half_x, half_y) = ((nx / 2) as f64 + 1.0, (ny / 2) as f64 + 1.0);
+    let touches = figure.x + half_x >= w.x0 as f64
+        && figure.y + half_y >= w.y0 as f64
+        && figure.x - half_x <= (w.x0 + w.nx) as f64
+        && figure.y - half_y <= (w.y0 + w.ny) as f64;
     if !touches {
         return None;
     }
+    let period = Period { nx, ny };
+    let core = |length: f64| size_for(FIELD_SIZE_MAX as f64 + length).0;
+    let difference = (period.pixels() > FIELD_SIZE_MAX * FIELD_SIZE_MAX).then(|| Period { nx: core(long), ny: core(high) });
     let cutoff = response.cutoff(&parts, tolerance);
     let colours = response.colours(&parts, 0.5 * tolerance);
-    Some(Planned { index, figure, extents: Extents { size, cutoff, colours }, clipped: !whole })
+    Some(Planned { index, figure, extents: Extents { period, difference, cutoff, colours }, clipped: !(whole_x && whole_y) })
 }
 
-/// (index of the size, reach, nodes) of every grid the figures need.
-fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(usize, usize, Vec<usize>)> {
-    let mut out = Vec::new();
-    for (i, &size) in SIZES.iter().enumerate() {
-        let mut reach = 0;
-        let mut nodes = std::collections::BTreeSet::new();
-        for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
-            let varies = !field.is_uniform();
-            let own = p.extents.size == size && size <= STORED_SIZE_MAX;
-            let difference = varies && size == FIELD_SIZE_MAX && p.extents.size > size;
-            if !own && !difference {
-                continue;
-            }
-            reach = reach.max(p.extents.reach(size));
-            if varies && size <= FIELD_SIZE_MAX {
+/// Period, reach and nodes of every grid the figures need.
+fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(Period, Reach, Vec<usize>)> {
+    let mut wanted: BTreeMap<Period, (f64, BTreeSet<usize>)> = BTreeMap::new();
+    for p in planned.iter().filter(|p| !p.figure.parts.is_empty()) {
+        let difference = p.extents.difference.filter(|_| !field.is_uniform());
+        let own = Some(p.extents.period).filter(|period| period.pixels() <= STORED_SIZE_MAX * STORED_SIZE_MAX);
+        for period in own.into_iter().chain(difference) {
+            let (cutoff, nodes) = wanted.entry(period).or_default();
+            *cutoff = cutoff.max(p.extents.cutoff);
+            let local = !field.is_uniform() && (difference == Some(period) || period.pixels() <= FIELD_SIZE_MAX * FIELD_SIZE_MAX);
+            if local {
                 nodes.extend(field.corners(p.figure.x, p.figure.y).iter().filter(|n| n.1 != 0.0).map(|n| n.0));
             }
-            if !varies || size > FIELD_SIZE_MAX || difference {
+            if !local || difference == Some(period) {
                 nodes.insert(field.centre());
             }
         }
-        if !nodes.is_empty() {
-            out.push((i, reach, nodes.into_iter().collect()));
-        }
     }
-    out
+    let grid = |(period, (cutoff, nodes)): (Period, (f64, BTreeSet<usize>))| {
+        (period, Extents { period, difference: None, cutoff, colours: 1 }.reach(period), nodes.into_iter().collect())
+    };
+    wanted.into_iter().map(grid).collect()
 }
 
 /// Columns of the stamp and of the window that overlap: (first in stamp, first in window, count).
@@ -245,14 +255,14 @@ fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> 
 /// The light of a stamp inside the window.
 fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
     let (Some((sx, _, nx)), Some((sy, _, ny))) =
-        (overlap(stamp.x0, stamp.size, window.x0, window.nx), overlap(stamp.y0, stamp.size, window.y0, window.ny))
+        (overlap(stamp.x0, stamp.nx, window.x0, window.nx), overlap(stamp.y0, stamp.ny, window.y0, window.ny))
     else {
         return 0.0;
     };
-    if nx == stamp.size && ny == stamp.size {
+    if nx == stamp.nx && ny == stamp.ny {
         return stamp.sum;
     }
-    (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.size + sx..][..nx])).sum()
+    (sy..sy + ny).map(|y| row_sum(&stamp.pixels[y * stamp.nx + sx..][..nx])).sum()
 }
 
 fn row_sum(row: &[f32]) -> f64 {
@@ -272,8 +282,8 @@ fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
     let window = light.window;
     let boxes: Vec<_> = stamps
         .filter_map(|s| {
-            let x = overlap(s.x0, s.size, window.x0, window.nx)?;
-            let y = overlap(s.y0, s.size, window.y0, window.ny)?;
+            let x = overlap(s.x0, s.nx, window.x0, window.nx)?;
+            let y = overlap(s.y0, s.ny, window.y0, window.ny)?;
             Some((s, x, y))
         })
         .collect();
@@ -285,7 +295,7 @@ fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
         let high = low + rows.len() / window.nx;
         for (stamp, (sx, wx, nx), (sy, wy, ny)) in &boxes {
             for y in low.max(*wy)..high.min(wy + ny) {
-                let from = &stamp.pixels[(sy + y - wy) * stamp.size + sx..][..*nx];
+                let from = &stamp.pixels[(sy + y - wy) * stamp.nx + sx..][..*nx];
                 let to = &mut rows[(y - low) * window.nx + wx..][..*nx];
                 for (t, f) in to.iter_mut().zip(from) {
                     *t += f;

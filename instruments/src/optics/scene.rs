@@ -7,14 +7,16 @@
 //! # Limits
 //! Flux and size only are magnified; nothing is moved.
 
-use super::colour::{BandQuadrature, Palette, Weights};
+use super::colour::{BandQuadrature, Hue, Palette, Weights};
 use super::error::OpticsError;
 use super::knots;
 use super::picture::SIDE_MAX;
 use super::plan::Extent;
 use super::sersic::INDEX_RANGE;
 use super::shape::{self, Map};
+use super::slitless::{Opening, Piece, Streak};
 use sim_core::source::{Brightness, Component, Position, Profile, Shear, Source};
+use sim_core::spectrum::Sed;
 use sim_core::truth::TruthRow;
 use sim_core::wcs::Wcs;
 use std::collections::HashMap;
@@ -39,13 +41,16 @@ pub(crate) struct Part {
     pub(crate) map: Map,
     pub(crate) electrons: f64,
     pub(crate) weights: Weights,
+    /// Spectrum and its photons by the quadrature that the electrons are of, where it is drawn out.
+    pub(crate) sed: Option<(Sed, f64)>,
 }
 
 impl Part {
     /// Sizes for planning.
     pub(crate) fn extent(&self) -> Extent {
         let (major, minor) = shape::stretches(&self.map);
-        let colour = self.weights;
+        // Along a spectrum each wavelength has its own colour: the polynomials reach these values at the ends of the band.
+        let colour = if self.sed.is_some() { [1.0, 1.8, 2.3, 2.7] } else { self.weights };
         match &self.light {
             Light::Point => Extent { electrons: self.electrons, index: None, radius_px: (0.0, 0.0), colour },
             Light::Sersic(n) => Extent { electrons: self.electrons, index: Some(*n), radius_px: (major, minor), colour },
@@ -68,6 +73,8 @@ pub(crate) struct Figure {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) parts: Vec<Part>,
+    /// The line that its light is drawn out along; its middle is (x, y).
+    pub(crate) streak: Option<Streak>,
     pub(crate) truth: TruthRow,
 }
 
@@ -128,6 +135,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) zero_electrons: f64,
     /// Whether the PSF has one wavelength node.
     pub(crate) achromatic: bool,
+    /// The piece of a spectrum that is drawn, and the grating's share of the light.
+    pub(crate) piece: Option<(&'a Piece<'a>, &'a Opening)>,
 }
 
 impl Resolver<'_> {
@@ -158,18 +167,24 @@ impl Resolver<'_> {
                 (x, y, ra_deg, dec_deg, map)
             }
         };
+        let share = self.piece.map_or(1.0, |(_, opening)| opening.share(x));
+        if share == 0.0 {
+            return Ok(None);
+        }
         let outer = shape::product(&pixels_per_arcsec, &lens);
         let mut parts = Vec::with_capacity(source.components.len());
         let (mut largest, mut brightest) = (0.0_f64, None::<(f64, &Component, Shear)>);
         for component in &source.components {
             let (light, inner, radius, shear) = light_of(id, &component.profile)?;
-            let (electrons, weights) = self.electrons(id, component, palette)?;
-            let electrons = electrons * mu;
+            let (electrons, hue) = self.electrons(id, component, palette)?;
+            let electrons = electrons * mu * share;
             largest = largest.max(radius);
             if brightest.is_none_or(|(most, _, _)| electrons > most) {
                 brightest = Some((electrons, component, shear));
             }
-            parts.push(Part { light, map: shape::product(&outer, &inner), electrons, weights });
+            let sed = self.piece.map(|_| (component.sed.clone(), hue.photons));
+            let weights = if self.achromatic { super::colour::GREY } else { hue.weights };
+            parts.push(Part { light, map: shape::product(&outer, &inner), electrons, weights, sed });
         }
         let electrons: f64 = parts.iter().map(|p| p.electrons).sum();
         let (index, shear, spectrum) = match brightest {
@@ -201,12 +216,18 @@ impl Resolver<'_> {
             spectrum,
         };
         parts.retain(|p| p.electrons > 0.0);
-        Ok(Some(Figure { x, y, parts, truth }))
+        let streak = self.piece.map(|(piece, _)| piece.streak(x, y));
+        let (dx, dy) = streak.as_ref().map_or((0.0, 0.0), |s| s.middle);
+        Ok(Some(Figure { x: x + dx, y: y + dy, parts, streak, truth }))
     }
 
-    fn electrons(&self, id: u64, component: &Component, palette: &mut Palette) -> Result<(f64, Weights), OpticsError> {
+    fn electrons(&self, id: u64, component: &Component, palette: &mut Palette) -> Result<(f64, Hue), OpticsError> {
         match &component.brightness {
             Brightness::Electrons(electrons) => {
+                if self.piece.is_some() {
+                    let range = "AB magnitudes: the electrons of a spectrum are the order's";
+                    return Err(OpticsError::Source { id, key: "brightness", value: *electrons, unit: "electron", range });
+                }
                 if !(electrons.is_finite() && *electrons >= 0.0) {
                     return Err(OpticsError::Source {
                         id,
@@ -216,15 +237,12 @@ impl Resolver<'_> {
                         range: "finite and >= 0",
                     });
                 }
-                if self.achromatic {
-                    return Ok((*electrons, super::colour::GREY));
-                }
                 let hue = palette.hue(&component.sed, self.band, None);
-                if hue.ratio == 0.0 {
+                if hue.ratio == 0.0 && !self.achromatic {
                     // Light was asked for that this spectrum does not have here: no colour is better than another.
                     return Err(OpticsError::Dark { id, spectrum: component.sed.template.name.clone(), band: "of the detector".into() });
                 }
-                Ok((*electrons, hue.weights))
+                Ok((*electrons, hue))
             }
             Brightness::Ab { magnitude, band } => {
                 if !(*magnitude > -35.0 && *magnitude < 60.0) {
@@ -234,8 +252,7 @@ impl Resolver<'_> {
                 if !hue.ratio.is_finite() {
                     return Err(OpticsError::Dark { id, spectrum: component.sed.template.name.clone(), band: band.name.clone() });
                 }
-                let weights = if self.achromatic { super::colour::GREY } else { hue.weights };
-                Ok((self.zero_electrons * 10.0_f64.powf(-0.4 * magnitude) * hue.ratio, weights))
+                Ok((self.zero_electrons * 10.0_f64.powf(-0.4 * magnitude) * hue.ratio, hue))
             }
         }
     }

@@ -9,7 +9,7 @@
 use super::error::OpticsError;
 use super::grid::{PixelResponse, Sampling};
 use super::picture::Picture;
-use super::plan::{Response, period_for};
+use super::plan::{Response, size_for};
 use super::scene::{Light, Part, light_of};
 use super::sersic::SersicTransform;
 use super::shape;
@@ -91,7 +91,7 @@ pub fn draw_stamp(spec: &StampSpec<'_>) -> Result<Array2<f64>, OpticsError> {
         }
         let (light, inner, _, _) = light_of(spec.id, profile)?;
         let map = shape::product(&lens, &inner).map(|row| row.map(|v| v / scale));
-        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY });
+        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY, sed: None });
     }
     parts.retain(|p| p.electrons > 0.0);
     if parts.is_empty() {
@@ -108,7 +108,7 @@ pub fn draw_stamp(spec: &StampSpec<'_>) -> Result<Array2<f64>, OpticsError> {
     let farthest = |c: f64, n: usize| c.abs().max((n as f64 - 1.0 - c).abs());
     let reach_px = farthest(centre[0], spec.nx).max(farthest(centre[1], spec.ny));
     // The next image of the object must be dark everywhere on the stamp.
-    let (size, _) = period_for(response.radius(&extents, level) + reach_px + 1.0);
+    let (size, _) = size_for(response.radius(&extents, level) + reach_px + 1.0);
     let reach = ((response.cutoff(&extents, level) * size as f64).ceil() as i64).max(1);
     let transforms: Vec<(&Part, Transform)> = parts
         .iter()

@@ -1,0 +1,160 @@
+//! Slitless optics: every source drawn out by a grating into its orders.
+//!
+//! # Effect
+//! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
+//! # Formula
+//! Each order is cut into short straight pieces ([`streak`]); each piece is drawn as images are ([`super`]), its modes times the transform of the
+//! light along it.
+//! # Source
+//! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`], [`streak`].
+//! # Limits
+//! Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
+//! ends are displaced by 0.001 pixel. The electrons that the truth states are a quadrature of 200 intervals an order, those that are drawn are integrated exactly. A source whose undispersed image lies on the border of two gratings gives each its share of
+//! the beam's area ([`Opening`]); the diffraction at the border is left out.
+//! # Twin
+//! The extraction of spectra.
+
+mod opening;
+mod order;
+mod ruling;
+mod streak;
+
+pub use opening::Opening;
+pub use order::{FieldPolynomial, Order, Trace};
+pub use ruling::{Fitted, Ruling};
+pub(crate) use streak::{Piece, Spread, SpreadScratch, Streak};
+
+use super::error::OpticsError;
+use super::{Imaging, Rendered, bright, render};
+use sim_core::frame::Frame;
+use sim_core::ledger::Ledger;
+use sim_core::plane::Light;
+use sim_core::source::Source;
+use sim_core::truth::TruthRow;
+use std::collections::BTreeMap;
+
+/// A grating in front of a part of a detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grating {
+    /// Where it is.
+    pub opening: Opening,
+    /// Its orders.
+    pub orders: Vec<Order>,
+}
+
+/// What an order puts on the detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderLight {
+    /// Number of the source.
+    pub id: u64,
+    /// Grating, by its place in the list.
+    pub grating: usize,
+    /// Number of the order.
+    pub order: i32,
+    /// Columns and rows of the short-wavelength end \[pixel\].
+    pub blue: (f64, f64),
+    /// Columns and rows of the long-wavelength end \[pixel\].
+    pub red: (f64, f64),
+    /// Expected electrons.
+    pub electrons: f64,
+    /// Expected electrons inside the window.
+    pub electrons_in_frame: f64,
+}
+
+/// What a slitless render gives.
+#[derive(Debug, Clone)]
+pub struct Dispersed {
+    /// All orders together. The truth has one row for each source with light in the window, with the place of its undispersed image and the electrons of
+    /// those of its orders that touch it.
+    pub rendered: Rendered,
+    /// Every order that touches the window, in the order of the catalogue.
+    pub orders: Vec<OrderLight>,
+}
+
+/// Places at which pieces must be straight: a net over the detector and as far outside as sources can be whose light arrives.
+fn places(imaging: &Imaging<'_>) -> Vec<(f64, f64)> {
+    let (nx, ny) = (imaging.geometry.nx as f64, imaging.geometry.ny as f64);
+    let along = [-0.2, 0.5, 1.2];
+    along.iter().flat_map(|v| along.map(|u| (u * nx, v * ny))).collect()
+}
+
+/// Draws sources through gratings: as [`Imaging::render`]; orders have their own efficiency, the band of `imaging` is what the truth states
+/// magnitudes in.
+///
+/// # Errors
+/// As [`Imaging::render`].
+pub fn disperse(
+    imaging: &Imaging<'_>,
+    gratings: &[Grating],
+    sources: &[Source],
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Dispersed, OpticsError> {
+    let places = places(imaging);
+    let lines: Vec<(usize, &Opening, &Order, Vec<Piece<'_>>)> = gratings
+        .iter()
+        .enumerate()
+        .flat_map(|(number, grating)| grating.orders.iter().map(move |order| (number, &grating.opening, order)))
+        .map(|(number, opening, order)| (number, opening, order, streak::pieces(order, &places)))
+        .collect();
+    let place_of: BTreeMap<u64, usize> = sources.iter().enumerate().map(|(place, source)| (source.id, place)).collect();
+    let zero_electrons = imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s;
+    let direct = bright::electrons(imaging, sources)?;
+    let mut rendered = Rendered {
+        light: Frame::<Light>::zeros(imaging.window),
+        truth: Vec::new(),
+        ledger: Ledger::default(),
+        timings: super::Timings::default(),
+        clipped: 0,
+    };
+    let mut truth: BTreeMap<usize, TruthRow> = BTreeMap::new();
+    let mut orders: BTreeMap<(usize, usize), OrderLight> = BTreeMap::new();
+    let (all, mut done) = (lines.iter().map(|l| l.3.len()).sum::<usize>(), 0);
+    for (line, (grating, opening, order, pieces)) in lines.iter().enumerate() {
+        let whole = bright::electrons(&Imaging { band: &order.efficiency, ..*imaging }, sources)?;
+        let (blue_nm, red_nm) = order.efficiency.range_nm();
+        for piece in pieces {
+            let band = piece.band();
+            let drawn = render::render(&Imaging { band: &band, ..*imaging }, Some((piece, opening)), sources, &|_, _| {})?;
+            rendered.light.pixels += &drawn.light.pixels;
+            rendered.ledger = rendered.ledger.plus(drawn.ledger);
+            rendered.timings = rendered.timings.plus(&drawn.timings);
+            rendered.clipped += drawn.clipped;
+            for row in drawn.truth {
+                let at = place_of[&row.id];
+                let trace = order.trace(row.x, row.y);
+                let end = |nm: f64| {
+                    let (dx, dy) = trace.offset(trace.parameter(nm));
+                    (row.x + dx, row.y + dy)
+                };
+                let light = orders.entry((at, line)).or_insert_with(|| OrderLight {
+                    id: row.id,
+                    grating: *grating,
+                    order: order.number,
+                    blue: end(blue_nm),
+                    red: end(red_nm),
+                    electrons: whole[at].map_or(0.0, |p| p.electrons) * opening.share(row.x),
+                    electrons_in_frame: 0.0,
+                });
+                light.electrons_in_frame += row.electrons_in_frame;
+                let electrons = direct[at].map_or(0.0, |p| p.electrons);
+                truth.entry(at).or_insert(TruthRow {
+                    magnitude: -2.5 * (electrons / zero_electrons).log10(),
+                    electrons: 0.0,
+                    electrons_in_frame: 0.0,
+                    ..row
+                });
+            }
+            done += 1;
+            progress(done, all);
+        }
+    }
+    for ((at, _), light) in &orders {
+        if let Some(row) = truth.get_mut(at) {
+            row.electrons += light.electrons;
+            row.electrons_in_frame += light.electrons_in_frame;
+        }
+    }
+    rendered.timings.objects = truth.len();
+    rendered.truth = truth.into_values().collect();
+    Ok(Dispersed { rendered, orders: orders.into_values().collect() })
+}

@@ -1,0 +1,243 @@
+//! Slitless optics against sums of images in single wavelengths and against closed forms.
+#![allow(clippy::unwrap_used, reason = "tests stop at the first thing that is not as it should be")]
+
+use instruments::optics::slitless::{Dispersed, FieldPolynomial, Grating, Opening, Order, disperse};
+use instruments::optics::{Imaging, RenderTolerance};
+use ndarray::Array2;
+use psf::optical::{OpticalPsf, WavefrontTerm};
+use sim_core::bandpass::Bandpass;
+use sim_core::detector::{AmplifierGrid, DetectorGeometry};
+use sim_core::frame::Window;
+use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
+use sim_core::spectrum::{Sed, Spectrum};
+use sim_core::units::Nanometre;
+use sim_core::wcs::Wcs;
+use std::sync::Arc;
+
+const SCALE: f64 = 0.074;
+const AREA_CM2: f64 = 31_416.0;
+const TIME_S: f64 = 150.0;
+
+fn geometry(nx: usize, ny: usize) -> DetectorGeometry {
+    let amplifiers = AmplifierGrid { columns: 1, rows: 1, prescan_x: 0, overscan_x: 0, overscan_y: 0 };
+    let (crpix1, crpix2) = (0.5 * nx as f64, 0.5 * ny as f64);
+    DetectorGeometry { number: 1, filter: "GI".into(), nx, ny, crpix1, crpix2, pixel_scale_arcsec: SCALE, amplifiers }
+}
+
+fn wcs(nx: usize, ny: usize) -> Wcs {
+    let s = SCALE / 3600.0;
+    Wcs { crpix: [0.5 * nx as f64, 0.5 * ny as f64], crval: [10.0, 20.0], cd: [[-s, 0.0], [0.0, s]], pv: None }
+}
+
+/// A pupil of 2 m with coma and defocus that change over the field, so little that the length of a piece makes no difference.
+fn optics() -> OpticalPsf {
+    let term = |noll, nm: f64, slope: f64| WavefrontTerm { noll, opd_nm: vec![nm, slope, -slope], chromatic_nm_per_um: vec![] };
+    OpticalPsf::new(2.0, vec![term(4, 25.0, 1.0), term(8, -20.0, -1.0)], 800.0).unwrap()
+}
+
+fn field(coefficients: &[f64]) -> FieldPolynomial {
+    FieldPolynomial::new(coefficients.to_vec()).unwrap()
+}
+
+/// 150 columns from 640 to 760 nm, tilted, bent, its dispersion changing along it and over the field.
+fn first_order() -> Order {
+    Order {
+        number: 1,
+        x: vec![field(&[20.0, 0.01, 0.0]), field(&[150.0, 0.0, 0.02]), field(&[3.0])],
+        y: vec![field(&[1.3]), field(&[4.0]), field(&[2.0])],
+        wavelength_nm: vec![field(&[640.0]), field(&[112.0]), field(&[8.0])],
+        efficiency: Arc::new(Bandpass::new("GI", vec![640.0, 680.0, 720.0, 760.0], vec![0.1, 0.3, 0.35, 0.2]).unwrap()),
+    }
+}
+
+fn reference() -> Arc<Bandpass> {
+    Arc::new(Bandpass::new("i", vec![690.0, 700.0, 840.0, 850.0], vec![0.0, 1.0, 1.0, 0.0]).unwrap())
+}
+
+fn red() -> Sed {
+    let waves: Vec<f64> = (0..100).map(|k| 500.0 + 5.0 * f64::from(k)).collect();
+    let flux = waves.iter().map(|w| (w / 700.0).powf(1.5) * (1.0 + 0.2 * (w / 9.0).sin())).collect();
+    Sed { template: Arc::new(Spectrum::new("red", waves, flux).unwrap()), redshift: 0.02, extinction: None }
+}
+
+fn component(profile: Profile, sed: Sed, magnitude: f64) -> Component {
+    Component { profile, sed, brightness: Brightness::Ab { magnitude, band: reference() } }
+}
+
+fn source(id: u64, (x, y): (f64, f64), components: Vec<Component>) -> Source {
+    Source {
+        id,
+        kind: SourceKind::Galaxy,
+        position: Position::Pixel { x, y },
+        components,
+        lensing: Lensing::default(),
+        redshift: 0.0,
+        motion: None,
+        seen: None,
+    }
+}
+
+struct Camera {
+    geometry: DetectorGeometry,
+    wcs: Wcs,
+    psf: OpticalPsf,
+    /// Not used by orders, which have their own.
+    band: Bandpass,
+}
+
+impl Camera {
+    fn new(nx: usize, ny: usize) -> Self {
+        let band = Bandpass::new("all", vec![600.0, 1000.0], vec![1.0, 1.0]).unwrap();
+        Self { geometry: geometry(nx, ny), wcs: wcs(nx, ny), psf: optics(), band }
+    }
+    fn imaging(&self, tolerance: f64) -> Imaging<'_> {
+        let (window, tolerance) = (self.geometry.full_window(), RenderTolerance::Electrons(tolerance));
+        let Self { geometry, wcs, psf, band } = self;
+        Imaging { psf, band, area_cm2: AREA_CM2, geometry, window, wcs, time_s: TIME_S, tolerance }
+    }
+    fn disperse(&self, gratings: &[Grating], sources: &[Source], tolerance: f64) -> Dispersed {
+        disperse(&self.imaging(tolerance), gratings, sources, &|_, _| {}).unwrap()
+    }
+}
+
+fn grating(order: Order) -> Vec<Grating> {
+    vec![Grating { opening: Opening::whole(), orders: vec![order] }]
+}
+
+/// The order as a sum of images in slices of wavelength a quarter of a pixel wide.
+fn slice_by_slice(camera: &Camera, order: &Order, sources: &[Source], tolerance: f64) -> Array2<f64> {
+    let (low, high) = order.efficiency.range_nm();
+    let mut out = Array2::zeros((camera.geometry.ny, camera.geometry.nx));
+    let count = 600;
+    for k in 0..count {
+        let edge = |k: usize| low + (high - low) * k as f64 / f64::from(count as u32);
+        let (from, to) = (edge(k), edge(k + 1));
+        let at = |nm: f64| order.efficiency.at(Nanometre(nm));
+        let band = Bandpass::new("slice", vec![from, to], vec![at(from), at(to)]).unwrap();
+        let moved: Vec<Source> = sources
+            .iter()
+            .map(|s| {
+                let Position::Pixel { x, y } = s.position else { panic!("in pixels") };
+                let trace = order.trace(x, y);
+                let (dx, dy) = trace.offset(trace.parameter(0.5 * (from + to)));
+                Source { position: Position::Pixel { x: x + dx, y: y + dy }, ..s.clone() }
+            })
+            .collect();
+        let imaging = Imaging { band: &band, ..camera.imaging(tolerance / f64::from(count as u32).sqrt()) };
+        out += &imaging.render(&moved).unwrap().light.pixels.mapv(f64::from);
+    }
+    out
+}
+
+fn worst(frame: &Array2<f32>, exact: &Array2<f64>) -> f64 {
+    frame.iter().zip(exact).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn a_spectrum_is_the_sum_of_its_images_in_single_wavelengths() {
+    let camera = Camera::new(256, 96);
+    let galaxy = Profile::Sersic { index: 1.0, half_light_radius_arcsec: 0.25, shear: Shear { g1: 0.2, g2: -0.3 } };
+    let bulge = Profile::Sersic { index: 3.0, half_light_radius_arcsec: 0.1, shear: Shear { g1: 0.0, g2: 0.1 } };
+    let flat = Sed::rest(Arc::new(Spectrum::flat_fnu()));
+    let knots = Profile::Knots { count: 7, half_light_radius_arcsec: 0.3, shear: Shear::default() };
+    let sources = [
+        source(1, (31.3, 22.6), vec![component(Profile::Point, red(), 21.0)]),
+        source(2, (40.8, 48.2), vec![component(bulge, red(), 22.0), component(galaxy, flat.clone(), 20.5)]),
+        source(3, (25.5, 74.9), vec![component(knots, flat, 21.0)]),
+    ];
+    let order = first_order();
+    let tolerance = 0.002;
+    let drawn = camera.disperse(&grating(order.clone()), &sources, tolerance);
+    let exact = slice_by_slice(&camera, &order, &sources, tolerance);
+    let peak = exact.iter().copied().fold(0.0, f64::max);
+    let off = worst(&drawn.rendered.light.pixels, &exact);
+    assert!(peak > 20.0 && off < 1e-3 * peak, "{off} of {peak}");
+    assert_eq!(drawn.orders.len(), 3);
+}
+
+#[test]
+fn a_line_falls_where_the_trace_has_its_wavelength_and_keeps_all_its_light() {
+    let camera = Camera::new(256, 64);
+    let order = first_order();
+    let trace = order.trace(30.0, 30.0);
+    for line in [655.2, 700.0, 741.7] {
+        let narrow = Spectrum::new("line", vec![line - 0.05, line, line + 0.05], vec![0.0, 1.0, 0.0]).unwrap();
+        let band = Arc::new(Bandpass::new("there", vec![line - 1.0, line + 1.0], vec![1.0, 1.0]).unwrap());
+        let brightness = Brightness::Ab { magnitude: 20.0, band: band.clone() };
+        let star = Component { profile: Profile::Point, sed: Sed::rest(Arc::new(narrow)), brightness };
+        let drawn = camera.disperse(&grating(order.clone()), &[source(1, (30.0, 30.0), vec![star])], 0.001);
+        let pixels = drawn.rendered.light.pixels.mapv(f64::from);
+        let (dx, dy) = trace.offset(trace.parameter(line));
+        // Coma moves the centroid of the PSF; the same image without a grating tells by how much.
+        let place = Position::Pixel { x: 30.0 + dx, y: 30.0 + dy };
+        let still = Imaging { band: &band, ..camera.imaging(0.001) };
+        let star = Component {
+            profile: Profile::Point,
+            sed: Sed::rest(Arc::new(Spectrum::flat_fnu())),
+            brightness: Brightness::Ab { magnitude: 20.0, band: band.clone() },
+        };
+        let image = still.render(&[Source { position: place, ..source(1, (0.0, 0.0), vec![star]) }]).unwrap().light.pixels.mapv(f64::from);
+        // Near the line alone: the frame of a streak is not centred on each of its lines, so it cuts their wings unevenly.
+        let centroid = |pixels: &Array2<f64>| {
+            let near =
+                pixels.indexed_iter().filter(|((y, x), _)| (*x as f64 - 30.0 - dx).abs() < 8.0 && (*y as f64 - 30.0 - dy).abs() < 8.0);
+            let (sum, x, y) = near.fold((0.0, 0.0, 0.0), |(s, u, v), ((y, x), l)| (s + l, u + l * x as f64, v + l * y as f64));
+            (x / sum, y / sum)
+        };
+        let (drawn_at, image_at) = (centroid(&pixels), centroid(&image));
+        let (x, y) = (drawn_at.0 - image_at.0, drawn_at.1 - image_at.1);
+        assert!(x.abs() < 2e-3 && y.abs() < 2e-3, "{line} nm: {x}, {y} pixel");
+        let sum = pixels.sum();
+        let efficiency = order.efficiency.at(Nanometre(line));
+        assert!((sum / (efficiency * image.sum()) - 1.0).abs() < 2e-3, "{line} nm: {sum} of {}", efficiency * image.sum());
+    }
+}
+
+#[test]
+fn light_outside_the_window_and_of_the_other_grating_is_left_out() {
+    let camera = Camera::new(256, 64);
+    let star = |id, x| source(id, (x, 30.0), vec![component(Profile::Point, red(), 20.0)]);
+    let order = first_order();
+    let both = |x: f64| {
+        let opening = |from, to| Opening { from, to, beam: 40.0 };
+        let mut other = first_order();
+        other.x = vec![field(&[-20.0]), field(&[-150.0])];
+        let gratings = [
+            Grating { opening: opening(f64::NEG_INFINITY, 100.0), orders: vec![order.clone()] },
+            Grating { opening: opening(100.0, f64::INFINITY), orders: vec![other] },
+        ];
+        camera.disperse(&gratings, &[star(1, x)], 0.01)
+    };
+    let (left, middle, right) = (both(60.0), both(100.0), both(190.0));
+    assert_eq!((left.orders.len(), middle.orders.len(), right.orders.len()), (1, 2, 1));
+    assert_eq!((left.orders[0].grating, right.orders[0].grating), (0, 1));
+    let [a, b] = &middle.orders[..] else { panic!("two") };
+    assert!((a.electrons / left.orders[0].electrons - 0.5).abs() < 1e-9 && (b.electrons / right.orders[0].electrons - 0.5).abs() < 1e-9);
+    // A star off the detector whose order reaches it.
+    let outside = camera.disperse(&grating(order.clone()), &[star(1, -60.0)], 0.01);
+    assert!(outside.orders[0].electrons_in_frame > 0.5 * outside.orders[0].electrons);
+    let pixels: f64 = outside.rendered.light.pixels.iter().map(|v| f64::from(*v)).sum();
+    assert!((outside.orders[0].electrons_in_frame / pixels - 1.0).abs() < 1e-3);
+    assert!(camera.disperse(&grating(order), &[star(1, -400.0)], 0.01).orders.is_empty());
+}
+
+#[test]
+fn a_window_has_the_pixels_of_the_whole() {
+    let camera = Camera::new(256, 64);
+    let star = source(1, (30.4, 30.0), vec![component(Profile::Point, red(), 20.0)]);
+    let gratings = grating(first_order());
+    let whole = camera.disperse(&gratings, std::slice::from_ref(&star), 0.01).rendered.light.pixels;
+    let window = Window { x0: 90, y0: 20, nx: 60, ny: 30 };
+    let cut = disperse(&Imaging { window, ..camera.imaging(0.01) }, &gratings, &[star], &|_, _| {}).unwrap().rendered.light.pixels;
+    assert_eq!(cut, whole.slice(ndarray::s![20..50, 90..150]), "to the bit");
+    assert!(cut.iter().any(|v| *v > 1.0));
+}
+
+#[test]
+fn brightness_in_electrons_is_refused() {
+    let camera = Camera::new(128, 64);
+    let star = Component { profile: Profile::Point, sed: red(), brightness: Brightness::Electrons(100.0) };
+    let error = disperse(&camera.imaging(0.01), &grating(first_order()), &[source(7, (30.0, 30.0), vec![star])], &|_, _| {});
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains('7') && message.contains("brightness") && message.contains("AB magnitudes"), "{message}");
+}
