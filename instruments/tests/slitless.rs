@@ -234,6 +234,21 @@ fn a_window_has_the_pixels_of_the_whole() {
 }
 
 #[test]
+fn an_order_without_dispersion_is_the_image_and_one_across_is_refused() {
+    let camera = Camera::new(128, 64);
+    let star = source(1, (60.3, 30.0), vec![component(Profile::Point, red(), 20.0)]);
+    let mut order = Order { number: 0, x: vec![field(&[3.0]), field(&[1e-10])], y: vec![field(&[1.0]), field(&[2e-10])], ..first_order() };
+    let drawn = camera.disperse(&grating(order.clone()), std::slice::from_ref(&star), 0.005).rendered.light.pixels;
+    let moved = Source { position: Position::Pixel { x: 63.3, y: 31.0 }, ..star.clone() };
+    let image = Imaging { band: &order.efficiency, ..camera.imaging(0.005) }.render(&[moved]).unwrap().light.pixels.mapv(f64::from);
+    let peak = image.iter().copied().fold(0.0, f64::max);
+    assert!(peak > 1000.0 && worst(&drawn, &image) < 1e-3 * peak, "{} of {peak}", worst(&drawn, &image));
+    (order.number, order.x, order.y) = (1, vec![field(&[0.0]), field(&[1.0])], vec![field(&[0.0]), field(&[100.0])]);
+    let error = disperse(&camera.imaging(0.01), &grating(order), &[star], &|_, _| {}).unwrap_err().to_string();
+    assert!(error.contains("order") && error.contains("45 deg"), "{error}");
+}
+
+#[test]
 fn brightness_in_electrons_is_refused() {
     let camera = Camera::new(128, 64);
     let star = Component { profile: Profile::Point, sed: red(), brightness: Brightness::Electrons(100.0) };

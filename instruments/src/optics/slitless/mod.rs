@@ -8,7 +8,7 @@
 //! # Source
 //! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`], [`streak`].
 //! # Limits
-//! Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
+//! Traces run along the columns' axis, within 45 degrees. Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
 //! ends are displaced by 0.001 pixel. The electrons that the truth states are a quadrature of 200 intervals an order, those that are drawn are integrated exactly. A source whose undispersed image lies on the border of two gratings gives each its share of
 //! the beam's area ([`Opening`]); the diffraction at the border is left out.
 //! # Twin
@@ -96,6 +96,12 @@ pub fn disperse(
         .flat_map(|(number, grating)| grating.orders.iter().map(move |order| (number, &grating.opening, order)))
         .map(|(number, opening, order)| (number, opening, order, streak::pieces(order, &places)))
         .collect();
+    for (_, _, order, pieces) in &lines {
+        if pieces.iter().any(|piece| places.iter().any(|&(x, y)| !piece.streak(x, y).is_along_x())) {
+            let range = "traces within 45 deg of the columns' axis";
+            return Err(OpticsError::Setting { key: "order", value: f64::from(order.number), unit: "", range });
+        }
+    }
     let place_of: BTreeMap<u64, usize> = sources.iter().enumerate().map(|(place, source)| (source.id, place)).collect();
     let zero_electrons = imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s;
     let direct = bright::electrons(imaging, sources)?;

@@ -30,6 +30,8 @@ use std::f64::consts::PI;
 
 /// Largest departure of a piece from its straight line \[pixel\].
 pub(crate) const BEND: f64 = 1e-3;
+/// A piece shorter than this is a point \[pixel\].
+const POINT: f64 = 1e-6;
 /// Longest piece \[pixel\].
 const LENGTH_MAX: f64 = 96.0;
 /// A piece of an order: what one drawing puts on the detector.
@@ -100,7 +102,11 @@ impl Streak {
     }
     /// Rows per column.
     fn slope(&self) -> f64 {
-        if self.extent.0 == 0.0 { 0.0 } else { self.extent.1 / self.extent.0 }
+        if self.extent.0.abs() < POINT { 0.0 } else { self.extent.1 / self.extent.0 }
+    }
+    /// Whether it runs along the columns' axis rather than along the rows', as drawing wants it.
+    pub(crate) fn is_along_x(&self) -> bool {
+        self.extent.1.abs() <= self.extent.0.abs().max(POINT)
     }
     /// Largest departure from the straight line \[pixel\].
     fn bend(&self) -> f64 {
