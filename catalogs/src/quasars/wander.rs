@@ -9,7 +9,7 @@
 //! # Symbols
 //! S structure function at long lags \[mag\]; tau damping time, observed \[d\]; lambda wavelength at rest; M_i absolute i magnitude at z = 2; m mass of the black hole \[solar\].
 //! # Source
-//! MacLeod et al. 2010 (ApJ 721, 1014), equation 7 and table 1; the mass by their relation to M_i: lg m = 2.0 - 0.27 M_i, scatter 0.58 + 0.011 M_i.
+//! MacLeod et al. 2010 (ApJ 721, 1014), equation 7 and table 1 (coefficients as in public code, `holodeck`); as remembered, the mass by their relation to M_i: lg m = 2.0 - 0.27 M_i, scatter 0.58 + 0.011 M_i.
 //! Bridges: the process is Markov (Uhlenbeck & Ornstein 1930, Phys. Rev. 36, 823).
 //! # Limits
 //! One curve for all wavelengths, with the amplitude at the reference band: real ones are bluer when they are brighter. Dates as far as 2,870 years from J2000.
