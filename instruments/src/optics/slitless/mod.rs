@@ -3,10 +3,10 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! Each order is cut into short straight pieces ([`streak`]); each piece is drawn as images are ([`super`]), its modes times the transform of the
+//! Each order is cut into short straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
 //! light along it.
 //! # Source
-//! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`], [`streak`].
+//! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`] and `streak.rs`.
 //! # Limits
 //! Traces run along the columns' axis, within 45 degrees. Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
 //! ends are displaced by 0.001 pixel. The electrons that the truth states are a quadrature of 200 intervals an order, those that are drawn are integrated exactly. A source whose undispersed image lies on the border of two gratings gives each its share of
