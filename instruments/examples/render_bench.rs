@@ -6,66 +6,28 @@
 //! `moffat` is achromatic, `optical` an aberrated 2 m pupil with two spectra per galaxy over 690-840 nm, `field` the
 //! same with a wavefront that varies over the detector.
 
+#[path = "field/mod.rs"]
+mod field;
+
 use instruments::optics::{Imaging, RenderTolerance, Rendered};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
 use sim_core::frame::Window;
 use sim_core::psf::Psf;
-use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
-use sim_core::spectrum::{Sed, Spectrum};
+use sim_core::source::{Brightness, Lensing, Shear, Source};
 use sim_core::wcs::Wcs;
-use std::sync::Arc;
 use std::time::Instant;
 
 const NX: usize = 9216;
 const NY: usize = 9232;
 const SCALE: f64 = 0.074;
 
-fn power_law(name: &str, slope: f64) -> Result<Sed, Box<dyn std::error::Error>> {
-    let waves: Vec<f64> = (0..200).map(|i| 600.0 + 2.0 * f64::from(i)).collect();
-    let flux = waves.iter().map(|w| (w / 765.0).powf(slope)).collect();
-    Ok(Sed::rest(Arc::new(Spectrum::new(name, waves, flux)?)))
-}
-
 fn read(path: &str) -> Result<Vec<Source>, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
-    let (disk, bulge, star) = (power_law("disk", -1.5)?, power_law("bulge", 2.0)?, power_law("star", -0.5)?);
-    let mut out = Vec::new();
-    for (row, line) in text.lines().enumerate().skip(1) {
-        let v: Vec<f64> = line.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|e| format!("{path}:{}: {e}", row + 1))?;
-        let &[id, kind, x, y, _, fraction, hlr_disk, hlr_bulge, g1, g2, g1_bulge, g2_bulge, n_disk, n_bulge, flux] = &v[..] else {
-            return Err(format!("{path}:{}: {} columns, needs 15", row + 1, v.len()).into());
-        };
-        let sersic = |index, half_light_radius_arcsec, g1, g2| Profile::Sersic { index, half_light_radius_arcsec, shear: Shear { g1, g2 } };
-        let mut components = Vec::new();
-        let mut lensing = Lensing::default();
-        if kind == 1.0 {
-            // The workload has shear without magnification: choose the convergence that gives mu = 1.
-            let shear = Shear { g1: 0.02, g2: -0.01 };
-            let norm2: f64 = shear.g1 * shear.g1 + shear.g2 * shear.g2;
-            lensing = Lensing { shear, kappa: 1.0 - 1.0 / (1.0 - norm2).sqrt() };
-            if fraction > 0.0 {
-                let profile = sersic(n_bulge, hlr_bulge, g1_bulge, g2_bulge);
-                components.push(Component { profile, sed: bulge.clone(), brightness: Brightness::Electrons(flux * fraction) });
-            }
-            let profile = sersic(n_disk, hlr_disk, g1, g2);
-            components.push(Component { profile, sed: disk.clone(), brightness: Brightness::Electrons(flux * (1.0 - fraction)) });
-        } else {
-            components.push(Component { profile: Profile::Point, sed: star.clone(), brightness: Brightness::Electrons(flux) });
-        }
-        let kind = if kind == 1.0 { SourceKind::Galaxy } else { SourceKind::Star };
-        out.push(Source {
-            id: id as u64,
-            kind,
-            position: Position::Pixel { x, y },
-            components,
-            lensing,
-            redshift: 0.0,
-            motion: None,
-            seen: None,
-        });
-    }
-    Ok(out)
+    // The workload has shear without magnification: choose the convergence that gives mu = 1.
+    let shear = Shear { g1: 0.02, g2: -0.01 };
+    let norm2: f64 = shear.g1 * shear.g1 + shear.g2 * shear.g2;
+    let lensing = Lensing { shear, kappa: 1.0 - 1.0 / (1.0 - norm2).sqrt() };
+    field::read(path, &field::Spectra::power_laws(600.0, 200, 765.0)?, lensing, |_, flux, share| Brightness::Electrons(flux * share))
 }
 
 fn psf(name: &str) -> Result<Box<dyn Psf>, Box<dyn std::error::Error>> {

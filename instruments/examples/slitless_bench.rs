@@ -3,13 +3,15 @@
 //! `cargo run --release -p instruments --example slitless_bench -- FIELD.csv [tolerance in electrons] [orders]` with RAYON_NUM_THREADS=1 for CPU seconds of
 //! one core. FIELD.csv as for `render_bench`, its magnitudes taken as AB magnitudes in a band of 620 to 1000 nm; `orders` is a list such as 1,0,-1.
 
+#[path = "field/mod.rs"]
+mod field;
+
 use instruments::optics::slitless::{Grating, Opening, Ruling, disperse};
 use instruments::optics::{Imaging, RenderTolerance};
 use psf::optical::{OpticalPsf, WavefrontTerm};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
-use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
-use sim_core::spectrum::{Sed, Spectrum};
+use sim_core::source::{Brightness, Lensing};
 use sim_core::wcs::Wcs;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,56 +20,14 @@ const NX: usize = 9216;
 const NY: usize = 9232;
 const SCALE: f64 = 0.074;
 
-fn power_law(name: &str, slope: f64) -> Result<Sed, Box<dyn std::error::Error>> {
-    let waves: Vec<f64> = (0..300).map(|i| 500.0 + 2.0 * f64::from(i)).collect();
-    let flux = waves.iter().map(|w| (w / 800.0).powf(slope)).collect();
-    Ok(Sed::rest(Arc::new(Spectrum::new(name, waves, flux)?)))
-}
-
-fn read(path: &str, band: &Arc<Bandpass>) -> Result<Vec<Source>, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
-    let (disk, bulge, star) = (power_law("disk", -1.5)?, power_law("bulge", 2.0)?, power_law("star", -0.5)?);
-    let mut out = Vec::new();
-    for (row, line) in text.lines().enumerate().skip(1) {
-        let v: Vec<f64> = line.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|e| format!("{path}:{}: {e}", row + 1))?;
-        let &[id, kind, x, y, magnitude, fraction, hlr_disk, hlr_bulge, g1, g2, g1_bulge, g2_bulge, n_disk, n_bulge, _] = &v[..] else {
-            return Err(format!("{path}:{}: {} columns, needs 15", row + 1, v.len()).into());
-        };
-        let sersic = |index, half_light_radius_arcsec, g1, g2| Profile::Sersic { index, half_light_radius_arcsec, shear: Shear { g1, g2 } };
-        let part = |profile, sed: &Sed, share: f64| {
-            let brightness = Brightness::Ab { magnitude: magnitude - 2.5 * share.log10(), band: band.clone() };
-            Component { profile, sed: sed.clone(), brightness }
-        };
-        let mut components = Vec::new();
-        if kind == 1.0 {
-            if fraction > 0.0 {
-                components.push(part(sersic(n_bulge, hlr_bulge, g1_bulge, g2_bulge), &bulge, fraction));
-            }
-            components.push(part(sersic(n_disk, hlr_disk, g1, g2), &disk, 1.0 - fraction));
-        } else {
-            components.push(part(Profile::Point, &star, 1.0));
-        }
-        out.push(Source {
-            id: id as u64,
-            kind: if kind == 1.0 { SourceKind::Galaxy } else { SourceKind::Star },
-            position: Position::Pixel { x, y },
-            components,
-            lensing: Lensing::default(),
-            redshift: 0.0,
-            motion: None,
-            seen: None,
-        });
-    }
-    Ok(out)
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let path = arguments.first().ok_or("usage: slitless_bench FIELD.csv [tolerance] [orders]")?;
     let tolerance: f64 = arguments.get(1).map_or(Ok(0.02), |t| t.parse())?;
     let numbers: Vec<i32> = arguments.get(2).map_or("1,0,-1,2,-2", String::as_str).split(',').map(str::parse).collect::<Result<_, _>>()?;
     let band = Arc::new(Bandpass::new("GI", vec![620.0, 640.0, 760.0, 1000.0], vec![0.2, 0.3, 0.4, 0.1])?);
-    let sources = read(path, &band)?;
+    let ab = |magnitude: f64, _, share: f64| Brightness::Ab { magnitude: magnitude - 2.5 * share.log10(), band: band.clone() };
+    let sources = field::read(path, &field::Spectra::power_laws(500.0, 300, 800.0)?, Lensing::default(), ab)?;
     let amplifiers = AmplifierGrid { columns: 8, rows: 2, prescan_x: 0, overscan_x: 0, overscan_y: 0 };
     let (crpix1, crpix2) = (NX as f64 / 2.0, NY as f64 / 2.0);
     let geometry =

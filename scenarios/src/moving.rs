@@ -1,7 +1,7 @@
 //! What moves through a window: passages on the sky become paths of pixels and electrons.
 
 use crate::scenario::OrbitSpec;
-use crate::sky::{Skipped, Sky};
+use crate::sky::{self, Skipped, Sky};
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use catalogs::moving::{Cone, Passage};
@@ -64,10 +64,7 @@ pub fn movers(plan: &Plan, unit: &Unit, sky: &Sky, wcs: &Wcs) -> anyhow::Result<
 
 /// Centre and radius \[deg\] of a circle about a window and what reaches it.
 fn circle(unit: &Unit, spec: &DetectorSpec, wcs: &Wcs) -> ((f64, f64), f64) {
-    let window = unit.window;
-    let centre = wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
-    // 2 % for the distortion of the field.
-    let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
+    let (centre, half_diagonal_arcsec) = sky::circle(unit.window, spec, wcs);
     (centre, (half_diagonal_arcsec + HALO_ARCSEC) / 3600.0)
 }
 

@@ -192,9 +192,7 @@ impl Sky {
         halo_arcsec: f64,
         galaxies: bool,
     ) -> anyhow::Result<(Vec<Source>, Skipped)> {
-        let centre = front.wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
-        // 2 % for the distortion of the field.
-        let half_diagonal_arcsec = 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec;
+        let (centre, half_diagonal_arcsec) = circle(window, spec, front.wcs);
         let footprint = Footprint::new(centre.0, centre.1, (half_diagonal_arcsec + halo_arcsec) / 3600.0)?;
         let mut skipped = self.skipped.clone();
         let mut sources = match &self.objects {
@@ -263,6 +261,13 @@ impl Sky {
                 .electron_s_pixel(&spec.band, instrument.area_cm2, spec.geometry.pixel_scale_arcsec),
         })
     }
+}
+
+/// Middle of a window (ra, dec) \[deg\] and radius of a circle about it that holds it \[arcsec\].
+pub fn circle(window: Window, spec: &DetectorSpec, wcs: &Wcs) -> ((f64, f64), f64) {
+    let middle = wcs.sky_from_pixel(window.x0 as f64 + 0.5 * window.nx as f64, window.y0 as f64 + 0.5 * window.ny as f64);
+    // 2 % for the distortion of the field.
+    (middle, 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec)
 }
 
 /// What a catalogue's report counts as left out.

@@ -150,7 +150,7 @@ mod tests {
         let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
         spec.stars.faint = 22.0;
         let cone = Footprint::new(12.0, -30.0, 0.3).unwrap();
-        let count = make(&spec, &cone, SourceKind::Star, crate::synthetic::J2000_MJD, &library, &path).unwrap();
+        let count = make(&spec, &cone, SourceKind::Star, crate::dates::J2000_MJD, &library, &path).unwrap();
         let mut source = open(&path, None).unwrap();
         let v = source.position("v").unwrap();
         let (mut rows, mut bright) = (0, f64::INFINITY);

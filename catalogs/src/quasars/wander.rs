@@ -17,12 +17,11 @@
 //! # Twin
 //! None.
 
+use crate::dates::J2000_MJD;
 use sim_core::noise::normal_of_word;
 use sim_core::stream::StreamKey;
 
-/// Modified Julian date of the middle of the curve.
-const MIDDLE_MJD: f64 = 51_544.5;
-/// Half the length of the curve \[d\]: a power of two.
+/// Half the length of the curve about J2000 \[d\]: a power of two.
 const REACH_D: f64 = 1_048_576.0;
 /// Halvings: from 2^21 d to 2^-10 d.
 const HALVINGS: u32 = 31;
@@ -57,7 +56,7 @@ impl Wander {
         let normal = |node: u64| f64::from(normal_of_word(key.stream(node).word(0)));
         // The ends are 2^21 d apart: thousands of damping times, independent to the last bit.
         let (mut left, mut right) = (normal(0), normal(u64::MAX));
-        let place = ((mjd - MIDDLE_MJD + REACH_D) / (2.0 * REACH_D)).clamp(0.0, 1.0);
+        let place = ((mjd - J2000_MJD + REACH_D) / (2.0 * REACH_D)).clamp(0.0, 1.0);
         let (mut low, mut width, mut node) = (0.0, 1.0, 1_u64);
         for _ in 0..HALVINGS {
             width *= 0.5;

@@ -326,5 +326,5 @@ pub fn kind_of(spec: &CatalogSpec) -> ObjectKind {
 /// Julian year of a modified Julian date (days of UTC; a minute is nothing here).
 #[must_use]
 pub fn julian_year(mjd: f64) -> f64 {
-    2000.0 + (mjd - 51_544.5) / 365.25
+    2000.0 + (mjd - crate::dates::J2000_MJD) / 365.25
 }

@@ -15,6 +15,7 @@
 //! None.
 
 use super::SatelliteError;
+use crate::dates::J2000_MJD;
 use sofars::pnp::{nut00b, obl80, pnm00b};
 use std::path::Path;
 
@@ -28,8 +29,6 @@ pub(super) struct Tracked {
 
 /// Days of a Julian year; the crate counts epochs in years since J2000.
 const YEAR_D: f64 = 365.25;
-/// J2000 as a modified Julian date.
-const J2000_MJD: f64 = 51_544.5;
 
 /// Reads TLE (with or without a line of names) or OMM in JSON, told by the first character.
 pub(super) fn read(path: &Path) -> Result<Vec<Tracked>, SatelliteError> {

@@ -36,6 +36,7 @@ pub use quasars::QuasarSpec;
 pub use spec::{FieldError, FieldSpec, GalaxySpec, LensingSpec, StarSpec};
 pub use supernovae::SupernovaSpec;
 
+use crate::dates::J2000_MJD;
 use crate::extinction::Curve;
 use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
@@ -55,7 +56,7 @@ pub struct Population {
     spec: FieldSpec,
     seed: u64,
     milky_way: MilkyWay,
-    /// None without galaxies, clusters and lenses.
+    /// None without galaxies, clusters, lenses and supernovae.
     galaxies: Option<GalaxyModel>,
     clusters: Option<ClusterModel>,
     lenses: Option<LensModel>,
@@ -73,20 +74,16 @@ impl Population {
     /// When the seed is missing or a value is outside its range.
     pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
         let seed = spec.check()?;
-        let (clusters, lenses) = (spec.clusters.scale > 0.0, spec.lenses.scale > 0.0);
-        let galaxies = (spec.galaxies.scale > 0.0 || clusters || lenses).then(|| GalaxyModel::new(spec, seed, library));
-        let supernovae = (spec.supernovae.scale > 0.0).then(|| match &galaxies {
-            Some(galaxies) => SupernovaModel::new(spec, galaxies, library),
-            None => SupernovaModel::new(spec, &GalaxyModel::new(spec, seed, library), library),
-        });
+        let (clusters, lenses, supernovae) = (spec.clusters.scale > 0.0, spec.lenses.scale > 0.0, spec.supernovae.scale > 0.0);
+        let galaxies = (spec.galaxies.scale > 0.0 || clusters || lenses || supernovae).then(|| GalaxyModel::new(spec, seed, library));
         Ok(Self {
             spec: spec.clone(),
             seed,
             milky_way: MilkyWay::new(),
             clusters: galaxies.as_ref().filter(|_| clusters).map(|g| ClusterModel::new(spec, seed, &g.structure.background)),
             lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g)),
+            supernovae: galaxies.as_ref().filter(|_| supernovae).map(|g| SupernovaModel::new(spec, g, library)),
             galaxies,
-            supernovae,
             quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library)),
             extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
         })
@@ -164,9 +161,6 @@ impl Population {
         Some(GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae))
     }
 }
-
-/// The date of a field that is asked for without one: J2000.
-pub const J2000_MJD: f64 = 51_544.5;
 
 /// All objects of a field that is asked for once, at J2000, see [`Population`].
 ///

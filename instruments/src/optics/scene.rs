@@ -237,8 +237,11 @@ impl Resolver<'_> {
                         range: "finite and >= 0",
                     });
                 }
+                if self.achromatic {
+                    return Ok((*electrons, Hue { ratio: 1.0, weights: super::colour::GREY, photons: 0.0 }));
+                }
                 let hue = palette.hue(&component.sed, self.band, None);
-                if hue.ratio == 0.0 && !self.achromatic {
+                if hue.ratio == 0.0 {
                     // Light was asked for that this spectrum does not have here: no colour is better than another.
                     return Err(OpticsError::Dark { id, spectrum: component.sed.template.name.clone(), band: "of the detector".into() });
                 }
