@@ -6,11 +6,12 @@
 #[path = "field/mod.rs"]
 mod field;
 
-use instruments::optics::slitless::{Grating, Opening, Ruling, disperse};
+use instruments::optics::slitless::{Ruling, disperse};
 use instruments::optics::{Imaging, RenderTolerance};
 use psf::optical::{OpticalPsf, WavefrontTerm};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
+use sim_core::dispersion::{Grating, Opening};
 use sim_core::source::{Brightness, Lensing};
 use sim_core::wcs::Wcs;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! Slitless optics against sums of images in single wavelengths and against closed forms.
 #![allow(clippy::unwrap_used, reason = "tests stop at the first thing that is not as it should be")]
 
-use instruments::optics::slitless::{Dispersed, FieldPolynomial, Grating, Opening, Order, disperse};
+use instruments::optics::slitless::{Dispersed, disperse};
 use instruments::optics::{Imaging, RenderTolerance};
 use ndarray::Array2;
 use psf::optical::{OpticalPsf, WavefrontTerm};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry};
+use sim_core::dispersion::{FieldPolynomial, Grating, Opening, Order};
 use sim_core::frame::Window;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
 use sim_core::spectrum::{Sed, Spectrum};

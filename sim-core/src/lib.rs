@@ -8,6 +8,7 @@
 pub mod bandpass;
 pub mod correction;
 pub mod detector;
+pub mod dispersion;
 pub mod effect;
 pub mod exposure;
 pub mod files;

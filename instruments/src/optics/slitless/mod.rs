@@ -10,37 +10,25 @@
 //! # Limits
 //! Traces run along the columns' axis, within 45 degrees. Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
 //! ends are displaced by 0.001 pixel. The electrons that the truth states are a quadrature of 200 intervals an order, those that are drawn are integrated exactly. A source whose undispersed image lies on the border of two gratings gives each its share of
-//! the beam's area ([`Opening`]); the diffraction at the border is left out.
+//! the beam's area ([`sim_core::dispersion::Opening`]); the diffraction at the border is left out.
 //! # Twin
 //! The extraction of spectra.
 
-mod opening;
-mod order;
 mod ruling;
 mod streak;
 
-pub use opening::Opening;
-pub use order::{FieldPolynomial, Order, Trace};
 pub use ruling::{Fitted, Ruling};
 pub(crate) use streak::{Piece, Spread, SpreadScratch, Streak};
 
 use super::error::OpticsError;
 use super::{Imaging, Rendered, bright, render};
+use sim_core::dispersion::{Grating, Opening, Order};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
 use sim_core::plane::Light;
 use sim_core::source::Source;
 use sim_core::truth::TruthRow;
 use std::collections::BTreeMap;
-
-/// A grating in front of a part of a detector.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Grating {
-    /// Where it is.
-    pub opening: Opening,
-    /// Its orders.
-    pub orders: Vec<Order>,
-}
 
 /// What an order puts on the detector.
 #[derive(Debug, Clone, PartialEq)]

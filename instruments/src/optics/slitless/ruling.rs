@@ -15,10 +15,10 @@
 //! # Twin
 //! The calibration of traces finds the polynomials again.
 
-use super::order::{FieldPolynomial, Order, terms};
 use nalgebra::{DMatrix, DVector};
 use sim_core::bandpass::Bandpass;
 use sim_core::detector::DetectorGeometry;
+use sim_core::dispersion::{FieldPolynomial, Order, terms};
 use std::f64::consts::PI;
 use std::sync::Arc;
 

@@ -12,8 +12,21 @@
 //! # Twin
 //! The extraction follows the same polynomials.
 
-use sim_core::bandpass::Bandpass;
+mod opening;
+
+pub use opening::Opening;
+
+use crate::bandpass::Bandpass;
 use std::sync::Arc;
+
+/// A grating in front of a part of a detector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grating {
+    /// Where it is.
+    pub opening: Opening,
+    /// Its orders.
+    pub orders: Vec<Order>,
+}
 
 /// A polynomial of the place on the detector.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +52,7 @@ impl FieldPolynomial {
 }
 
 /// The first `count` terms 1; x, y; x^2, x y, y^2; ...
-pub(crate) fn terms(count: usize, x: f64, y: f64) -> impl Iterator<Item = f64> {
+pub fn terms(count: usize, x: f64, y: f64) -> impl Iterator<Item = f64> {
     (0..).flat_map(move |degree: i32| (0..=degree).map(move |j| x.powi(degree - j) * y.powi(j))).take(count)
 }
 
