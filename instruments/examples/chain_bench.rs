@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         geometry,
         kind: DetectorKind::Imaging,
         band,
+        grating: None,
         table_sky_electron_s: None,
         device_seed: 1,
         parameters: Default::default(),

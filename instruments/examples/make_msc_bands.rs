@@ -7,6 +7,8 @@
 //! S((r - l) / w + 1/2), S(t) = 3 t^2 - 2 t^3 on 0..1, w = 8 nm. Half-power wavelengths b and r and the transmission p
 //! are solved by Newton's method so that peak, pivot and zero point are the published ones; z and y have no red edge
 //! (the silicon ends them): b and p from pivot and zero point, the peak is left as a check.
+//! Gratings, first order: e = p (1 - (1 - f) ((L - l) / (L - h))^2) S((l - b) / wb + 1/2) S((r - l) / wr + 1/2), L the wavelength of the peak p, f the published share of
+//! it at the blue edge h (no fall beyond L); edges b and r are where the curve is half its peak at the published wavelengths.
 //! # Source
 //! Numbers: `data/msc/bands/rule/*.csv`, each with its source. Thickness, shift and edge width are assumed.
 //! # Limits
@@ -80,6 +82,76 @@ impl Factors {
     }
 }
 
+/// What a grating's curve must give.
+struct GratingRule {
+    peak: f64,
+    peak_nm: f64,
+    blue_nm: f64,
+    red_nm: f64,
+    blue_fraction: f64,
+    blue_width_nm: f64,
+    red_width_nm: f64,
+}
+
+impl GratingRule {
+    /// Total efficiency with the edges at two wavelengths.
+    fn at(&self, l: f64, [blue, red]: [f64; 2]) -> f64 {
+        let below = ((self.peak_nm - l) / (self.peak_nm - self.blue_nm)).max(0.0);
+        let slope = (1.0 - (1.0 - self.blue_fraction) * below * below).max(0.0);
+        self.peak * slope * step((l - blue) / self.blue_width_nm + 0.5) * step((red - l) / self.red_width_nm + 0.5)
+    }
+    /// Edges that make the curve half its peak where it must be, by bisection.
+    fn edges(&self) -> [f64; 2] {
+        let half = |centre: f64, width: f64, excess: &dyn Fn(f64) -> f64| {
+            let (mut low, mut high) = (centre - width, centre + width);
+            for _ in 0..60 {
+                let middle = 0.5 * (low + high);
+                if excess(middle) > 0.0 { low = middle } else { high = middle }
+            }
+            0.5 * (low + high)
+        };
+        // A blue edge farther to the red leaves less; a red edge more.
+        let blue = half(self.blue_nm, self.blue_width_nm, &|edge| self.at(self.blue_nm, [edge, 1e9]) - 0.5 * self.peak);
+        let red = half(self.red_nm, self.red_width_nm, &|edge| 0.5 * self.peak - self.at(self.red_nm, [0.0, edge]));
+        [blue, red]
+    }
+}
+
+/// Makes the curves of the gratings.
+fn gratings(folder: &Path) -> Anyhow<()> {
+    for row in table(&folder.join("rule/gratings.csv"))? {
+        let n: Vec<f64> = row[1..].iter().map(|f| f.parse()).collect::<Result<_, _>>()?;
+        let [peak, peak_nm, blue_nm, red_nm, blue_fraction, blue_width_nm, red_width_nm] = n[..] else {
+            return Err("gratings.csv: eight columns".into());
+        };
+        let rule = GratingRule { peak, peak_nm, blue_nm, red_nm, blue_fraction, blue_width_nm, red_width_nm };
+        let edges = rule.edges();
+        let top = (200..1200).map(|l| rule.at(f64::from(l), edges)).fold(0.0, f64::max);
+        println!(
+            "{:<4} edges {:.2} {:.2}: peak {top:.4}, at the half wavelengths {:.4} {:.4}, published {peak}",
+            row[0],
+            edges[0],
+            edges[1],
+            rule.at(blue_nm, edges),
+            rule.at(red_nm, edges)
+        );
+        let mut text = format!(
+            "# Throughput of the survey camera's {} gratings in their first order, made by instruments/examples/make_msc_bands.rs from rule/gratings.csv.\n\
+             # column wavelength_nm [nm] derived: 1 nm sampling\n\
+             # column efficiency [1] derived: from the peak, the wavelengths of half of it and the efficiency at the blue edge of the CESS curves \
+             (Wen et al. 2024, MNRAS 528, 2770)\n\
+             wavelength_nm,efficiency\n",
+            row[0]
+        );
+        let (first, last) = ((edges[0] - 0.5 * blue_width_nm).floor() as i32, (edges[1] + 0.5 * red_width_nm).ceil() as i32);
+        for l in first..=last {
+            writeln!(text, "{l},{:.5}", rule.at(f64::from(l), edges))?;
+        }
+        std::fs::write(folder.join(format!("{}.csv", row[0])), text)?;
+    }
+    Ok(())
+}
+
 /// Solves a linear system of at most 3 equations by elimination.
 fn solve(mut a: Vec<Vec<f64>>) -> Vec<f64> {
     let n = a.len();
@@ -106,6 +178,7 @@ fn main() -> Anyhow<()> {
         silicon_nm: numbers(&silicon, 0)?,
         ln_absorption: numbers(&silicon, 1)?.into_iter().map(f64::ln).collect(),
     };
+    gratings(&folder)?;
     for row in table(&folder.join("rule/published.csv"))? {
         let n: Vec<f64> = row[1..].iter().map(|f| f.parse()).collect::<Result<_, _>>()?;
         let target = [n[0], n[1], n[2]];

@@ -29,12 +29,22 @@ use sim_core::units::{FocalPoint, Nanometre};
 use std::f64::consts::{PI, TAU};
 
 /// Several PSFs, one convolved with the next.
-pub struct Convolved {
+pub struct Convolved<'a> {
     /// The parts.
-    pub parts: Vec<Box<dyn Psf>>,
+    pub parts: Vec<Box<dyn Psf + 'a>>,
 }
 
-impl Psf for Convolved {
+impl<'a> Convolved<'a> {
+    /// A PSF with a Gaussian blur on top.
+    ///
+    /// # Errors
+    /// When the deviation is negative.
+    pub fn blurred(psf: &'a dyn Psf, sigma_arcsec: f64) -> Result<Self, PsfError> {
+        Ok(Self { parts: vec![Box::new(psf), Box::new(Jitter::new(sigma_arcsec, sigma_arcsec, 0.0)?)] })
+    }
+}
+
+impl Psf for Convolved<'_> {
     fn transfer(&self, at: FocalPoint, wavelength: Nanometre) -> Result<Box<dyn Transfer>, PsfError> {
         let parts = self.parts.iter().map(|p| p.transfer(at, wavelength)).collect::<Result<_, _>>()?;
         Ok(Box::new(Product { parts }))

@@ -20,4 +20,5 @@ pub mod remake;
 pub mod scenario;
 pub mod simulate;
 pub mod sky;
+pub mod slitless_light;
 pub mod unit;

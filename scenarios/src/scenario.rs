@@ -254,8 +254,29 @@ pub enum CatalogChoice {
         /// Faintest.
         faint: f64,
     },
+    /// Sources that spectrographs are calibrated with, on an even grid over each window.
+    Calibrators {
+        /// What they are.
+        calibrator: Calibrator,
+        /// Sources along a row.
+        columns: u32,
+        /// Sources along a column.
+        rows: u32,
+        /// AB magnitude in the detector's band.
+        magnitude: f64,
+    },
     /// Nothing.
     None,
+}
+
+/// What a spectrograph is calibrated with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Calibrator {
+    /// A compact planetary nebula: emission lines.
+    Nebula,
+    /// A hot white dwarf, as WDFS1814+78: a known continuum.
+    WhiteDwarf,
 }
 
 impl Default for CatalogChoice {

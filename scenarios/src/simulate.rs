@@ -5,15 +5,18 @@ use crate::history::Held;
 use crate::moving;
 use crate::progress::Progress;
 use crate::sky::{self, Front, Skipped, Sky};
+use crate::slitless_light::{self, Spectra};
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::chain::Chain;
+use instruments::description::DetectorKind;
 use instruments::effects::bright;
 use instruments::effects::full_well;
 use instruments::effects::trails::{self, TrailTruth, Trails, trail_table};
-use instruments::optics::{Imaging, RenderTolerance};
+use instruments::optics::{Imaging, RenderTolerance, slitless};
 use instruments::product::level0::{Clocking, Level0Meta, write_level0};
 use instruments::product::names::NameStyle;
+use psf::blur::Convolved;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::ReadoutLayout;
 use sim_core::effect::Context;
@@ -134,6 +137,8 @@ pub struct Made {
     pub saturated: Option<ndarray::Array2<u8>>,
     /// Hits of cosmic rays, with their charge if images are asked for; `None` when the effect is off.
     pub cosmic_rays: Option<HitRecord>,
+    /// Orders and noiseless spectra of a slitless frame.
+    pub spectra: Option<Spectra>,
     /// Trails of satellites and asteroids and, if images are asked for, their electrons; `None` when the effect is off.
     pub trails: Option<TrailTruth>,
     /// The exposure with its sky.
@@ -159,6 +164,7 @@ pub struct Lit {
     truth: Vec<TruthRow>,
     ledger: Vec<LedgerLine>,
     noiseless: Option<ndarray::Array2<f32>>,
+    spectra: Option<Spectra>,
     wcs: Wcs,
     /// Angles on the sky over the angles seen, of a moving observer.
     aberration: Option<f64>,
@@ -178,6 +184,7 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         truth: Vec::new(),
         ledger: Vec::new(),
         noiseless: None,
+        spectra: None,
         wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
         aberration: None,
         optics: instruments::optics::Timings::default(),
@@ -192,6 +199,14 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     let (sources, skipped) = sky.sources(&plan.scenario, spec, unit.window, &front)?;
     lit.skipped = skipped;
     observer("catalogue");
+    let blurred;
+    let psf = match &spec.grating {
+        Some(grating) => {
+            blurred = Convolved::blurred(psf, grating.blur_arcsec)?;
+            &blurred
+        }
+        None => psf,
+    };
     let imaging = Imaging {
         psf,
         band: &spec.band,
@@ -202,7 +217,14 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         time_s: lit.exposure.time_s,
         tolerance: RenderTolerance::Electrons(plan.scenario.render.tolerance_electron),
     };
-    let rendered = imaging.render(&sources)?;
+    let rendered = match spec.kind {
+        DetectorKind::Imaging => imaging.render(&sources)?,
+        DetectorKind::Slitless => {
+            let (rendered, truth) = slitless_light::draw(&imaging, spec, &sources, plan.scenario.truth.objects)?;
+            lit.spectra = Some(truth);
+            rendered
+        }
+    };
     lit.light = rendered.light;
     lit.truth = rendered.truth;
     lit.optics = rendered.timings;
@@ -217,6 +239,12 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     }
     if plan.scenario.truth.noiseless {
         lit.noiseless = Some(sim_core::memory::copy(&lit.light.pixels));
+    }
+    if spec.kind == DetectorKind::Slitless && lit.exposure.sky_electron_s > 0.0 {
+        let columns = sky.columns(&plan.scenario, spec, unit.window, &lit.exposure)?;
+        let ledger = slitless_light::add_borders(&mut lit.light, &lit.exposure, &columns);
+        lit.ledger.push(ledger);
+        observer("sky of gratings");
     }
     if let Some(reach) = bright::reach_pixel(&chain.names(), spec)? {
         let reach_arcsec = reach * spec.geometry.pixel_scale_arcsec;
@@ -261,7 +289,7 @@ pub fn render_unit(
 ) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?;
-    let Lit { mut light, exposure, truth, mut ledger, noiseless, wcs, aberration, optics, skipped } =
+    let Lit { mut light, exposure, truth, mut ledger, noiseless, spectra, wcs, aberration, optics, skipped } =
         light(plan, unit, &chain, psf, sky, observer)?;
     light.history = history;
     let movers = light.movers.clone();
@@ -285,7 +313,22 @@ pub fn render_unit(
         }
         _ => None,
     };
-    Ok(Made { counts, truth, ledger, noiseless, saturated, cosmic_rays, trails, exposure, wcs, aberration, layout, optics, skipped })
+    Ok(Made {
+        counts,
+        truth,
+        ledger,
+        noiseless,
+        saturated,
+        cosmic_rays,
+        spectra,
+        trails,
+        exposure,
+        wcs,
+        aberration,
+        layout,
+        optics,
+        skipped,
+    })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
@@ -329,6 +372,12 @@ pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observe
     let mut hdus = Vec::new();
     if keep.objects && science {
         hdus.push(Hdu::new("OBJECTS", Header::default(), Data::Table(object_table(&made.truth))));
+    }
+    if keep.objects
+        && let Some(spectra) = &made.spectra
+    {
+        hdus.push(Hdu::new("ORDERS", Header::default(), Data::Table(slitless::order_table(&spectra.orders))));
+        hdus.push(Hdu::new("SPECTRA", Header::default(), Data::Table(slitless::spectrum_table(&spectra.pixels))));
     }
     let mut image_header = Header::default();
     made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut image_header);

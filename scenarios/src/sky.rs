@@ -1,6 +1,6 @@
 //! What lies in front of a detector in an exposure: its sources and its sky background.
 
-use crate::scenario::{CatalogChoice, OrbitSpec, Scenario, SkySpec};
+use crate::scenario::{Calibrator, CatalogChoice, OrbitSpec, Scenario, SkySpec};
 use anyhow::{Context, bail};
 use catalogs::moving::{Cone, Moving, Passage};
 use catalogs::observer::{Observer, Sight, View};
@@ -9,11 +9,13 @@ use catalogs::sky_background::SkyModel;
 use catalogs::synthetic::{FieldSpec, Population};
 use catalogs::{Footprint, Library};
 use instruments::description::{DetectorSpec, Instrument};
+use instruments::optics::slitless;
 use sim_core::exposure::Exposure;
 use sim_core::frame::Window;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Source, SourceKind};
 use sim_core::spectrum::{Sed, Spectrum};
 use sim_core::stream::StreamKey;
+use sim_core::units::Nanometre;
 use sim_core::wcs::Wcs;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,8 +77,24 @@ enum Objects {
     Partition(Box<CatalogSpec>, f64),
     /// A grid of stars.
     StarGrid { spacing: f64, limits: (f64, f64) },
+    /// Calibrators of this spectrum, columns and rows of them, and their magnitude.
+    Calibrators(Sed, (u32, u32), f64),
     /// Nothing.
     None,
+}
+
+/// Temperature of the white dwarf WDFS1814+78 \[K\], `catalogs/data/white_dwarf_standards.csv`.
+const WHITE_DWARF_K: f64 = 34_910.0;
+
+/// The spectrum of a calibrator.
+///
+/// # Errors
+/// Never with the tables that are built in.
+pub fn calibrator_sed(calibrator: Calibrator, library: &Library) -> anyhow::Result<Sed> {
+    Ok(Sed::rest(match calibrator {
+        Calibrator::Nebula => catalogs::sed::nebula()?,
+        Calibrator::WhiteDwarf => library.seds.star(WHITE_DWARF_K, 8.0, 0.0),
+    }))
 }
 
 impl Sky {
@@ -102,6 +120,9 @@ impl Sky {
             }
             CatalogChoice::StarGrid { spacing_pixel, bright, faint } => {
                 Objects::StarGrid { spacing: *spacing_pixel, limits: (*bright, *faint) }
+            }
+            CatalogChoice::Calibrators { calibrator, columns, rows, magnitude } => {
+                Objects::Calibrators(calibrator_sed(*calibrator, &library)?, (*columns, *rows), *magnitude)
             }
             CatalogChoice::None => Objects::None,
         };
@@ -164,7 +185,7 @@ impl Sky {
         window: Window,
         front: &Front<'_>,
     ) -> anyhow::Result<(Vec<Source>, Skipped)> {
-        self.within(scenario, spec, window, front, HALO_ARCSEC, true)
+        self.within(scenario, spec, window, front, HALO_ARCSEC + dispersion_arcsec(spec)?, true)
     }
 
     /// The stars around a window, `reach_arcsec` from its edge, and the objects of a given catalogue: those whose ghosts or
@@ -212,6 +233,7 @@ impl Sky {
                 sources
             }
             Objects::StarGrid { spacing, limits } => star_grid(scenario.seed, *spacing, *limits, spec, window),
+            Objects::Calibrators(sed, counts, magnitude) => calibrators(sed, *counts, *magnitude, spec, window),
             Objects::None => Vec::new(),
         };
         if galaxies {
@@ -258,7 +280,22 @@ impl Sky {
             SkySpec::Spectrum { conditions } => self
                 .diffuse
                 .at(exposure.pointing.ra_deg, exposure.pointing.dec_deg, exposure.start_mjd, conditions)?
-                .electron_s_pixel(&spec.band, instrument.area_cm2, spec.geometry.pixel_scale_arcsec),
+                .electron_s_pixel(&*slitless::all_orders(spec)?, instrument.area_cm2, spec.geometry.pixel_scale_arcsec),
+        })
+    }
+
+    /// Sky of each column of a slitless window over that of a whole grating: the orders of two gratings side by side overlap. The colour is that of the
+    /// sky's spectrum; a sky that is one number has constant f_lambda.
+    ///
+    /// # Errors
+    /// As [`Sky::background`].
+    pub fn columns(&self, scenario: &Scenario, spec: &DetectorSpec, window: Window, exposure: &Exposure) -> anyhow::Result<Vec<f32>> {
+        Ok(match &scenario.sky {
+            SkySpec::Spectrum { conditions } => {
+                let sky = self.diffuse.at(exposure.pointing.ra_deg, exposure.pointing.dec_deg, exposure.start_mjd, conditions)?;
+                slitless::sky_columns(spec, window, &|nm| nm * sky.spectrum.at(Nanometre(nm)))?
+            }
+            _ => slitless::sky_columns(spec, window, &|nm| nm)?,
         })
     }
 }
@@ -270,6 +307,23 @@ pub fn circle(window: Window, spec: &DetectorSpec, wcs: &Wcs) -> ((f64, f64), f6
     (middle, 0.51 * (window.nx as f64).hypot(window.ny as f64) * spec.geometry.pixel_scale_arcsec)
 }
 
+/// How far gratings carry light \[arcsec\]; 0 for imaging detectors.
+fn dispersion_arcsec(spec: &DetectorSpec) -> anyhow::Result<f64> {
+    let (nx, ny) = (spec.geometry.nx as f64, spec.geometry.ny as f64);
+    let mut most = 0.0_f64;
+    for order in slitless::gratings(spec)?.iter().flat_map(|g| &g.orders) {
+        let (low, high) = order.efficiency.range_nm();
+        for (x, y) in [(0.0, 0.0), (nx, 0.0), (0.0, ny), (nx, ny)] {
+            let trace = order.trace(x, y);
+            for nm in [low, high] {
+                let (dx, dy) = trace.offset(trace.parameter(nm));
+                most = most.max(dx.hypot(dy));
+            }
+        }
+    }
+    Ok(most * spec.geometry.pixel_scale_arcsec)
+}
+
 /// What a catalogue's report counts as left out.
 fn skipped_in(report: &FillReport) -> Skipped {
     let mut skipped: Skipped = report.skipped_by.iter().map(|(cause, count)| (cause.clone(), *count as u64)).collect();
@@ -277,6 +331,31 @@ fn skipped_in(report: &FillReport) -> Skipped {
         skipped.insert("cells of the partition without a file".into(), report.missing_cells.len() as u64);
     }
     skipped
+}
+
+/// Calibrators in the middles of the cells of an even grid over a window, each a little off a pixel's middle by its own amount.
+fn calibrators(sed: &Sed, (columns, rows): (u32, u32), magnitude: f64, spec: &DetectorSpec, window: Window) -> Vec<Source> {
+    let place = |k: u32, count: u32, from: usize, size: usize| from as f64 + size as f64 * (f64::from(k) + 0.5) / f64::from(count);
+    let grid = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    grid.map(|(row, column)| {
+        let id = u64::from(row * columns + column);
+        // Parts of the golden section: every phase of a pixel.
+        let phase = (0.618_033_988_75 * id as f64).fract();
+        let x = place(column, columns, window.x0, window.nx).floor() + phase;
+        let y = place(row, rows, window.y0, window.ny).floor() + (phase + 0.5).fract();
+        let brightness = Brightness::Ab { magnitude, band: spec.band.clone() };
+        Source {
+            id: id + 1,
+            kind: SourceKind::Star,
+            position: Position::Pixel { x, y },
+            components: vec![Component { profile: Profile::Point, sed: sed.clone(), brightness }],
+            lensing: Lensing::default(),
+            redshift: 0.0,
+            motion: None,
+            seen: None,
+        }
+    })
+    .collect()
 }
 
 /// A jittered grid of stars of constant f_nu over a window, anchored to the detector so that a cut-out shows the

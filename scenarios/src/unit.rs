@@ -199,13 +199,6 @@ fn window_on(instrument: &Instrument, choice: &DetectorChoice) -> anyhow::Result
         let known: Vec<String> = instrument.detectors.keys().map(u16::to_string).collect();
         bail!("detector.number = {} is not a detector of {}; it has {}", choice.number, instrument.name, known.join(", "));
     };
-    if spec.kind != instruments::description::DetectorKind::Imaging {
-        bail!(
-            "detector.number = {} ({}) is a slitless detector; only imaging detectors can be simulated yet",
-            choice.number,
-            spec.geometry.filter
-        );
-    }
     let full = spec.geometry.full_window();
     let window = choice.window.unwrap_or(full);
     if window.nx < 32 || window.ny < 32 || window.x0 + window.nx > full.nx || window.y0 + window.ny > full.ny {

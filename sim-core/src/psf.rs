@@ -35,6 +35,24 @@ pub trait Psf: Send + Sync {
     }
 }
 
+impl<P: Psf + ?Sized> Psf for &P {
+    fn transfer(&self, at: FocalPoint, wavelength: Nanometre) -> Result<Box<dyn Transfer>, PsfError> {
+        (**self).transfer(at, wavelength)
+    }
+    fn transfers(&self, at: FocalPoint, wavelengths: &[Nanometre]) -> Result<Vec<Box<dyn Transfer>>, PsfError> {
+        (**self).transfers(at, wavelengths)
+    }
+    fn is_uniform(&self) -> bool {
+        (**self).is_uniform()
+    }
+    fn is_achromatic(&self) -> bool {
+        (**self).is_achromatic()
+    }
+    fn contains_pixel_response(&self) -> bool {
+        (**self).contains_pixel_response()
+    }
+}
+
 /// The transfer function of one PSF: the Fourier transform of its surface brightness, 1 at the origin,
 /// `T(f) = integral psf(x) exp(-2 pi i f.x) d2x`.
 /// Frequencies are in cycles per arcsec along the detector's x and y axes.

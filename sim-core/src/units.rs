@@ -27,6 +27,8 @@ pub struct FocalPoint {
 pub const SPEED_OF_LIGHT_M_S: f64 = 299_792_458.0;
 /// Planck constant \[J s\], exact (SI 2019).
 pub const PLANCK_J_S: f64 = 6.626_070_15e-34;
+/// Planck constant times speed of light \[erg nm\]: over a wavelength, the energy of a photon.
+pub const HC_ERG_NM: f64 = PLANCK_J_S * SPEED_OF_LIGHT_M_S * 1e16;
 /// Boltzmann constant \[J / K\], exact (SI 2019).
 pub const BOLTZMANN_J_K: f64 = 1.380_649e-23;
 /// Radians in an arcsecond.

@@ -7,12 +7,14 @@ mod dust;
 mod galaxy;
 mod hydrogen;
 mod lines;
+mod nebula;
 mod simple;
 mod star;
 
 pub use galaxy::GalaxyType;
 pub(crate) use galaxy::YOUNGEST;
 pub(crate) use hydrogen::Hydrogen;
+pub use nebula::{nebula, nebula_lines};
 pub use simple::power_law;
 pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
 

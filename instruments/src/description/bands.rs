@@ -12,7 +12,7 @@ use super::document::Node;
 use super::error::{DescriptionError, Place};
 use super::files::Files;
 use super::section::Section;
-use super::{BandSpec, BandTable, DetectorKind, ProvenanceLine, ThroughputSet};
+use super::{BandSpec, BandTable, DetectorKind, ProvenanceLine, ThroughputSet, grating};
 use sim_core::bandpass::Bandpass;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn band(
     set: ThroughputSet,
     lines: &mut Vec<ProvenanceLine>,
 ) -> Result<(BandSpec, Option<f64>), DescriptionError> {
-    let section = Section::new(file, &format!("bands.{name}"), node, &["kind", "curve", "table", "top_hat"])?;
+    let section = Section::new(file, &format!("bands.{name}"), node, &["kind", "curve", "table", "top_hat", "grating"])?;
     let kind = match section.text("kind")? {
         "imaging" => DetectorKind::Imaging,
         "slitless" => DetectorKind::Slitless,
@@ -58,10 +58,17 @@ fn band(
     let curve = if section.get("curve").is_some() { Some(curve(name, &section, files, lines)?) } else { None };
     let table = if section.get("table").is_some() { Some(table(&section)?) } else { None };
     let hat = if section.get("top_hat").is_some() { Some(top_hat(&section)?) } else { None };
-    let sky = table.map(|t| t.sky_electron_s).or(hat.map(|h| h.3));
+    let grating = if section.get("grating").is_some() { Some(grating::read(&section)?) } else { None };
+    if (kind == DetectorKind::Slitless) != grating.is_some() {
+        let need = "a slitless band needs [bands.NAME.grating], an imaging band has none".into();
+        return Err(DescriptionError::Missing { place: section.place("grating"), need });
+    }
+    let sky = table.map(|t| t.sky_electron_s).or(hat.map(|h| h.3)).or(grating.as_ref().map(|g| g.1));
     let from_hat = hat.map(|(low, high, efficiency, _)| hat_curve(name, low, high, efficiency, file)).transpose()?;
     let bandpass = match set {
         ThroughputSet::Curves => curve.or(from_hat),
+        // Gratings have one curve.
+        ThroughputSet::Table if grating.is_some() => curve.or(from_hat),
         ThroughputSet::Table => match table {
             Some(t) => Some(table_curve(name, &t, file)?),
             None => from_hat,
@@ -71,7 +78,7 @@ fn band(
         let key = if set == ThroughputSet::Curves { "curve" } else { "table" };
         DescriptionError::Missing { place: section.place(key), need: "the throughput set asked for needs it (or a top_hat)".into() }
     })?;
-    Ok((BandSpec { kind, bandpass: Arc::new(bandpass), table }, sky))
+    Ok((BandSpec { kind, bandpass: Arc::new(bandpass), table, grating: grating.map(|g| g.0) }, sky))
 }
 
 fn table(section: &Section<'_>) -> Result<BandTable, DescriptionError> {

@@ -18,7 +18,7 @@ macro_rules! builtin {
 
 static BUILTIN: [Builtin; 2] = [
     builtin!("msc": "instrument.toml", "focal_plane.csv", "bands/NUV.csv", "bands/u.csv", "bands/g.csv", "bands/r.csv",
-        "bands/i.csv", "bands/z.csv", "bands/y.csv"),
+        "bands/i.csv", "bands/z.csv", "bands/y.csv", "bands/GU.csv", "bands/GV.csv", "bands/GI.csv"),
     builtin!("testbench": "instrument.toml", "focal_plane.csv", "band.csv"),
 ];
 

@@ -177,6 +177,7 @@ fn detectors(
             geometry,
             kind: band.kind,
             band: band.bandpass.clone(),
+            grating: band.grating.clone(),
             table_sky_electron_s: *sky,
             device_seed: s.device_seed,
             parameters: base.clone(),

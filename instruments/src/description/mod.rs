@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod files;
 mod focal_plane;
+mod grating;
 mod load;
 mod nearest;
 mod section;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use error::{DescriptionError, Place};
 pub use explain::explain;
+pub use grating::GratingSpec;
 pub use load::{is_built_in, load, load_with};
 
 use sim_core::bandpass::Bandpass;
@@ -139,6 +141,8 @@ pub struct BandSpec {
     pub bandpass: Arc<Bandpass>,
     /// Its row of the band table, if it has one.
     pub table: Option<BandTable>,
+    /// The gratings of a slitless band.
+    pub grating: Option<GratingSpec>,
 }
 
 /// A row of an instrument's band table.
@@ -169,8 +173,10 @@ pub struct DetectorSpec {
     pub geometry: DetectorGeometry,
     /// Behind a filter or a grating.
     pub kind: DetectorKind,
-    /// Total efficiency of the band in front of it.
+    /// Total efficiency of the band in front of it; of the first order behind gratings.
     pub band: Arc<Bandpass>,
+    /// The gratings in front of it, if it takes spectra.
+    pub grating: Option<GratingSpec>,
     /// Sky background of the official band table \[electron / s / pixel\], where there is one.
     pub table_sky_electron_s: Option<f64>,
     /// Seed of the fixed patterns of this instrument's devices.

@@ -203,6 +203,7 @@ pub fn spec_of(nx: usize, ny: usize) -> DetectorSpec {
         geometry,
         kind: DetectorKind::Imaging,
         band,
+        grating: None,
         table_sky_electron_s: None,
         device_seed: 99,
         parameters: Default::default(),

@@ -92,6 +92,16 @@ impl Scenario {
                 return Err(range("catalog.bright", bright, "-2..35 mag, not above catalog.faint"));
             }
         }
+        if let CatalogChoice::Calibrators { columns, rows, magnitude, .. } = &self.catalog {
+            for (key, n) in [("catalog.columns", columns), ("catalog.rows", rows)] {
+                if !(1..=50).contains(n) {
+                    return Err(range(key, n, "1..50 sources"));
+                }
+            }
+            if !(*magnitude >= -2.0 && *magnitude <= 35.0) {
+                return Err(range("catalog.magnitude", magnitude, "-2..35 mag"));
+            }
+        }
         if let Some(c) = &self.calibration {
             for (key, n) in [("bias", c.bias), ("dark", c.dark), ("flat", c.flat), ("short_flat", c.short_flat)] {
                 if !(3..=200).contains(&n) {

@@ -12,6 +12,7 @@
 //! # Twin
 //! The extraction follows the same polynomials.
 
+pub mod configuration;
 mod opening;
 
 pub use opening::Opening;

@@ -51,7 +51,15 @@ impl Bench {
         };
         let band = Arc::new(Bandpass::new("r", vec![549.0, 550.0, 690.0, 691.0], vec![0.0, 0.6, 0.6, 0.0]).unwrap());
         let parameters = Default::default();
-        let mut spec = DetectorSpec { geometry, kind: DetectorKind::Imaging, band, table_sky_electron_s: None, device_seed: 5, parameters };
+        let mut spec = DetectorSpec {
+            geometry,
+            kind: DetectorKind::Imaging,
+            band,
+            grating: None,
+            table_sky_electron_s: None,
+            device_seed: 5,
+            parameters,
+        };
         let usual = [
             ("strength", 3e-6),
             ("pixel_pitch", 10.0),

@@ -1,0 +1,150 @@
+//! The gratings of a detector as polynomials, and the sky behind them.
+//!
+//! # Formula
+//! Sky in column x over the sky of a whole grating: `sum over gratings g and orders m of r_m integral S T lambda share_g(x - dx_gm(lambda)) dlambda / sum over m of r_m integral S T lambda dlambda`:
+//! each wavelength of each order comes from a place beside the pixel, and finds there the share of the beam that the grating has.
+//! # Symbols
+//! S  spectrum of the sky;  T  efficiency of the first order;  r_m  efficiency of an order over it;  dx  columns from the undispersed image;  share  of [`Opening`]
+//! # Source
+//! Linearity; the sum over orders of slitless sky frames (Kuemmel et al. 2011, ST-ECF ISR WFC3-2011-01).
+//! # Limits
+//! The sky is even over the reach of an order and the gratings reach as far beyond the detector as light comes from; displacements are those of the middle row.
+//! # Twin
+//! The background of the extraction.
+
+use super::ruling::Ruling;
+use crate::description::{DetectorSpec, GratingSpec};
+use crate::optics::error::OpticsError;
+use sim_core::bandpass::Bandpass;
+use sim_core::detector::DetectorGeometry;
+use sim_core::dispersion::{Grating, Opening};
+use sim_core::frame::Window;
+use std::sync::Arc;
+
+/// Rulings left and right of the border.
+fn rulings(spec: &GratingSpec, geometry: &DetectorGeometry) -> [(Opening, Ruling); 2] {
+    let beam = spec.distance_mm / spec.f_number / spec.pixel_pitch_mm;
+    let ruling = |direction_deg| Ruling {
+        period_um: spec.period_um,
+        distance_mm: spec.distance_mm,
+        direction_deg,
+        pupil_distance_mm: spec.pupil_distance_mm,
+        pixel_pitch_mm: spec.pixel_pitch_mm,
+        axis: (geometry.crpix1, geometry.crpix2),
+    };
+    [
+        (Opening { from: f64::NEG_INFINITY, to: spec.split, beam }, ruling(spec.direction_deg[0])),
+        (Opening { from: spec.split, to: f64::INFINITY, beam }, ruling(spec.direction_deg[1])),
+    ]
+}
+
+fn efficiency(band: &Bandpass, ratio: f64) -> Result<Arc<Bandpass>, OpticsError> {
+    let scaled = band.efficiency().iter().map(|e| e * ratio).collect();
+    let range = "an efficiency below 1 in all orders";
+    Bandpass::new(band.name.clone(), band.wavelength_nm().to_vec(), scaled).map(Arc::new).map_err(|_| OpticsError::Setting {
+        key: "grating.order",
+        value: ratio,
+        unit: "",
+        range,
+    })
+}
+
+/// The gratings of a slitless detector, those before the border first; none of an imaging detector.
+///
+/// # Errors
+/// When an order does not exist (evanescent) or would have more light than there is.
+pub fn gratings(detector: &DetectorSpec) -> Result<Vec<Grating>, OpticsError> {
+    let Some(spec) = &detector.grating else { return Ok(Vec::new()) };
+    let rulings = rulings(spec, &detector.geometry);
+    rulings
+        .into_iter()
+        .map(|(opening, ruling)| {
+            let orders = spec.orders.iter().map(|&(number, ratio)| {
+                let range = "orders that the period lets through at all wavelengths";
+                let refuse = OpticsError::Setting { key: "grating.period", value: spec.period_um, unit: "um", range };
+                ruling.order(number, efficiency(&detector.band, ratio)?, &detector.geometry).map(|f| f.order).ok_or(refuse)
+            });
+            Ok(Grating { opening, orders: orders.collect::<Result<_, _>>()? })
+        })
+        .collect()
+}
+
+/// The sum of the orders' efficiencies: what an even sky is seen through.
+///
+/// # Errors
+/// When it is above 1.
+pub fn all_orders(detector: &DetectorSpec) -> Result<Arc<Bandpass>, OpticsError> {
+    let ratio = detector.grating.as_ref().map_or(1.0, |spec| spec.orders.iter().map(|o| o.1).sum());
+    efficiency(&detector.band, ratio)
+}
+
+/// Sky of each column of a window over the sky of a whole grating; `sky` is photons per wavelength at \[nm\], in any unit.
+///
+/// # Errors
+/// As [`gratings`].
+pub fn sky_columns(detector: &DetectorSpec, window: Window, sky: &dyn Fn(f64) -> f64) -> Result<Vec<f32>, OpticsError> {
+    let gratings = gratings(detector)?;
+    let middle = 0.5 * detector.geometry.ny as f64;
+    let mut columns = vec![0.0; window.nx];
+    let mut whole = 0.0;
+    for (number, grating) in gratings.iter().enumerate() {
+        for order in &grating.orders {
+            for (nm, width) in order.efficiency.nodes(60) {
+                let light = sky(nm) * order.efficiency.at(sim_core::units::Nanometre(nm)) * width;
+                if number == 0 {
+                    whole += light;
+                }
+                // The displacement hardly changes over the detector: it is taken where the light arrives.
+                for (column, sum) in columns.iter_mut().enumerate() {
+                    let x = (window.x0 + column) as f64;
+                    let trace = order.trace(x, middle);
+                    let from = x - trace.offset(trace.parameter(nm)).0;
+                    *sum += light * grating.opening.share(from);
+                }
+            }
+        }
+    }
+    Ok(columns.iter().map(|sum| if whole > 0.0 { (sum / whole) as f32 } else { 1.0 }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::description::load;
+
+    #[test]
+    fn every_slitless_detector_has_two_gratings_of_five_orders_at_the_published_dispersion() {
+        let msc = load("msc").unwrap();
+        for (band, nm_per_pixel, count) in [("GU", 0.375, 4), ("GV", 0.525, 4), ("GI", 0.825, 4)] {
+            let detectors: Vec<_> = msc.detectors.values().filter(|d| d.geometry.filter == band).collect();
+            assert_eq!(detectors.len(), count);
+            let gratings = gratings(detectors[0]).unwrap();
+            assert_eq!(gratings.len(), 2);
+            for (grating, towards) in gratings.iter().zip([1.0, -1.0]) {
+                let mut numbers: Vec<i32> = grating.orders.iter().map(|o| o.number).collect();
+                numbers.sort_unstable();
+                assert_eq!(numbers, [-2, -1, 0, 1, 2]);
+                let first = grating.orders.iter().find(|o| o.number == 1).unwrap();
+                let trace = first.trace(4000.0, 4000.0);
+                let t = trace.parameter(detectors[0].band.pivot_nm());
+                let dispersion = trace.wavelength_slope_nm(t) / trace.direction(t).0;
+                assert!((dispersion * towards / nm_per_pixel - 1.0).abs() < 0.03, "{band}: {dispersion} nm a pixel");
+                assert!((trace.direction(t).1 / trace.direction(t).0).abs() < 0.03, "a turn of a degree");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sky_is_that_of_one_grating_far_from_the_border_and_of_both_where_they_overlap() {
+        let msc = load("msc").unwrap();
+        let detector = &msc.detectors[&1];
+        let columns = sky_columns(detector, detector.geometry.full_window(), &|_| 1.0).unwrap();
+        // Second orders of the other side reach 3000 columns and more; the rest is whole.
+        assert!((columns[9000] - 1.0).abs() < 2e-3 && (columns[100] - 1.0).abs() < 2e-3, "{} {}", columns[100], columns[9000]);
+        // Gratings that disperse towards each other: first orders of both around the border.
+        assert!(columns[3685] > 1.5, "{}", columns[3685]);
+        // Light is neither made nor lost: what columns near the border have too much comes from what the other orders carry away.
+        let mean = columns.iter().map(|c| f64::from(*c)).sum::<f64>() / columns.len() as f64;
+        assert!(mean > 1.0 && mean < 1.4, "{mean}");
+    }
+}

@@ -1,0 +1,149 @@
+//! The noiseless spectrum of a source in one dimension: what an order puts on each column of its trace.
+//!
+//! # Formula
+//! `n(column) = integral N(lambda) dlambda` over the wavelengths whose place on the trace lies in the column; N as in `streak.rs`.
+//! # Source
+//! Geometry of the trace; no PSF, so a line is in one column.
+//! # Limits
+//! Traces run along the columns' axis. Steps of a twentieth of a column and the samples of the spectrum's band by the midpoint rule.
+//! # Twin
+//! The extracted spectrum.
+
+use super::super::Imaging;
+use super::super::colour::{BandQuadrature, Palette, Walk};
+use super::super::error::OpticsError;
+use super::super::render;
+use super::super::scene::Resolver;
+use super::streak::Piece;
+use sim_core::dispersion::{Opening, Order};
+use sim_core::source::Source;
+use sim_core::table::{Column, ColumnData, Table};
+
+/// Steps in a column.
+const STEPS: usize = 20;
+
+/// A column of a spectrum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpectrumPixel {
+    /// Column of the detector.
+    pub column: i32,
+    /// Row of the trace in the middle of the column \[pixel\].
+    pub y: f64,
+    /// Vacuum wavelength there \[nm\].
+    pub wavelength_nm: f64,
+    /// Expected electrons.
+    pub electrons: f64,
+}
+
+/// The spectrum of a source in an order, columns rising; empty when the grating has none of its light.
+///
+/// # Errors
+/// As [`Imaging::render`].
+pub fn one_dimensional(
+    imaging: &Imaging<'_>,
+    order: &Order,
+    opening: &Opening,
+    source: &Source,
+) -> Result<Vec<SpectrumPixel>, OpticsError> {
+    let (low, high) = order.efficiency.range_nm();
+    let piece = Piece { order, from_nm: low, to_nm: high };
+    let band = BandQuadrature::new(&order.efficiency, 1);
+    let references = render::references(std::slice::from_ref(source));
+    let resolver = Resolver {
+        band: &band,
+        references: &references,
+        wcs: imaging.wcs,
+        pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
+        zero_electrons: order.efficiency.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
+        achromatic: true,
+        piece: Some((&piece, opening)),
+    };
+    let Some(figure) = resolver.figure(source, &mut Palette::default())? else { return Ok(Vec::new()) };
+    let (x0, y0) = (figure.truth.x, figure.truth.y);
+    let trace = order.trace(x0, y0);
+    let ends = [low, high].map(|nm| x0 + trace.offset(trace.parameter(nm)).0);
+    let (first, last) = ((ends[0].min(ends[1]) + 0.5).floor() as i32, (ends[0].max(ends[1]) + 0.5).floor() as i32);
+    let mut pixels: Vec<SpectrumPixel> = (first..=last)
+        .map(|column| {
+            let t = trace_parameter(&trace, f64::from(column) - x0);
+            SpectrumPixel { column, y: y0 + trace.offset(t).1, wavelength_nm: trace.wavelength_nm(t), electrons: 0.0 }
+        })
+        .collect();
+    let count = STEPS * pixels.len();
+    for part in &figure.parts {
+        let Some((sed, photons)) = &part.sed else { continue };
+        let mut spectrum = Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), 1.0 / (1.0 + sed.redshift));
+        let mut whole = Walk::new(order.efficiency.wavelength_nm(), order.efficiency.efficiency(), 1.0);
+        let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
+        let width = (high - low) / count as f64;
+        let mut t = trace.parameter(low);
+        for k in 0..count {
+            let nm = low + width * (k as f64 + 0.5);
+            t = trace.parameter_near(nm, t);
+            let light = spectrum.at(nm) * whole.at(nm) * nm * dust.as_mut().map_or(1.0, |d| d.at(nm)) * width;
+            let column = (x0 + trace.offset(t).0 + 0.5).floor() as i32 - first;
+            if let Some(pixel) = pixels.get_mut(column.max(0) as usize) {
+                pixel.electrons += part.electrons * light / photons;
+            }
+        }
+    }
+    Ok(pixels)
+}
+
+/// The parameter at which a trace is at a column, by Newton's method.
+fn trace_parameter(trace: &sim_core::dispersion::Trace, dx: f64) -> f64 {
+    let (a, b) = (trace.offset(0.0).0, trace.offset(1.0).0);
+    // An order that is not dispersed is at one column.
+    if (b - a).abs() < 1e-6 {
+        return 0.5;
+    }
+    let mut t = (dx - a) / (b - a);
+    for _ in 0..20 {
+        let step = (dx - trace.offset(t).0) / trace.direction(t).0;
+        t += step;
+        if step.abs() < 1e-12 {
+            break;
+        }
+    }
+    t
+}
+
+/// The table of noiseless spectra: one row a column of a source's order.
+#[must_use]
+pub fn spectrum_table(spectra: &[(u64, i32, usize, Vec<SpectrumPixel>)]) -> Table {
+    let rows = || spectra.iter().flat_map(|(id, order, grating, pixels)| pixels.iter().map(move |p| (*id, *order, *grating, p)));
+    let column = Column::new;
+    Table {
+        name: "SPECTRA".into(),
+        columns: vec![
+            column("OBJ_ID", "", "object number", ColumnData::I64(rows().map(|r| r.0 as i64).collect())),
+            column("ORDER", "", "number of the order", ColumnData::I32(rows().map(|r| r.1).collect())),
+            column("GRATING", "", "0 before the border, 1 after", ColumnData::I32(rows().map(|r| r.2 as i32).collect())),
+            column("COLUMN", "pixel", "column of the detector, from 0", ColumnData::I32(rows().map(|r| r.3.column).collect())),
+            column("Y", "pixel", "row of the trace, from 0", ColumnData::F64(rows().map(|r| r.3.y).collect())),
+            column("WAVELENGTH", "nm", "vacuum wavelength", ColumnData::F64(rows().map(|r| r.3.wavelength_nm).collect())),
+            column("ELECTRONS", "electron", "expected electrons in the column", ColumnData::F64(rows().map(|r| r.3.electrons).collect())),
+        ],
+    }
+}
+
+/// The table of orders: where each lies and what it puts on the detector.
+#[must_use]
+pub fn order_table(orders: &[super::OrderLight]) -> Table {
+    let column = Column::new;
+    let f64s = |get: &dyn Fn(&super::OrderLight) -> f64| ColumnData::F64(orders.iter().map(get).collect());
+    Table {
+        name: "ORDERS".into(),
+        columns: vec![
+            column("OBJ_ID", "", "object number", ColumnData::I64(orders.iter().map(|o| o.id as i64).collect())),
+            column("ORDER", "", "number of the order", ColumnData::I32(orders.iter().map(|o| o.order).collect())),
+            column("GRATING", "", "0 before the border, 1 after", ColumnData::I32(orders.iter().map(|o| o.grating as i32).collect())),
+            column("X_BLUE", "pixel", "column of the short-wavelength end, from 0", f64s(&|o| o.blue.0)),
+            column("Y_BLUE", "pixel", "row of the short-wavelength end, from 0", f64s(&|o| o.blue.1)),
+            column("X_RED", "pixel", "column of the long-wavelength end, from 0", f64s(&|o| o.red.0)),
+            column("Y_RED", "pixel", "row of the long-wavelength end, from 0", f64s(&|o| o.red.1)),
+            column("ELECTRONS", "electron", "expected electrons of the order", f64s(&|o| o.electrons)),
+            column("ELECTRONS_IN", "electron", "expected electrons inside the frame", f64s(&|o| o.electrons_in_frame)),
+        ],
+    }
+}

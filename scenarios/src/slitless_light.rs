@@ -1,0 +1,59 @@
+//! The light of a slitless detector: sources drawn out by its gratings, the truth of their spectra, the sky where two gratings meet.
+
+use instruments::description::DetectorSpec;
+use instruments::optics::slitless::{self, OrderLight, SpectrumPixel};
+use instruments::optics::{Imaging, Rendered};
+use sim_core::exposure::Exposure;
+use sim_core::frame::Frame;
+use sim_core::ledger::{Ledger, LedgerLine};
+use sim_core::plane::Light;
+use sim_core::source::Source;
+use std::collections::BTreeMap;
+
+/// Truth of a slitless frame.
+#[derive(Debug, Clone, Default)]
+pub struct Spectra {
+    /// Every order that touches the window.
+    pub orders: Vec<OrderLight>,
+    /// Source, order, grating and noiseless spectrum of the brighter ones.
+    pub pixels: Vec<(u64, i32, usize, Vec<SpectrumPixel>)>,
+}
+
+/// Expected electrons of an order whose noiseless spectrum is written.
+const SPECTRUM_ELECTRONS: f64 = 300.0;
+
+/// Draws the sources of a slitless detector; `truth` asks for noiseless spectra too.
+///
+/// # Errors
+/// As [`slitless::disperse`].
+pub fn draw(imaging: &Imaging<'_>, spec: &DetectorSpec, sources: &[Source], truth: bool) -> anyhow::Result<(Rendered, Spectra)> {
+    let gratings = slitless::gratings(spec)?;
+    let drawn = slitless::disperse(imaging, &gratings, sources, &|_, _| {})?;
+    let mut spectra = Spectra { orders: drawn.orders, pixels: Vec::new() };
+    if truth {
+        let by_id: BTreeMap<u64, &Source> = sources.iter().map(|source| (source.id, source)).collect();
+        for light in spectra.orders.iter().filter(|light| light.electrons_in_frame >= SPECTRUM_ELECTRONS) {
+            let grating = &gratings[light.grating];
+            let order = grating.orders.iter().find(|order| order.number == light.order);
+            if let (Some(source), Some(order)) = (by_id.get(&light.id), order) {
+                let pixels = slitless::one_dimensional(imaging, order, &grating.opening, source)?;
+                spectra.pixels.push((light.id, light.order, light.grating, pixels));
+            }
+        }
+    }
+    Ok((drawn.rendered, spectra))
+}
+
+/// Adds what the borders of gratings change in the sky: the effect `sky` adds that of a whole grating.
+pub fn add_borders(light: &mut Frame<Light>, exposure: &Exposure, columns: &[f32]) -> LedgerLine {
+    let sky = (exposure.sky_electron_s * exposure.time_s) as f32;
+    let mut sum = 0.0;
+    for mut row in light.pixels.rows_mut() {
+        for (pixel, column) in row.iter_mut().zip(columns) {
+            *pixel += sky * (column - 1.0);
+            sum += f64::from(sky * (column - 1.0));
+        }
+    }
+    let ledger = Ledger { added: sum.max(0.0), lost: (-sum).max(0.0) };
+    LedgerLine { name: "borders of gratings".into(), plane: "light".into(), unit: "electron".into(), ledger }
+}
