@@ -8,8 +8,14 @@ use crate::simulate::{render_unit, write_unit};
 use crate::sky::Sky;
 use crate::unit::Plan;
 use cpu_time::ProcessTime;
+use instruments::description::{DetectorKind, DetectorSpec};
+use sim_core::source::{Brightness, Component};
 use std::path::Path;
 use std::time::Instant;
+
+/// Zero point \[mag\] and time \[s\] of the benchmark field's electrons, [`catalogs::bench_field`].
+const FIELD_ZERO_POINT: f64 = 25.9;
+const FIELD_TIME_S: f64 = 150.0;
 
 /// One stage of a benchmark.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -88,6 +94,14 @@ pub struct CcdBench {
     pub notes: Vec<String>,
 }
 
+/// Gives a component of the benchmark field its AB magnitude in the detector's band: spectra take no electrons.
+fn in_magnitudes(component: &mut Component, spec: &DetectorSpec) {
+    if let Brightness::Electrons(electrons) = component.brightness {
+        let magnitude = FIELD_ZERO_POINT - 2.5 * (electrons / FIELD_TIME_S).log10();
+        component.brightness = Brightness::Ab { magnitude, band: spec.band.clone() };
+    }
+}
+
 /// One whole survey-camera chip: the benchmark field through the optical PSF and the full first-set chain, truth and
 /// FITS written to `out`. `with` switches on effects that the instrument leaves off; corrections of those that have one are timed too.
 ///
@@ -110,9 +124,15 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
     let unit = &plan.units[0];
     let spec = plan.spec(unit);
     let mut clock = StageClock::default();
-    let sky = Sky::given(|library| match catalogue {
-        Some(path) => catalogs::bench_field::read(path, &library.seds),
-        None => Ok(catalogs::bench_field::bench_field(20_260_101, &library.seds)),
+    let sky = Sky::given(|library| {
+        let mut sources = match catalogue {
+            Some(path) => catalogs::bench_field::read(path, &library.seds)?,
+            None => catalogs::bench_field::bench_field(20_260_101, &library.seds),
+        };
+        if spec.kind == DetectorKind::Slitless {
+            sources.iter_mut().flat_map(|source| &mut source.components).for_each(|component| in_magnitudes(component, spec));
+        }
+        Ok::<_, catalogs::bench_field::BenchError>(sources)
     })?;
     clock.lap("read catalogue");
     let psf = psf::config::build(&plan.instrument.psf, spec.geometry.pixel_scale_arcsec)?;

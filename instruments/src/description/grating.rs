@@ -13,7 +13,7 @@ use super::section::Section;
 
 /// Orders a grating may have beside its first.
 const ORDERS: [(i32, &str); 4] = [(0, "order_0"), (2, "order_2"), (-1, "order_-1"), (-2, "order_-2")];
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "sky",
     "period",
     "distance",
@@ -24,6 +24,9 @@ const KEYS: [&str; 14] = [
     "direction_left",
     "direction_right",
     "blur",
+    "direction_scatter",
+    "distance_scatter",
+    "efficiency_scatter",
     "order_0",
     "order_2",
     "order_-1",
@@ -49,6 +52,12 @@ pub struct GratingSpec {
     pub direction_deg: [f64; 2],
     /// Standard deviation of what gratings blur beside the imaging optics \[arcsec\].
     pub blur_arcsec: f64,
+    /// Standard deviation of a grating's direction as built from its nominal one \[deg\].
+    pub direction_scatter_deg: f64,
+    /// Standard deviation of its distance, share of it.
+    pub distance_scatter: f64,
+    /// Standard deviation of its efficiency and of the slope of it over the band, share of it.
+    pub efficiency_scatter: f64,
     /// Numbers of the orders and their efficiency over that of the first, the first among them.
     pub orders: Vec<(i32, f64)>,
 }
@@ -72,6 +81,9 @@ pub(super) fn read(section: &Section<'_>) -> Result<(GratingSpec, f64), Descript
         split: g.number("split", "pixel", -1e6, 1e6)?,
         direction_deg: [g.number("direction_left", "deg", -360.0, 360.0)?, g.number("direction_right", "deg", -360.0, 360.0)?],
         blur_arcsec: g.number("blur", "arcsec", 0.0, 10.0)?,
+        direction_scatter_deg: g.number("direction_scatter", "deg", 0.0, 10.0)?,
+        distance_scatter: g.number("distance_scatter", "1", 0.0, 0.1)?,
+        efficiency_scatter: g.number("efficiency_scatter", "1", 0.0, 0.2)?,
         orders,
     };
     Ok((spec, g.number("sky", "electron/s/pixel", 0.0, 1e6)?))

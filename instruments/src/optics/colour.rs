@@ -26,7 +26,7 @@
 use sim_core::bandpass::Bandpass;
 use sim_core::spectrum::{Extinction, Sed, Spectrum};
 use sim_core::units::Nanometre;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Most colour terms.
@@ -37,6 +37,9 @@ pub(crate) fn nodes_for(band: &Bandpass) -> usize {
     let (low, high) = band.range_nm();
     if high - low < 0.25 * 0.5 * (low + high) { 3 } else { NODES_MAX }
 }
+
+/// The part of a band that a concentration is measured over: some five pixels of a piece of a spectrum.
+const CONCENTRATION: f64 = 0.05;
 
 /// Weights of the colour terms.
 pub(crate) type Weights = [f32; NODES_MAX];
@@ -103,23 +106,45 @@ impl BandQuadrature {
     pub(crate) fn nodes_nm(&self) -> &[f64] {
         &self.nodes_nm
     }
-    /// (integral S T lambda dlambda / integral T / lambda dlambda, weights of the colour terms).
-    fn weigh(&self, sed: &Sed, shades: &mut Shades) -> (f64, Weights) {
+    /// Whether a spectrum has samples closer than half a step of the quadrature, so that lines may lie between its nodes.
+    fn steps_over(&self, sed: &Sed) -> bool {
+        let (Some(first), Some(last)) = (self.wavelength_nm.first(), self.wavelength_nm.last()) else { return false };
+        let step = (last - first) / self.wavelength_nm.len() as f64;
+        let to_rest = 1.0 / (1.0 + sed.redshift);
+        let samples = sed.template.wavelength_nm();
+        let (from, to) = (samples.partition_point(|w| *w < first * to_rest), samples.partition_point(|w| *w <= last * to_rest));
+        samples[from..to].windows(2).any(|w| w[1] - w[0] < 0.5 * step * to_rest)
+    }
+    /// (integral S T lambda dlambda / integral T / lambda dlambda, weights of the colour terms, concentration).
+    fn weigh(&self, sed: &Sed, shades: &mut Shades) -> (f64, Weights, f64) {
         let shade = sed.extinction.as_ref().map(|e| shades.of(e, self));
         let mut walk = Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), 1.0 / (1.0 + sed.redshift));
         let mut moments = [0.0; NODES_MAX];
         let mut total = 0.0;
+        let width = ((CONCENTRATION * self.wavelength_nm.len() as f64).ceil() as usize).max(1);
+        let (mut last, mut within, mut most) = (VecDeque::with_capacity(width + 1), 0.0, 0.0_f64);
         for (i, &wavelength) in self.wavelength_nm.iter().enumerate() {
             let mut photons = walk.at(wavelength) * self.photons[i];
             if let Some(shade) = &shade {
                 photons *= shade[i];
             }
             total += photons;
+            within += photons;
+            last.push_back(photons);
+            if last.len() > width {
+                within -= last.pop_front().unwrap_or(0.0);
+            }
+            most = most.max(within);
             for (m, l) in moments.iter_mut().zip(&self.basis[i]) {
                 *m += photons * l;
             }
         }
-        if total > 0.0 { (total / self.flat, moments.map(|m| (m / total) as f32)) } else { (0.0, [0.0; NODES_MAX]) }
+        if total > 0.0 {
+            let concentration = if self.steps_over(sed) { 1.0 } else { (most / total).min(1.0) };
+            (total / self.flat, moments.map(|m| (m / total) as f32), concentration)
+        } else {
+            (0.0, [0.0; NODES_MAX], 1.0)
+        }
     }
 }
 
@@ -251,6 +276,8 @@ pub(crate) struct Hue {
     pub(crate) weights: Weights,
     /// integral S T lambda dlambda by the band's quadrature.
     pub(crate) photons: f64,
+    /// Largest share of them within [`CONCENTRATION`] of the band.
+    pub(crate) concentration: f64,
 }
 
 /// A hue with what it was made of, held so that the addresses in its key stay their own.
@@ -272,7 +299,7 @@ impl Palette {
         if let Some((_, _, hue)) = self.hues.get(&key) {
             return *hue;
         }
-        let (here, weights) = band.weigh(sed, &mut self.shades);
+        let (here, weights, concentration) = band.weigh(sed, &mut self.shades);
         let ratio = match reference {
             Some(r) if std::ptr::eq(r, band) => {
                 if here > 0.0 {
@@ -287,7 +314,7 @@ impl Palette {
             }
             None => f64::from(u8::from(here > 0.0)),
         };
-        let hue = Hue { ratio, weights, photons: here * band.flat };
+        let hue = Hue { ratio, weights, photons: here * band.flat, concentration };
         if self.hues.len() > 50_000 {
             self.hues.clear();
         }

@@ -58,6 +58,10 @@ pub(crate) struct Response {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) electrons: f64,
+    /// Largest share of them within a resolution element of a streak; 1 for an image.
+    pub(crate) concentration: f64,
+    /// Length of the streak \[pixel\]; 0 for an image.
+    pub(crate) length: f64,
     /// Sersic index; `None` for points, knots and images, whose transform does not fall.
     pub(crate) index: Option<f64>,
     /// Longest and shortest half-light radius \[pixel\]; for images and knots the radius that holds all.
@@ -132,7 +136,7 @@ impl Response {
             let mut sum = 0.0;
             for part in parts {
                 let k = two_pi_step * (bin as f64 + 0.5) * part.radius_px.1;
-                sum += part.electrons * part.index.map_or(1.0, |n| table().rough(n, k * k).abs());
+                sum += part.electrons * part.concentration * part.index.map_or(1.0, |n| table().rough(n, k * k).abs());
             }
             if !visit(bin, sum * self.weight[bin]) {
                 return;
@@ -168,7 +172,7 @@ impl Response {
         for bin in (STRIDE / 2..self.weight.len()).step_by(STRIDE) {
             for part in parts {
                 let k = 2.0 * std::f64::consts::PI * self.step * (bin as f64 + 0.5) * part.radius_px.1;
-                let light = STRIDE as f64 * part.electrons * part.index.map_or(1.0, |n| table().rough(n, k * k).abs());
+                let light = STRIDE as f64 * part.electrons * part.concentration * part.index.map_or(1.0, |n| table().rough(n, k * k).abs());
                 for (r, term) in self.colour.iter().enumerate() {
                     error[r + 1] += light * f64::from(part.colour[r + 1].abs()) * term[bin];
                 }
@@ -186,14 +190,25 @@ impl Response {
 
     /// Radius \[pixel\] beyond which the object's brightness stays below `tolerance` \[electron / pixel\].
     pub(crate) fn radius(&self, parts: &[Extent], tolerance: f64) -> f64 {
-        let total: f64 = parts.iter().map(|p| p.electrons).sum();
+        let whole = self.radius_of_share(parts, tolerance, |_| 1.0);
+        if parts.iter().all(|part| part.length == 0.0) {
+            return whole;
+        }
+        // At a distance r from a line of light of length L, no more than pi r / L of it acts as a point would; r is not above that of the whole.
+        self.radius_of_share(parts, tolerance, |part| {
+            (std::f64::consts::PI * whole / part.length.max(1e-9)).max(part.concentration).min(1.0)
+        })
+    }
+
+    fn radius_of_share(&self, parts: &[Extent], tolerance: f64, share: impl Fn(&Extent) -> f64) -> f64 {
+        let total: f64 = parts.iter().map(|p| p.electrons * share(p)).sum();
         if total <= 0.0 || total.is_nan() {
             return 0.0;
         }
         let mut profile = 0.0_f64;
         for part in parts {
             profile = profile.max(match part.index {
-                Some(n) => sersic_radius(part, n, 0.5 * tolerance),
+                Some(n) => sersic_radius(part, n, 0.5 * tolerance / share(part)),
                 None => part.radius_px.0,
             });
         }

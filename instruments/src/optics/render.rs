@@ -193,7 +193,7 @@ pub(super) fn references(sources: &[Source]) -> HashMap<usize, BandQuadrature> {
 
 /// Period and cutoff of a figure; `None` when it does not touch the window.
 fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure) -> Option<Planned> {
-    let parts: Vec<_> = figure.parts.iter().map(super::scene::Part::extent).collect();
+    let parts: Vec<_> = figure.parts.iter().map(|part| part.extent(figure.streak.as_ref())).collect();
     let tolerance = match imaging.tolerance {
         RenderTolerance::Electrons(tolerance) => tolerance,
         RenderTolerance::Relative(fraction) => fraction * response.peak(&parts),

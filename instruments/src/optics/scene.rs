@@ -34,6 +34,9 @@ pub(crate) enum Light {
     Picture(Arc<ndarray::Array2<f32>>),
 }
 
+/// A streak shorter than this is planned as a point \[pixel\].
+const POINT_LENGTH: f64 = 48.0;
+
 /// A component ready to be drawn.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
@@ -44,25 +47,31 @@ pub(crate) struct Part {
     pub(crate) weights: Weights,
     /// Spectrum and its photons by the quadrature that the electrons are of, where it is drawn out.
     pub(crate) sed: Option<(Sed, f64)>,
+    /// Largest share of its light within a resolution element; 1 for an image.
+    pub(crate) concentration: f64,
 }
 
 impl Part {
     /// Sizes for planning.
-    pub(crate) fn extent(&self) -> Extent {
+    pub(crate) fn extent(&self, streak: Option<&Streak>) -> Extent {
         let (major, minor) = shape::stretches(&self.map);
         // Along a spectrum each wavelength has its own colour: the polynomials reach these values at the ends of the band.
         let colour = if self.sed.is_some() { [1.0, 1.8, 2.3, 2.7] } else { self.weights };
+        let length = streak.map_or(0.0, |s| s.extent.0.hypot(s.extent.1));
+        // A piece of a few pixels is a point.
+        let (concentration, length) = if length < POINT_LENGTH { (1.0, 0.0) } else { (self.concentration, length) };
+        let extent = |index, radius_px| Extent { electrons: self.electrons, concentration, length, index, radius_px, colour };
         match &self.light {
-            Light::Point => Extent { electrons: self.electrons, index: None, radius_px: (0.0, 0.0), colour },
-            Light::Sersic(n) => Extent { electrons: self.electrons, index: Some(*n), radius_px: (major, minor), colour },
+            Light::Point => extent(None, (0.0, 0.0)),
+            Light::Sersic(n) => extent(Some(*n), (major, minor)),
             Light::Knots(at) => {
                 let far = at.iter().map(|p| p[0].hypot(p[1])).fold(0.0, f64::max);
-                Extent { electrons: self.electrons, index: None, radius_px: (far * major, 0.0), colour }
+                extent(None, (far * major, 0.0))
             }
             Light::Picture(pixels) => {
                 let (ny, nx) = pixels.dim();
                 let half_diagonal = 0.5 * (nx as f64).hypot(ny as f64);
-                Extent { electrons: self.electrons, index: None, radius_px: (half_diagonal * major, 0.0), colour }
+                extent(None, (half_diagonal * major, 0.0))
             }
         }
     }
@@ -185,7 +194,8 @@ impl Resolver<'_> {
             }
             let sed = self.piece.map(|_| (component.sed.clone(), hue.photons));
             let weights = if self.achromatic { super::colour::GREY } else { hue.weights };
-            parts.push(Part { light, map: shape::product(&outer, &inner), electrons, weights, sed });
+            let concentration = if sed.is_some() { hue.concentration } else { 1.0 };
+            parts.push(Part { light, map: shape::product(&outer, &inner), electrons, weights, sed, concentration });
         }
         let electrons: f64 = parts.iter().map(|p| p.electrons).sum();
         let (index, shear, spectrum) = match brightest {
@@ -239,7 +249,7 @@ impl Resolver<'_> {
                     });
                 }
                 if self.achromatic {
-                    return Ok((*electrons, Hue { ratio: 1.0, weights: super::colour::GREY, photons: 0.0 }));
+                    return Ok((*electrons, Hue { ratio: 1.0, weights: super::colour::GREY, photons: 0.0, concentration: 1.0 }));
                 }
                 let hue = palette.hue(&component.sed, self.band, None);
                 if hue.ratio == 0.0 {

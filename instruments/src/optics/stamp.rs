@@ -91,7 +91,7 @@ pub fn draw_stamp(spec: &StampSpec<'_>) -> Result<Array2<f64>, OpticsError> {
         }
         let (light, inner, _, _) = light_of(spec.id, profile)?;
         let map = shape::product(&lens, &inner).map(|row| row.map(|v| v / scale));
-        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY, sed: None });
+        parts.push(Part { light, map, electrons: electrons * mu, weights: super::colour::GREY, sed: None, concentration: 1.0 });
     }
     parts.retain(|p| p.electrons > 0.0);
     if parts.is_empty() {
@@ -100,7 +100,7 @@ pub fn draw_stamp(spec: &StampSpec<'_>) -> Result<Array2<f64>, OpticsError> {
 
     let pixel = if spec.psf_contains_pixel { PixelResponse::InPsf } else { PixelResponse::Square };
     let sampling = Sampling { pixel_scale_arcsec: scale, pixel };
-    let extents: Vec<_> = parts.iter().map(Part::extent).collect();
+    let extents: Vec<_> = parts.iter().map(|part| part.extent(None)).collect();
     let borrowed: Vec<Box<dyn Transfer + '_>> = vec![Box::new(Borrowed(spec.transfer))];
     let response = Response::new(&borrowed, &[vec![1.0]], sampling, 1024, 16.0);
     let level = 0.1 * tolerance * response.peak(&extents);

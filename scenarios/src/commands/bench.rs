@@ -1,7 +1,7 @@
 //! `bench`: speed and memory on this machine.
 
 use clap::Subcommand;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -24,22 +24,39 @@ pub enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// One whole slitless chip: the field of `ccd` through two gratings of five orders, the full chain, truth and FITS written.
+    Slitless {
+        /// Benchmark field (CSV); made from its seed when absent.
+        #[arg(long)]
+        catalogue: Option<PathBuf>,
+        /// Chip number: 1, 10, 21, 30 (GI), 2, 5, 26, 29 (GV) or 3, 4, 27, 28 (GU).
+        #[arg(long, default_value_t = 1)]
+        detector: u16,
+        /// Where to write; a temporary folder when absent.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Bench {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Ccd { catalogue, detector, with, out, json } => {
-                let temporary = tempfile::tempdir()?;
-                let out = out.as_deref().unwrap_or(temporary.path());
-                let result = scenarios::bench::ccd(catalogue.as_deref(), *detector, with, out)?;
-                if *json {
-                    println!("{}", serde_json::to_string_pretty(&result)?);
-                } else {
-                    print!("{result}");
-                }
-            }
+            Self::Ccd { catalogue, detector, with, out, json } => chip(catalogue.as_deref(), *detector, with, out.as_deref(), *json),
+            Self::Slitless { catalogue, detector, out, json } => chip(catalogue.as_deref(), *detector, &[], out.as_deref(), *json),
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn chip(catalogue: Option<&Path>, detector: u16, with: &[String], out: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+    let temporary = tempfile::tempdir()?;
+    let result = scenarios::bench::ccd(catalogue, detector, with, out.unwrap_or(temporary.path()))?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&result)?);
+    } else {
+        print!("{result}");
+    }
+    Ok(ExitCode::SUCCESS)
 }

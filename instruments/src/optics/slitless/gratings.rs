@@ -16,30 +16,41 @@ use super::ruling::Ruling;
 use crate::description::{DetectorSpec, GratingSpec};
 use crate::optics::error::OpticsError;
 use sim_core::bandpass::Bandpass;
-use sim_core::detector::DetectorGeometry;
 use sim_core::dispersion::{Grating, Opening};
 use sim_core::frame::Window;
+use sim_core::noise::normal_of_word;
+use sim_core::stream::StreamKey;
 use std::sync::Arc;
 
-/// Rulings left and right of the border.
-fn rulings(spec: &GratingSpec, geometry: &DetectorGeometry) -> [(Opening, Ruling); 2] {
-    let beam = spec.distance_mm / spec.f_number / spec.pixel_pitch_mm;
-    let ruling = |direction_deg| Ruling {
-        period_um: spec.period_um,
-        distance_mm: spec.distance_mm,
-        direction_deg,
-        pupil_distance_mm: spec.pupil_distance_mm,
-        pixel_pitch_mm: spec.pixel_pitch_mm,
-        axis: (geometry.crpix1, geometry.crpix2),
-    };
-    [
-        (Opening { from: f64::NEG_INFINITY, to: spec.split, beam }, ruling(spec.direction_deg[0])),
-        (Opening { from: spec.split, to: f64::INFINITY, beam }, ruling(spec.direction_deg[1])),
-    ]
+/// How a grating as built differs from the nominal one.
+struct Build {
+    direction_deg: f64,
+    /// Share.
+    distance: f64,
+    /// Share, in the middle of the band and from there to its end.
+    efficiency: (f64, f64),
 }
 
-fn efficiency(band: &Bandpass, ratio: f64) -> Result<Arc<Bandpass>, OpticsError> {
-    let scaled = band.efficiency().iter().map(|e| e * ratio).collect();
+/// The gratings as built, keyed by device and detector; all nominal without `built`.
+fn builds(detector: &DetectorSpec, spec: &GratingSpec, built: bool) -> [Build; 2] {
+    let key = StreamKey::new(detector.device_seed).with(u64::from(detector.geometry.number)).with_name("gratings");
+    std::array::from_fn(|number| {
+        let stream = key.stream(number as u64);
+        let mut draw = 0;
+        let mut normal = |sigma: f64| {
+            draw += 1;
+            if built { sigma * f64::from(normal_of_word(stream.word(draw))) } else { 0.0 }
+        };
+        let direction_deg = normal(spec.direction_scatter_deg);
+        let distance = normal(spec.distance_scatter);
+        Build { direction_deg, distance, efficiency: (normal(spec.efficiency_scatter), normal(spec.efficiency_scatter)) }
+    })
+}
+
+fn efficiency(band: &Bandpass, ratio: f64, build: &Build) -> Result<Arc<Bandpass>, OpticsError> {
+    let (low, high) = band.range_nm();
+    let share = |nm: f64| 1.0 + build.efficiency.0 + build.efficiency.1 * (2.0 * nm - low - high) / (high - low);
+    let scaled = band.wavelength_nm().iter().zip(band.efficiency()).map(|(nm, e)| (e * ratio * share(*nm)).clamp(0.0, 1.0)).collect();
     let range = "an efficiency below 1 in all orders";
     Bandpass::new(band.name.clone(), band.wavelength_nm().to_vec(), scaled).map(Arc::new).map_err(|_| OpticsError::Setting {
         key: "grating.order",
@@ -49,20 +60,42 @@ fn efficiency(band: &Bandpass, ratio: f64) -> Result<Arc<Bandpass>, OpticsError>
     })
 }
 
-/// The gratings of a slitless detector, those before the border first; none of an imaging detector.
+/// The gratings of a slitless detector as they are built, those before the border first; none of an imaging detector.
 ///
 /// # Errors
 /// When an order does not exist (evanescent) or would have more light than there is.
 pub fn gratings(detector: &DetectorSpec) -> Result<Vec<Grating>, OpticsError> {
+    laid_out(detector, true)
+}
+
+/// The gratings as drawn: what calibration starts from.
+///
+/// # Errors
+/// As [`gratings`].
+pub fn nominal_gratings(detector: &DetectorSpec) -> Result<Vec<Grating>, OpticsError> {
+    laid_out(detector, false)
+}
+
+fn laid_out(detector: &DetectorSpec, built: bool) -> Result<Vec<Grating>, OpticsError> {
     let Some(spec) = &detector.grating else { return Ok(Vec::new()) };
-    let rulings = rulings(spec, &detector.geometry);
-    rulings
-        .into_iter()
-        .map(|(opening, ruling)| {
+    let geometry = &detector.geometry;
+    let beam = spec.distance_mm / spec.f_number / spec.pixel_pitch_mm;
+    let openings = [Opening { from: f64::NEG_INFINITY, to: spec.split, beam }, Opening { from: spec.split, to: f64::INFINITY, beam }];
+    let sides = openings.into_iter().zip(spec.direction_deg).zip(builds(detector, spec, built));
+    sides
+        .map(|((opening, direction_deg), build)| {
+            let ruling = Ruling {
+                period_um: spec.period_um,
+                distance_mm: spec.distance_mm * (1.0 + build.distance),
+                direction_deg: direction_deg + build.direction_deg,
+                pupil_distance_mm: spec.pupil_distance_mm,
+                pixel_pitch_mm: spec.pixel_pitch_mm,
+                axis: (geometry.crpix1, geometry.crpix2),
+            };
             let orders = spec.orders.iter().map(|&(number, ratio)| {
                 let range = "orders that the period lets through at all wavelengths";
                 let refuse = OpticsError::Setting { key: "grating.period", value: spec.period_um, unit: "um", range };
-                ruling.order(number, efficiency(&detector.band, ratio)?, &detector.geometry).map(|f| f.order).ok_or(refuse)
+                ruling.order(number, efficiency(&detector.band, ratio, &build)?, geometry).map(|f| f.order).ok_or(refuse)
             });
             Ok(Grating { opening, orders: orders.collect::<Result<_, _>>()? })
         })
@@ -75,7 +108,7 @@ pub fn gratings(detector: &DetectorSpec) -> Result<Vec<Grating>, OpticsError> {
 /// When it is above 1.
 pub fn all_orders(detector: &DetectorSpec) -> Result<Arc<Bandpass>, OpticsError> {
     let ratio = detector.grating.as_ref().map_or(1.0, |spec| spec.orders.iter().map(|o| o.1).sum());
-    efficiency(&detector.band, ratio)
+    efficiency(&detector.band, ratio, &Build { direction_deg: 0.0, distance: 0.0, efficiency: (0.0, 0.0) })
 }
 
 /// Sky of each column of a window over the sky of a whole grating; `sky` is photons per wavelength at \[nm\], in any unit.

@@ -19,7 +19,7 @@ mod one_dimensional;
 mod ruling;
 mod streak;
 
-pub use gratings::{all_orders, gratings, sky_columns};
+pub use gratings::{all_orders, gratings, nominal_gratings, sky_columns};
 pub use one_dimensional::{SpectrumPixel, one_dimensional, order_table, spectrum_table};
 pub use ruling::{Fitted, Ruling};
 pub(crate) use streak::{Piece, Spread, SpreadScratch, Streak};
