@@ -101,7 +101,7 @@ fn optimal_extraction_gains_over_the_box_what_the_closed_form_says() {
 #[test]
 fn a_narrow_line_keeps_its_flux_and_place() {
     let gratings = [grating(Opening::whole(), 1.0, 8.0)];
-    let (at, width, flux) = (780.0, 0.25, 4e-15);
+    let (at, width, flux) = (780.0, 0.25, 2e-14);
     let line = move |nm: f64| flux / (width * (2.0 * std::f64::consts::PI).sqrt()) * (-0.5 * ((nm - at) / width).powi(2)).exp();
     let faint = flat(22.0);
     let truth = move |nm: f64| faint(nm) + line(nm);
@@ -191,12 +191,15 @@ fn crossing_spectra_are_told_apart_and_the_contamination_is_the_truth() {
     let sources = [a.clone(), b.clone()];
     let out = run(&frame, &gratings, &sources, &Settings { iterations: 6, ..settings() });
     let without = run(&frame, &gratings, &sources, &Settings { contamination: false, ..settings() });
-    let s = of(&out, 1);
+    // By boxes, whose weights do not depend on the noise: the same sum for both.
+    let method = Method::Box { share: 0.9 };
+    let boxed = run(&frame, &gratings, &sources, &Settings { iterations: 6, method, ..settings() });
+    let s = of(&boxed, 1);
     // Truth of the contamination: the neighbour alone, extracted with the profile of source 1 on the same columns.
     let mut alone = expose(&light, 15);
     alone.rate = light_b.mapv(|v| (v + SKY) as f32);
     let only_a = [sources[0].clone()];
-    let plain = Settings { contamination: false, local_background: false, method: Method::Optimal { reject: f64::INFINITY }, iterations: 0, ..settings() };
+    let plain = Settings { contamination: false, local_background: false, method, iterations: 0, ..settings() };
     let truth = run(&alone, &gratings, &only_a, &plain);
     let t = of(&truth, 1);
     let range = |i: &usize| s.wavelength_nm[*i] > 660.0 && s.wavelength_nm[*i] < 950.0;
@@ -205,7 +208,7 @@ fn crossing_spectra_are_told_apart_and_the_contamination_is_the_truth() {
         let (f, e) = (0..s.rate.len()).filter(range).filter(|i| s.flux[*i].is_finite()).fold((0.0, 0.0), |sum, i| (sum.0 + s.flux[i], sum.1 + spectrum_a(s.wavelength_nm[i])));
         f / e - 1.0
     };
-    let (with, naked) = (closure(s), closure(of(&without, 1)));
+    let (with, naked) = (closure(of(&out, 1)), closure(of(&without, 1)));
     println!("contamination {:.4} of the truth; flux closure {with:.4} with the model, {naked:.4} without", got / expected);
     assert!((got / expected - 1.0).abs() < 0.05, "{got} {expected}");
     assert!(with.abs() < 0.05 && naked.abs() > 3.0 * with.abs(), "{with} {naked}");
@@ -247,10 +250,14 @@ fn a_galaxy_is_extracted_whole_and_models_close() {
     let out = run(&frame, &gratings, std::slice::from_ref(&galaxy), &Settings { iterations: 0, ..settings() });
     let (mean, sigma) = moments(&pulls(of(&out, 5), &truth));
     let off: Array2<f64> = Array2::from_shape_fn(SHAPE, |at| f64::from(out.model[at]) - light[at]);
-    let (worst, peak) = (off.iter().fold(0.0_f64, |m, v| m.max(v.abs())), light.iter().fold(0.0_f64, |m, v| m.max(*v)));
+    // The zeroth order lies left of column 200, the first right of it.
+    let most = |a: &Array2<f64>, from: usize, to: usize| a.slice(ndarray::s![.., from..to]).iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let zeroth = most(&off, 0, 200) / most(&light, 0, 200);
+    let (worst, peak) = (most(&off, 200, 1000), most(&light, 200, 1000));
     let whole = out.model.iter().map(|v| f64::from(*v)).sum::<f64>() / light.sum();
-    println!("galaxy: pulls {mean:.3} {sigma:.3}; model off by {:.4} of the peak at worst, light {whole:.5}", worst / peak);
-    assert!(mean.abs() < 0.25 && (sigma - 1.0).abs() < 0.12 && (whole - 1.0).abs() < 0.003 && worst < 0.06 * peak);
+    println!("galaxy: pulls {mean:.3} {sigma:.3}; model off by {:.4} of the first order's peak at worst, {zeroth:.4} of the zeroth's; light {whole:.5}", worst / peak);
+    assert!(mean.abs() < 0.25 && (sigma - 1.0).abs() < 0.12 && (whole - 1.0).abs() < 0.003);
+    assert!(worst < 0.04 * peak && zeroth < 0.15, "{worst} {peak} {zeroth}");
 }
 
 #[test]

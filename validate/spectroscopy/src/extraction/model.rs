@@ -44,9 +44,9 @@ pub struct ModelSpectrum {
 /// Shape of a source, ready to be drawn in any order.
 #[derive(Debug, Clone)]
 pub struct Drawn {
-    across: Profile,
-    along: Profile,
-    displacement: f64,
+    pub(super) across: Profile,
+    pub(super) along: Profile,
+    pub(super) displacement: f64,
 }
 
 impl Drawn {
@@ -201,11 +201,16 @@ impl<'a> Streak<'a> {
     }
 }
 
+/// Distance within which all but 1 - KEPT of the light lies \[pixel\].
+pub(super) fn reach_of(along: &Cumulative) -> f64 {
+    let cell = 1.0 / FINE as f64;
+    (1..).map(|k| f64::from(k) * cell).find(|d| along.at(*d) - along.at(-d) >= KEPT || *d >= along.half).unwrap_or(along.half)
+}
+
 /// Weights of cells about the middle one, sum 1.
 fn taps(along: &Cumulative) -> Vec<f64> {
     let cell = 1.0 / FINE as f64;
-    let reach = (1..).map(|k| f64::from(k) * cell).find(|d| along.at(*d) - along.at(-d) >= KEPT || *d >= along.half).unwrap_or(along.half);
-    let n = (reach / cell).ceil() as i64;
+    let n = (reach_of(along) / cell).ceil() as i64;
     let weights: Vec<f64> = (-n..=n).map(|k| along.at((k as f64 + 0.5) * cell) - along.at((k as f64 - 0.5) * cell)).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|w| w / sum).collect()

@@ -8,7 +8,7 @@
 //! # Source
 //! Linear least squares.
 //! # Limits
-//! Beyond the frame the polynomial is continued: sources off it are moved by at most what the nearest point of the frame is.
+//! Nothing is continued: beyond the square about the frame and the stars used, a source is moved as the nearest place of that square is.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -30,6 +30,8 @@ pub struct Correction {
     pub status: Status,
     /// Middle of the frame and half of its longer side \[pixel\].
     pub scale: (f64, f64, f64),
+    /// Largest X or Y at which the polynomial is used: 1, or that of the outermost star.
+    pub reach: f64,
     /// Coefficients of dx: 1, 3 or 6 \[pixel\].
     pub x: Vec<f64>,
     /// Coefficients of dy.
@@ -54,11 +56,12 @@ impl Correction {
     pub fn untouched(scale: (f64, f64, f64)) -> Self {
         let none = || DMatrix::zeros(1, 1);
         let rms = (f64::NAN, f64::NAN);
-        Self { status: Status::Untouched, scale, x: vec![0.0], y: vec![0.0], covariance_x: none(), covariance_y: none(), used: 0, rms }
+        Self { status: Status::Untouched, scale, reach: 1.0, x: vec![0.0], y: vec![0.0], covariance_x: none(), covariance_y: none(), used: 0, rms }
     }
     fn place(&self, x: f64, y: f64) -> (f64, f64) {
-        // Off the frame: the nearest place of the square about it.
-        (((x - self.scale.0) / self.scale.2).clamp(-1.0, 1.0), ((y - self.scale.1) / self.scale.2).clamp(-1.0, 1.0))
+        // Farther off: the nearest place of the square.
+        let within = |v: f64| (v / self.scale.2).clamp(-self.reach, self.reach);
+        (within(x - self.scale.0), within(y - self.scale.1))
     }
     /// What to add to a position of the catalogue \[pixel\].
     #[must_use]
@@ -83,6 +86,8 @@ impl Correction {
             return None;
         }
         let mut out = Self::untouched(scale);
+        let outermost = points.iter().map(|p| (p.0 - scale.0).abs().max((p.1 - scale.1).abs()) / scale.2);
+        out.reach = outermost.fold(1.0, f64::max);
         let rows: Vec<f64> = points
             .iter()
             .flat_map(|p| {
