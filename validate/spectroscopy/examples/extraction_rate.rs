@@ -26,7 +26,12 @@ fn grating() -> Grating {
         wavelength_nm: vec![p(610.0), p(400.0)],
         efficiency: Arc::new(Bandpass::new("GI", vec![610.0, 650.0, 950.0, 1010.0], vec![0.0, 0.4 * scale, 0.3 * scale, 0.0]).unwrap()),
     };
-    let orders = vec![order(0, -160.0, 3.0, 0.0, 0.1), order(1, 60.0, 480.0, 8.0, 1.0), order(2, 560.0, 960.0, 16.0, 0.06), order(-1, -380.0, -480.0, -8.0, 0.04)];
+    let orders = vec![
+        order(0, -160.0, 3.0, 0.0, 0.1),
+        order(1, 60.0, 480.0, 8.0, 1.0),
+        order(2, 560.0, 960.0, 16.0, 0.06),
+        order(-1, -380.0, -480.0, -8.0, 0.04),
+    ];
     Grating { opening: Opening::whole(), orders }
 }
 
@@ -67,7 +72,8 @@ fn main() {
         let rate = &light + &(noise * &error) + 0.33;
         let flags = Array2::zeros((SIDE, SIDE));
         let image = SlitlessImage { rate: rate.view(), error: error.view(), flags: flags.view(), origin: (0, 0), time_s: 600.0 };
-        let instrument = Instrument { configured_detector: "10", frame_detector: "10", band: "GI", gratings: &gratings, area_cm2: 31416.0, psf };
+        let instrument =
+            Instrument { configured_detector: "10", frame_detector: "10", band: "GI", gratings: &gratings, area_cm2: 31416.0, psf };
         for (name, method) in [("optimal", Method::Optimal { reject: 5.0 }), ("box", Method::Box { share: 0.9 })] {
             // Rates of the extraction alone: the difference of one order and two.
             let run = |orders: Vec<i32>| {
@@ -77,7 +83,12 @@ fn main() {
                 (out.spectra.len() as f64, start.elapsed().as_secs_f64())
             };
             let ((n1, t1), (n2, t2)) = (run(vec![1]), run(vec![1, -1]));
-            println!("{name}: {:.0} spectra/s ({:.0} spectra in {:.2} s more); a whole frame of {n1:.0} spectra {t1:.2} s", (n2 - n1) / (t2 - t1), n2 - n1, t2 - t1);
+            println!(
+                "{name}: {:.0} spectra/s ({:.0} spectra in {:.2} s more); a whole frame of {n1:.0} spectra {t1:.2} s",
+                (n2 - n1) / (t2 - t1),
+                n2 - n1,
+                t2 - t1
+            );
         }
         let start = Instant::now();
         let out = extract_frame(&image, &instrument, &sources, &Settings::default()).unwrap();

@@ -8,10 +8,10 @@ use ndarray::Array2;
 use painter::*;
 use sim_core::dispersion::{Grating, Opening};
 use spectroscopy::extraction::{
-    ExtractionError, FrameSpectra, Instrument, Method, Morphology, NO_SENSITIVITY, Photometry, ProfileChoice, Psf, Settings, Source, extract_frame,
+    ExtractionError, FrameSpectra, Instrument, Method, Morphology, NO_SENSITIVITY, Photometry, ProfileChoice, Psf, Settings, Source,
+    extract_frame,
 };
 use spectroscopy::spectrum::Extracted;
-
 
 const SHAPE: (usize, usize) = (300, 1000);
 const ALL: [i32; 4] = [-1, 0, 1, 2];
@@ -85,7 +85,11 @@ fn optimal_extraction_gains_over_the_box_what_the_closed_form_says() {
     let share = erf(half / (s * 2.0_f64.sqrt()));
     let boxed = run(&frame, &gratings, &sources, &Settings { method: Method::Box { share: share.min(0.9999) }, ..plain });
     let mean_error = |f: &FrameSpectra| {
-        let all: Vec<f64> = f.spectra.iter().flat_map(|s| (0..s.flux.len()).filter(|&i| (s.wavelength_nm[i] - 800.0).abs() < 30.0).map(|i| s.rate_error[i])).collect();
+        let all: Vec<f64> = f
+            .spectra
+            .iter()
+            .flat_map(|s| (0..s.flux.len()).filter(|&i| (s.wavelength_nm[i] - 800.0).abs() < 30.0).map(|i| s.rate_error[i]))
+            .collect();
         moments(&all).0
     };
     let gain = mean_error(&boxed) / mean_error(&optimal);
@@ -205,7 +209,10 @@ fn crossing_spectra_are_told_apart_and_the_contamination_is_the_truth() {
     let range = |i: &usize| s.wavelength_nm[*i] > 660.0 && s.wavelength_nm[*i] < 950.0;
     let (got, expected) = (0..s.rate.len()).filter(range).fold((0.0, 0.0), |sum, i| (sum.0 + s.contamination[i], sum.1 + t.rate[i]));
     let closure = |s: &Extracted| {
-        let (f, e) = (0..s.rate.len()).filter(range).filter(|i| s.flux[*i].is_finite()).fold((0.0, 0.0), |sum, i| (sum.0 + s.flux[i], sum.1 + spectrum_a(s.wavelength_nm[i])));
+        let (f, e) = (0..s.rate.len())
+            .filter(range)
+            .filter(|i| s.flux[*i].is_finite())
+            .fold((0.0, 0.0), |sum, i| (sum.0 + s.flux[i], sum.1 + spectrum_a(s.wavelength_nm[i])));
         f / e - 1.0
     };
     let (with, naked) = (closure(of(&out, 1)), closure(of(&without, 1)));
@@ -216,10 +223,8 @@ fn crossing_spectra_are_told_apart_and_the_contamination_is_the_truth() {
 
 #[test]
 fn a_source_at_the_split_appears_in_both_gratings_with_its_shares() {
-    let (left, right) = (
-        Opening { from: f64::NEG_INFINITY, to: 700.0, beam: 200.0 },
-        Opening { from: 700.0, to: f64::INFINITY, beam: 200.0 },
-    );
+    let (left, right) =
+        (Opening { from: f64::NEG_INFINITY, to: 700.0, beam: 200.0 }, Opening { from: 700.0, to: f64::INFINITY, beam: 200.0 });
     let gratings = [grating(right, 1.0, 6.0), grating(left, -1.0, -6.0)];
     let sources: Vec<Source> = (0..4).map(|i| source(i, 660.0 + 20.0 * i as f64, 40.0 + 70.0 * i as f64, 19.5)).collect();
     let truth = flat(19.5);
@@ -255,7 +260,10 @@ fn a_galaxy_is_extracted_whole_and_models_close() {
     let zeroth = most(&off, 0, 200) / most(&light, 0, 200);
     let (worst, peak) = (most(&off, 200, 1000), most(&light, 200, 1000));
     let whole = out.model.iter().map(|v| f64::from(*v)).sum::<f64>() / light.sum();
-    println!("galaxy: pulls {mean:.3} {sigma:.3}; model off by {:.4} of the first order's peak at worst, {zeroth:.4} of the zeroth's; light {whole:.5}", worst / peak);
+    println!(
+        "galaxy: pulls {mean:.3} {sigma:.3}; model off by {:.4} of the first order's peak at worst, {zeroth:.4} of the zeroth's; light {whole:.5}",
+        worst / peak
+    );
     assert!(mean.abs() < 0.25 && (sigma - 1.0).abs() < 0.12 && (whole - 1.0).abs() < 0.003);
     assert!(worst < 0.04 * peak && zeroth < 0.15, "{worst} {peak} {zeroth}");
 }
@@ -288,19 +296,27 @@ fn wrong_input_is_said_and_elements_without_sensitivity_are_flagged() {
     let gratings = [grating(Opening::whole(), 1.0, 8.0)];
     let (sources, truth) = (apart(20.0), flat(20.0));
     let frame = expose(&paint(&gratings, &painted(&sources, &truth), SHAPE, (0, 0), &[1]), 19);
-    let fails = |instrument: &Instrument, sources: &[Source], settings: &Settings| extract_frame(&frame.image(), instrument, sources, settings).unwrap_err();
+    let fails = |instrument: &Instrument, sources: &[Source], settings: &Settings| {
+        extract_frame(&frame.image(), instrument, sources, settings).unwrap_err()
+    };
     let other = Instrument { configured_detector: "21", ..instrument(&gratings) };
     assert!(matches!(fails(&other, &sources, &settings()), ExtractionError::Detector { .. }));
     let third = Settings { orders: vec![3], ..settings() };
     assert!(fails(&instrument(&gratings), &sources, &third).to_string().contains("no order 3; it has [0, 1, 2, -1]"));
     let zeroth = Settings { orders: vec![0], ..settings() };
-    assert!(extract_frame(&frame.image(), &instrument(&gratings), &sources, &zeroth).is_ok(), "the zeroth order of this grating is 3 columns long");
+    assert!(
+        extract_frame(&frame.image(), &instrument(&gratings), &sources, &zeroth).is_ok(),
+        "the zeroth order of this grating is 3 columns long"
+    );
     let mut lost = sources.clone();
     lost[2].x = f64::NAN;
     assert!(fails(&instrument(&gratings), &lost, &settings()).to_string().starts_with("source 2: position"));
     let flags = Array2::zeros((10, 10));
     let image = spectroscopy::image::SlitlessImage { flags: flags.view(), ..frame.image() };
-    assert!(matches!(extract_frame(&image, &instrument(&gratings), &sources, &settings()), Err(ExtractionError::Shape { name: "flags", .. })));
+    assert!(matches!(
+        extract_frame(&image, &instrument(&gratings), &sources, &settings()),
+        Err(ExtractionError::Shape { name: "flags", .. })
+    ));
     // A source without photometry is extracted, listed, and in no model.
     let mut dark = sources.clone();
     dark[0].photometry = None;

@@ -58,7 +58,9 @@ fn two_overlapping_galaxies_in_two_orientations_are_told_apart() {
         assert!(mean.abs() < 0.02 && scatter < 0.12 && pull.abs() < 0.6 && sigma < 1.5, "{mean} {scatter} {pull} {sigma}");
     }
     // Without Monte Carlo errors are smaller: they know of no neighbour.
-    let plain = solve(&exposures, &grid, AREA, &Settings { monte_carlo: (0, 0), damping: Damping::Given(joint.damping), ..settings.clone() }).unwrap();
+    let plain =
+        solve(&exposures, &grid, AREA, &Settings { monte_carlo: (0, 0), damping: Damping::Given(joint.damping), ..settings.clone() })
+            .unwrap();
     let mean = |j: &spectroscopy::extraction::forward::Joint| moments(&j.spectra[0].flux_error[20..80]).0;
     println!("mean error {:.3e} by Monte Carlo, {:.3e} without", mean(&joint), mean(&plain));
     assert!(mean(&plain) < mean(&joint));

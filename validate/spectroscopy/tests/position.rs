@@ -56,7 +56,13 @@ fn an_injected_distortion_comes_back_among_false_images_and_hits() {
     let background = Background::measure(&image, None, 100, 0.2, 1);
     let found = solve(&image, &background, &psf, &gratings, &orders, &catalogue, &Settings::default()).unwrap();
     let c = &found.correction;
-    let on_hits = found.detections.iter().filter(|d| hits.chunks(3).any(|h| (d.x - f64::from(h[0]) * 990.0 - 4.5).abs() < 4.0 && (d.y - f64::from(h[1]) * 390.0 - 4.0).abs() < 1.5)).count();
+    let on_hits = found
+        .detections
+        .iter()
+        .filter(|d| {
+            hits.chunks(3).any(|h| (d.x - f64::from(h[0]) * 990.0 - 4.5).abs() < 4.0 && (d.y - f64::from(h[1]) * 390.0 - 4.0).abs() < 1.5)
+        })
+        .count();
     println!(
         "{} predicted, {} found ({on_hits} near hits), {} matched, status {:?}, rms {:.3} {:.3}",
         found.predicted.len(),
@@ -109,5 +115,7 @@ fn an_empty_frame_or_no_zeroth_order_leaves_the_catalogue() {
     }
     let orders = ready(&gratings, AREA).unwrap();
     let wrong = Settings { degree: 3, ..Settings::default() };
-    assert!(solve(&image, &background, &psf, &gratings, &orders, &catalogue, &wrong).unwrap_err().to_string().contains("position.degree: 3"));
+    assert!(
+        solve(&image, &background, &psf, &gratings, &orders, &catalogue, &wrong).unwrap_err().to_string().contains("position.degree: 3")
+    );
 }

@@ -73,7 +73,12 @@ impl Background {
                 let mut values = Vec::with_capacity(rate.len());
                 for (at, &r) in rate.indexed_iter() {
                     let m = model.map_or(0.0, |m| m[(y + at.0, x + at.1)]);
-                    if r.is_finite() && error[at] > 0.0 && error[at].is_finite() && flags[at] & bad == 0 && f64::from(m) <= faint * f64::from(error[at]) {
+                    if r.is_finite()
+                        && error[at] > 0.0
+                        && error[at].is_finite()
+                        && flags[at] & bad == 0
+                        && f64::from(m) <= faint * f64::from(error[at])
+                    {
                         values.push(f64::from(r - m));
                     }
                 }

@@ -86,13 +86,21 @@ impl Patch {
                 let (rate, error, flags) = (f64::from(image.rate[at]), f64::from(image.error[at]), image.flags[at]);
                 let row = y + origin.1;
                 let background = background.at(x as f64, y as f64);
-                let contamination = others.map_or(0.0, |(model, own)| {
-                    (f64::from(model[at]) - own.map_or(0.0, |stamp| stamp.at(column.column, row))).max(0.0)
-                });
+                let contamination = others
+                    .map_or(0.0, |(model, own)| (f64::from(model[at]) - own.map_or(0.0, |stamp| stamp.at(column.column, row))).max(0.0));
                 let good = rate.is_finite() && error.is_finite() && error > 0.0 && flags & bad == 0;
                 let stated = if good { error * error } else { f64::INFINITY };
                 let distance = row as f64 - column.row;
-                Pixel { distance, rate: rate - background - contamination, variance: stated, stated, contamination, background, flags, good }
+                Pixel {
+                    distance,
+                    rate: rate - background - contamination,
+                    variance: stated,
+                    stated,
+                    contamination,
+                    background,
+                    flags,
+                    good,
+                }
             });
             let pixels = pixels.collect();
             out.push(PatchColumn { wavelength_nm: column.wavelength_nm, beam: *column, sensitive: beam.sensitive(column), pixels });

@@ -9,7 +9,7 @@
 //! Kuemmel et al. 2009 (PASP 121, 59): contamination from direct images. Moments of a disc: `<x^2> = 3 h^2`, h = r_e / 1.678.
 //! # Limits
 //! The displacement and width of rows are those of a Gaussian of the same moments; bulges have the moments of discs. Light is sampled each quarter of a column.
-//! A spectrum taken from the frame has the width of its lines in it already and is not smeared again, in other orders neither.
+//! Sixteen columns share the profile of their middle. A spectrum taken from the frame has the width of its lines in it already and is not smeared again, in other orders neither.
 //! # Twin
 //! Simulated frames are drawn by other code, in Fourier space.
 
@@ -29,6 +29,8 @@ const KEPT: f64 = 0.9995;
 const SHORT: f64 = 40.0;
 /// Second moment of a projected disc over its half-light radius squared.
 const MOMENT: f64 = 1.065;
+/// Columns that share one profile.
+const BLOCK: i64 = 16;
 /// Rows of a strip that is drawn at once.
 const STRIP: usize = 128;
 
@@ -73,8 +75,8 @@ impl Drawn {
 struct Streak<'a> {
     /// Left edge of the first cell \[pixel\].
     from: f64,
-    /// Light left of each edge of the cells.
-    below: Vec<f64>,
+    /// Light of a column whose left edge is at the edge of each cell.
+    columns: Vec<f64>,
     trace: Trace,
     source: (f64, f64),
     span: (f64, f64),
@@ -135,20 +137,19 @@ impl<'a> Streak<'a> {
             sum += v;
             below.push(sum);
         }
-        Self { from, below, trace, source: (source.x, source.y), span, drawn }
+        // Linear between cells as the cumulative is.
+        let columns = (0..cells).map(|i| below[(i + FINE).min(cells)] - below[i]).collect();
+        Self { from, columns, trace, source: (source.x, source.y), span, drawn }
     }
-    /// Light left of a column position.
+    /// Light of the column whose middle is x.
     #[inline]
-    fn below(&self, x: f64) -> f64 {
-        let p = (x - self.from) * FINE as f64;
-        if p <= 0.0 {
+    fn column(&self, x: f64) -> f64 {
+        let p = (x - 0.5 - self.from) * FINE as f64;
+        let i = p as usize;
+        if p < 0.0 || i + 1 >= self.columns.len() {
             return 0.0;
         }
-        let (i, last) = (p as usize, self.below.len() - 1);
-        if i >= last {
-            return self.below[last];
-        }
-        self.below[i] + (p - i as f64) * (self.below[i + 1] - self.below[i])
+        self.columns[i] + (p - i as f64) * (self.columns[i + 1] - self.columns[i])
     }
     /// Parameter nearest to a column.
     fn parameter(&self, x: f64) -> f64 {
@@ -170,30 +171,28 @@ impl<'a> Streak<'a> {
         let (profile, displacement) = (&self.drawn.across, self.drawn.displacement);
         let half = profile.half();
         let extra = (displacement * half).abs();
-        let to = self.from + (self.below.len() - 1) as f64 / FINE as f64;
+        let to = self.from + self.columns.len() as f64 / FINE as f64;
         let first = ((self.from - extra).floor() as i64).max(origin.0);
         let last = ((to + extra).ceil() as i64).min(origin.0 + columns - 1);
+        let mut table = profile.tables[0].clone();
         for column in first..=last {
             let x = column as f64;
             let t = self.parameter(x);
             let y = self.source.1 + self.trace.offset(t).1;
-            let (low, high, part) = profile.bracket(self.trace.wavelength_nm(t));
-            let cumulative = |d: f64| if part == 0.0 { low.at(d) } else { (1.0 - part) * low.at(d) + part * high.at(d) };
-            let n = self.below(x + 0.5) - self.below(x - 0.5);
+            if (column - first) % BLOCK == 0 {
+                let middle = self.parameter(x + 0.5 * (BLOCK - 1) as f64);
+                table = profile.table(self.trace.wavelength_nm(middle));
+            }
+            let n = self.column(x);
             if n == 0.0 && displacement == 0.0 {
                 continue;
             }
             let (r0, r1) = (((y - half - 0.5).floor() as i64).max(origin.1), ((y + half + 0.5).ceil() as i64).min(origin.1 + rows - 1));
-            let mut edge = cumulative(r0 as f64 - 0.5 - y);
+            let mut edge = table.at(r0 as f64 - 0.5 - y);
             for row in r0..=r1 {
                 let d = row as f64 - y;
-                let next = cumulative(d + 0.5);
-                let n = if displacement == 0.0 {
-                    n
-                } else {
-                    let x = x - displacement * d;
-                    self.below(x + 0.5) - self.below(x - 0.5)
-                };
+                let next = table.at(d + 0.5);
+                let n = if displacement == 0.0 { n } else { self.column(x - displacement * d) };
                 out[((row - origin.1) as usize, (column - origin.0) as usize)] += (n * (next - edge)) as f32;
                 edge = next;
             }

@@ -97,11 +97,13 @@ fn weighted_median(column: &PatchColumn, used: &[(usize, f64)]) -> f64 {
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let half = 0.5 * values.iter().map(|v| v.1).sum::<f64>();
     let mut sum = 0.0;
-    values.iter().find(|v| {
-        sum += v.1;
-        sum >= half
-    })
-    .map_or(0.0, |v| v.0)
+    values
+        .iter()
+        .find(|v| {
+            sum += v.1;
+            sum >= half
+        })
+        .map_or(0.0, |v| v.0)
 }
 
 /// All columns.
@@ -117,7 +119,8 @@ pub fn extract(patch: &mut Patch, profile: &Profile, half: f64, reject: f64) -> 
 pub fn data_profile(patch: &Patch, elements: &[Element], half: f64, least: f64) -> Option<Profile> {
     let usable = |e: &&Element| e.rate.is_finite();
     let (light, variance) = elements.iter().filter(usable).fold((0.0, 0.0), |s, e| (s.0 + e.rate, s.1 + e.variance));
-    if !(light > least * variance.sqrt()) {
+    let significant = light > least * variance.sqrt();
+    if !significant {
         return None;
     }
     let steps = (half / STEP).ceil() as usize;
@@ -126,7 +129,7 @@ pub fn data_profile(patch: &Patch, elements: &[Element], half: f64, least: f64) 
         let near = &elements[i.saturating_sub(2)..(i + 3).min(elements.len())];
         let (sum, n) = near.iter().filter(usable).fold((0.0, 0.0), |s, e| (s.0 + e.rate, s.1 + 1.0));
         let f = sum / n;
-        if !(f > 0.0) {
+        if f.is_nan() || f <= 0.0 {
             continue;
         }
         for p in c.pixels.iter().filter(|p| p.good) {

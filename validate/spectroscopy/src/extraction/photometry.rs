@@ -101,7 +101,8 @@ impl Photometry {
         if self.points.is_empty() {
             return Some("photometry without a point; leave it out (None) where there is none".into());
         }
-        let bad = self.points.iter().find(|p| !(p.flux.is_finite() && p.flux > 0.0 && p.wavelength_nm.is_finite() && p.wavelength_nm > 0.0));
+        let bad =
+            self.points.iter().find(|p| !(p.flux.is_finite() && p.flux > 0.0 && p.wavelength_nm.is_finite() && p.wavelength_nm > 0.0));
         if let Some(p) = bad {
             return Some(format!("flux density {} at {} nm: both must be finite and above 0", p.flux, p.wavelength_nm));
         }

@@ -7,7 +7,8 @@
 //! # Source
 //! Projection of a Sersic profile: integral along the line of sight, by quadrature.
 //! # Limits
-//! Beyond half its extent a profile is 0; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, and normalised there.
+//! Beyond half its extent a profile is 0; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, tables where
+//! 1e-5 of the light is left on either side, and normalised there.
 
 use super::catalogue::Morphology;
 use super::psf::Psf;
@@ -15,6 +16,8 @@ use std::sync::OnceLock;
 
 /// Step of the tables \[pixel\].
 pub const STEP: f64 = 0.2;
+/// Light on either side that tables leave out.
+const TAIL: f64 = 1e-5;
 /// Largest reach of a shape \[pixel\].
 const REACH: f64 = 60.0;
 
@@ -81,12 +84,26 @@ impl Cumulative {
         }
         Self::normalised(values, steps)
     }
+    /// Steps at either end that hold less than the tail.
+    fn empty_ends(&self) -> usize {
+        let left = self.values.iter().take_while(|v| **v < TAIL).count();
+        let right = self.values.iter().rev().take_while(|v| **v > 1.0 - TAIL).count();
+        left.min(right).saturating_sub(1)
+    }
+    /// Without some steps at either end, normalised.
+    fn shortened(&self, cut: usize) -> Self {
+        let last = self.values.len() - 1 - cut;
+        let below = self.values[cut];
+        let values = self.values[cut..=last].iter().map(|v| v - below).collect();
+        Self::normalised(values, (last - cut) / 2)
+    }
     /// Full width at half maximum of the density seen through pixels \[pixel\].
     #[must_use]
     pub fn fwhm(&self) -> f64 {
         let pixel = |d: f64| self.at(d + 0.5) - self.at(d - 0.5);
         let count = ((self.half + 1.0) / 0.05) as i32;
-        let (top, peak) = (-count..=count).map(|i| f64::from(i) * 0.05).fold((0.0, 0.0), |best, d| if pixel(d) > best.1 { (d, pixel(d)) } else { best });
+        let (top, peak) =
+            (-count..=count).map(|i| f64::from(i) * 0.05).fold((0.0, 0.0), |best, d| if pixel(d) > best.1 { (d, pixel(d)) } else { best });
         let edge = |sign: f64| {
             (1..4 * count).map(|i| f64::from(i) * 0.05).find(|d| pixel(top + sign * d) < 0.5 * peak).map_or(self.half, |d| {
                 let (a, b) = (pixel(top + sign * (d - 0.05)), pixel(top + sign * d));
@@ -108,12 +125,15 @@ impl Profile {
     /// PSF convolved with the shape projected on a direction whose half-light radius squared is `square` \[pixel^2\].
     #[must_use]
     pub fn new(psf: &Psf, square: f64, bulge: f64) -> Self {
-        let tables = if square.sqrt() < 0.05 {
+        let tables: Vec<Cumulative> = if square.sqrt() < 0.05 {
             psf.tables.clone()
         } else {
             let weights = shape_weights(square.sqrt(), bulge);
             psf.tables.iter().map(|t| t.convolved(&weights)).collect()
         };
+        // All tables keep one length, that of the widest.
+        let cut = tables.iter().map(Cumulative::empty_ends).min().unwrap_or(0);
+        let tables = tables.iter().map(|t| t.shortened(cut)).collect();
         Self { wavelength_nm: psf.wavelength_nm.clone(), tables }
     }
     /// Across the trace (rows) of a source.

@@ -73,7 +73,7 @@ impl Psf {
         for (patch, rates) in stars {
             for (column, &f) in patch.columns.iter().zip(rates) {
                 let noise: f64 = column.pixels.iter().filter(|p| p.distance.abs() < 3.0).map(|p| p.variance).sum::<f64>().sqrt();
-                if !(f > snr * noise) {
+                if f.is_nan() || f <= snr * noise {
                     continue;
                 }
                 let b = bin(column.wavelength_nm);

@@ -63,7 +63,12 @@ fn edges(middles: &[f64]) -> Vec<f64> {
 #[must_use]
 pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
     let (input, output) = (edges(&spectrum.wavelength_nm), edges(grid));
-    let mut out = Rebinned { flux: vec![f64::NAN; grid.len()], variance: vec![f64::NAN; grid.len()], covariance: vec![0.0; grid.len()], flags: vec![0; grid.len()] };
+    let mut out = Rebinned {
+        flux: vec![f64::NAN; grid.len()],
+        variance: vec![f64::NAN; grid.len()],
+        covariance: vec![0.0; grid.len()],
+        flags: vec![0; grid.len()],
+    };
     let mut last: Option<(f64, Vec<(usize, f64)>)> = None;
     for k in 0..grid.len() {
         let (a, b) = (output[k], output[k + 1]);
@@ -105,7 +110,7 @@ pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
 /// A grid that does not rise; spectra of several sources or bands; a clip below 2.
 pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result<Stacked, ExtractionError> {
     within("stack clip [sigma]", clip, 2.0, f64::INFINITY, "2 at least")?;
-    if grid.len() < 2 || grid.windows(2).any(|w| !(w[1] > w[0])) {
+    if grid.len() < 2 || !grid.windows(2).all(|w| w[1] > w[0]) {
         return Err(ExtractionError::Value { key: "bins of the grid", value: grid.len() as f64, range: "2 at least, rising" });
     }
     let Some(first) = spectra.first() else {
@@ -120,7 +125,8 @@ pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result
     let mut out = Stacked { id: first.id, band: vec![first.band.clone(); n], wavelength_nm: grid.to_vec(), ..Stacked::default() };
     let mut weights: Vec<Vec<f64>> = Vec::with_capacity(n);
     for k in 0..n {
-        let mut kept: Vec<usize> = (0..rebinned.len()).filter(|&i| rebinned[i].flux[k].is_finite() && rebinned[i].variance[k] > 0.0).collect();
+        let mut kept: Vec<usize> =
+            (0..rebinned.len()).filter(|&i| rebinned[i].flux[k].is_finite() && rebinned[i].variance[k] > 0.0).collect();
         if kept.len() >= 3 {
             let middle = weighted_median(kept.iter().map(|&i| (rebinned[i].flux[k], 1.0 / rebinned[i].variance[k].sqrt())).collect());
             kept.retain(|&i| (rebinned[i].flux[k] - middle).powi(2) <= clip * clip * rebinned[i].variance[k]);

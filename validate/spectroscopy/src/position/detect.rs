@@ -129,7 +129,8 @@ fn strip(
             if f64::from(v) < limit || y == low || y + 1 >= high {
                 continue;
             }
-            let around = [at - 1, at + 1, at - columns, at + columns, at - columns - 1, at - columns + 1, at + columns - 1, at + columns + 1];
+            let around =
+                [at - 1, at + 1, at - columns, at + columns, at - columns - 1, at - columns + 1, at + columns - 1, at + columns + 1];
             if around.iter().any(|k| significance[*k] > v) {
                 continue;
             }
@@ -169,7 +170,8 @@ impl Cut {
         }
         let inverse = m.try_inverse()?;
         let linear = inverse * r;
-        if !(linear[0] > limit * inverse[(0, 0)].sqrt()) {
+        let significant = linear[0] > limit * inverse[(0, 0)].sqrt();
+        if !significant {
             return None;
         }
         let ridge = linear[1];

@@ -56,7 +56,17 @@ impl Correction {
     pub fn untouched(scale: (f64, f64, f64)) -> Self {
         let none = || DMatrix::zeros(1, 1);
         let rms = (f64::NAN, f64::NAN);
-        Self { status: Status::Untouched, scale, reach: 1.0, x: vec![0.0], y: vec![0.0], covariance_x: none(), covariance_y: none(), used: 0, rms }
+        Self {
+            status: Status::Untouched,
+            scale,
+            reach: 1.0,
+            x: vec![0.0],
+            y: vec![0.0],
+            covariance_x: none(),
+            covariance_y: none(),
+            used: 0,
+            rms,
+        }
     }
     fn place(&self, x: f64, y: f64) -> (f64, f64) {
         // Farther off: the nearest place of the square.

@@ -16,6 +16,9 @@ use super::{Detection, Predicted, Settings};
 /// Most sources on either side of the histogram, the brightest.
 const BRIGHTEST: usize = 1500;
 
+/// Least scatter that the clipping takes for real: neighbours pull centroids so much (assumed) \[pixel\].
+const FLOOR: f64 = 0.05;
+
 /// A pair: places in the lists of predicted and found images.
 pub type Matched = (usize, usize);
 
@@ -62,7 +65,8 @@ fn shift(predicted: &[Predicted], detections: &[Detection], search: f64) -> Opti
         return None;
     }
     let middle = (x as f64 - search.ceil(), y as f64 - search.ceil());
-    let mut near: (Vec<f64>, Vec<f64>) = pairs.iter().filter(|p| (p.0 - middle.0).abs() <= 1.5 && (p.1 - middle.1).abs() <= 1.5).copied().unzip();
+    let mut near: (Vec<f64>, Vec<f64>) =
+        pairs.iter().filter(|p| (p.0 - middle.0).abs() <= 1.5 && (p.1 - middle.1).abs() <= 1.5).copied().unzip();
     Some((sim_core::median::median(&mut near.0)?, sim_core::median::median(&mut near.1)?))
 }
 
@@ -87,8 +91,13 @@ fn pairs(predicted: &[Predicted], by_row: &ByRow, correction: &Correction, radiu
     best.iter().enumerate().filter_map(|(k, b)| b.map(|(_, i)| (i, k))).collect()
 }
 
-/// The correction and the pairs it rests on.
-pub(super) fn solve(predicted: &[Predicted], detections: &[Detection], scale: (f64, f64, f64), settings: &Settings) -> (Correction, Vec<Matched>) {
+/// The correction and all pairs within the last radius of it.
+pub(super) fn solve(
+    predicted: &[Predicted],
+    detections: &[Detection],
+    scale: (f64, f64, f64),
+    settings: &Settings,
+) -> (Correction, Vec<Matched>) {
     let untouched = || (Correction::untouched(scale), Vec::new());
     let Some((dx, dy)) = shift(predicted, detections, settings.search_px) else { return untouched() };
     let mut correction = Correction { x: vec![dx], y: vec![dy], status: Status::ShiftOnly, ..Correction::untouched(scale) };
@@ -102,17 +111,22 @@ pub(super) fn solve(predicted: &[Predicted], detections: &[Detection], scale: (f
             _ => 0,
         };
         let Some((fitted, kept)) = clipped(predicted, detections, &matched, wanted, scale, settings.clip) else { return untouched() };
-        let same = kept == used && round > 2;
+        let same = kept == used && round > 3;
         (correction, used) = (fitted, kept);
         let rms = correction.rms.0.max(correction.rms.1);
-        if rms.is_finite() {
+        // Only a settled fit narrows the match: at first the edges of the frame are still off.
+        if rms.is_finite() && round > 2 {
             radius = (3.0 * rms).clamp(0.5, settings.match_px);
         }
         if same {
             break;
         }
     }
-    if used.len() < 3 { untouched() } else { (correction, used) }
+    if used.len() < 3 {
+        return untouched();
+    }
+    let all = pairs(predicted, &by_row, &correction, radius);
+    (correction, all)
 }
 
 /// A fit with residuals beyond `clip` sigma taken out; the degree falls when the places do not carry it.
@@ -142,7 +156,7 @@ fn clipped(
         }
         // Median of the distance of a two-dimensional normal: sigma root(2 ln 2).
         let sigma = sim_core::median::median(&mut off.clone())? / (2.0 * std::f64::consts::LN_2).sqrt();
-        let limit = clip * sigma.max(0.02);
+        let limit = clip * sigma.max(FLOOR);
         let mut place = off.iter();
         kept.retain(|_| place.next().is_some_and(|o| *o <= limit));
         if kept.len() == before || kept.len() < 3 {

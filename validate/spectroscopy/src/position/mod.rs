@@ -64,7 +64,7 @@ pub struct Position {
     pub detections: Vec<Detection>,
     /// Zeroth orders predicted from the catalogue, on the frame or within the search of it.
     pub predicted: Vec<Predicted>,
-    /// Pairs used at the end: of each, the place in `predicted` and in `detections`.
+    /// Pairs within the last radius, of which the fit used those within its clipping: of each, the place in `predicted` and in `detections`.
     pub matched: Vec<Matched>,
     /// First orders on the frame, and how many of them have their zeroth order on it.
     pub coverage: Coverage,

@@ -138,7 +138,13 @@ pub fn paint(gratings: &[Grating], sources: &[Painted], shape: (usize, usize), o
                     let (dx, dy) = trace.offset(trace.parameter(nm));
                     let s = sigma(nm);
                     for point in &source.points {
-                        dot(&mut out, source.x + dx + point.0 - origin.0 as f64, source.y + dy + point.1 - origin.1 as f64, s, light * point.2);
+                        dot(
+                            &mut out,
+                            source.x + dx + point.0 - origin.0 as f64,
+                            source.y + dy + point.1 - origin.1 as f64,
+                            s,
+                            light * point.2,
+                        );
                     }
                 }
             }
@@ -194,7 +200,11 @@ pub fn expose(light: &Array2<f64>, seed: u64) -> Frame {
     normals(&key.stream(1), 0, &mut read);
     let shape = light.dim();
     let rate = counts.iter().zip(&read).map(|(c, n)| (f64::from(*c) + READ2.sqrt() * f64::from(*n)) / TIME - DARK).map(|v| v as f32);
-    let error = counts.iter().zip(&read).map(|(c, n)| ((f64::from(*c) + READ2.sqrt() * f64::from(*n)).max(0.0) + READ2).sqrt() / TIME).map(|v| v as f32);
+    let error = counts
+        .iter()
+        .zip(&read)
+        .map(|(c, n)| ((f64::from(*c) + READ2.sqrt() * f64::from(*n)).max(0.0) + READ2).sqrt() / TIME)
+        .map(|v| v as f32);
     Frame {
         rate: Array2::from_shape_vec(shape, rate.collect()).unwrap(),
         error: Array2::from_shape_vec(shape, error.collect()).unwrap(),

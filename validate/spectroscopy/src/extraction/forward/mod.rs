@@ -153,7 +153,8 @@ pub fn solve(exposures: &[Exposure], grid: &[f64], area_cm2: f64, settings: &Set
     }
     let flux = system.flux(&solution.x, &first);
     let draws = settings.monte_carlo.0;
-    let relative = if draws > 1 { system.scatter(&solution.x, damping, settings) } else { vec![1.0 / (1.0 + damping * damping).sqrt(); first.len()] };
+    let relative =
+        if draws > 1 { system.scatter(&solution.x, damping, settings) } else { vec![1.0 / (1.0 + damping * damping).sqrt(); first.len()] };
     let spectra = group.iter().enumerate().map(|(s, source)| {
         let known = |k: usize| system.scale[s * n + k] > 0.0;
         let flux = (0..n).map(|k| if known(k) { flux[s * n + k] } else { f64::NAN }).collect();
@@ -259,7 +260,10 @@ fn check(exposures: &[Exposure], grid: &[f64], settings: &Settings) -> Result<()
     for e in exposures {
         catalogue::check(e.sources)?;
         if let Some(s) = e.sources.iter().zip(first.sources).find(|(a, b)| a.id != b.id) {
-            return Err(ExtractionError::Source { id: s.0.id, reason: format!("exposures must list the group alike; here stands {}", s.1.id) });
+            return Err(ExtractionError::Source {
+                id: s.0.id,
+                reason: format!("exposures must list the group alike; here stands {}", s.1.id),
+            });
         }
         if e.sources.len() != first.sources.len() {
             let value = e.sources.len() as f64;
@@ -273,7 +277,7 @@ fn check(exposures: &[Exposure], grid: &[f64], settings: &Settings) -> Result<()
             }
         }
     }
-    if grid.len() < 2 || grid.windows(2).any(|w| !(w[1] > w[0])) {
+    if grid.len() < 2 || !grid.windows(2).all(|w| w[1] > w[0]) {
         return Err(ExtractionError::Value { key: "nodes of the grid", value: grid.len() as f64, range: "2 at least, rising" });
     }
     if let Damping::Given(d) = settings.damping {

@@ -79,10 +79,8 @@ pub fn extract_frame(
             (source.x, source.y) = (source.x + dx, source.y + dy);
         }
     }
-    let broad: Vec<Option<ModelSpectrum>> = sources
-        .iter()
-        .map(|s| s.photometry.as_ref().map(|p| ModelSpectrum { curve: p.curve(range), smeared: false }))
-        .collect();
+    let broad: Vec<Option<ModelSpectrum>> =
+        sources.iter().map(|s| s.photometry.as_ref().map(|p| ModelSpectrum { curve: p.curve(range), smeared: false })).collect();
     let (rows, columns) = image.rate.dim();
     let window = (image.origin.0 as i64, image.origin.1 as i64, columns as i64, rows as i64);
     let mut spectra = broad.clone();
@@ -142,7 +140,11 @@ fn check(image: &SlitlessImage, instrument: &Instrument, settings: &Settings) ->
         }
     }
     if expected.0 < 8 || expected.1 < 8 {
-        return Err(ExtractionError::Value { key: "rows or columns of the frame", value: expected.0.min(expected.1) as f64, range: "8 at least" });
+        return Err(ExtractionError::Value {
+            key: "rows or columns of the frame",
+            value: expected.0.min(expected.1) as f64,
+            range: "8 at least",
+        });
     }
     if instrument.configured_detector != instrument.frame_detector {
         let (got, expected) = (instrument.configured_detector.to_string(), instrument.frame_detector.to_string());
@@ -186,14 +188,10 @@ fn improved(
             if !bright(source, task.orders, task.settings.iterate_ab) {
                 return broad[i].clone();
             }
-            let first = task
-                .orders
-                .iter()
-                .filter(|o| o.order.number == 1)
-                .max_by(|a, b| {
-                    let share = |o: &ReadyOrder| task.instrument.gratings[o.grating].opening.share(source.x);
-                    share(a).total_cmp(&share(b))
-                });
+            let first = task.orders.iter().filter(|o| o.order.number == 1).max_by(|a, b| {
+                let share = |o: &ReadyOrder| task.instrument.gratings[o.grating].opening.share(source.x);
+                share(a).total_cmp(&share(b))
+            });
             let drawn = Drawn::new(task.psf, &source.morphology);
             let spectrum = first.and_then(|order| extract_one(task, order, source, now[i].as_ref(), &drawn).ok().flatten());
             spectrum.map_or_else(|| broad[i].clone(), |s| Some(combined(&s, &prior.curve, range)))
