@@ -27,6 +27,7 @@ pub mod photometry;
 pub mod profile;
 pub mod psf;
 pub mod response;
+pub mod shape;
 pub mod stack;
 pub mod table;
 

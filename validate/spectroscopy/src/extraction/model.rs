@@ -1,22 +1,22 @@
 //! The model frame: every source and order drawn from its shape and spectrum. What it holds besides a source is that source's contamination.
 //!
 //! # Formula
-//! `pixel(c, r) = N(c, r) P(r - y(c), lambda(c))`; N is the light between the edges of column c, moved by `s (r - y)`: rows of an oblique galaxy are displaced by
-//! `s = C_xy / (C_yy + p^2)` and have the width `C_xx + p^2 - C_xy^2 / (C_yy + p^2)` along the dispersion.
+//! `pixel(c, r) = N(c - s (r - y), r) P(r - y(c), lambda(c))`; N is the light between the edges of a column, s the displacement of the rows ([`super::shape`]).
 //! # Symbols
-//! N  rate of a column \[electron / s\];  P  [`super::profile`];  C  second moments of the shape, 1.065 r_e^2 along an axis;  p  Gaussian width of the PSF
+//! N  rate of a column \[electron / s\];  P  [`super::profile`];  y  row of the trace
 //! # Source
-//! Kuemmel et al. 2009 (PASP 121, 59): contamination from direct images. Moments of a disc: `<x^2> = 3 h^2`, h = r_e / 1.678.
+//! Kuemmel et al. 2009 (PASP 121, 59): contamination from direct images.
 //! # Limits
-//! The displacement and width of rows are those of a Gaussian of the same moments; bulges have the moments of discs. Light is sampled each quarter of a column.
-//! Sixteen columns share the profile of their middle. A spectrum taken from the frame has the width of its lines in it already and is not smeared again, in other orders neither.
+//! Light is sampled each quarter of a column; sixteen columns share the profile of their middle. A spectrum taken from the frame has the width of its lines in it already
+//! and is not smeared again, in other long orders neither.
 //! # Twin
 //! Simulated frames are drawn by other code, in Fourier space.
 
 use super::catalogue::{Morphology, Source};
-use super::profile::{Cumulative, Profile};
+use super::profile::Cumulative;
 use super::psf::Psf;
 use super::response::{Curve, ReadyOrder};
+use super::shape::{Drawn, Part};
 use ndarray::{Array2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 use sim_core::dispersion::{Grating, Trace};
@@ -27,8 +27,6 @@ const FINE: usize = 4;
 const KEPT: f64 = 0.9995;
 /// Orders shorter than this are smeared whatever the spectrum is \[pixel\].
 const SHORT: f64 = 40.0;
-/// Second moment of a projected disc over its half-light radius squared.
-const MOMENT: f64 = 1.065;
 /// Columns that share one profile.
 const BLOCK: i64 = 16;
 /// Rows of a strip that is drawn at once.
@@ -43,33 +41,6 @@ pub struct ModelSpectrum {
     pub smeared: bool,
 }
 
-/// Shape of a source, ready to be drawn in any order.
-#[derive(Debug, Clone)]
-pub struct Drawn {
-    pub(super) across: Profile,
-    pub(super) along: Profile,
-    pub(super) displacement: f64,
-}
-
-impl Drawn {
-    /// From the PSF and the shape.
-    #[must_use]
-    pub fn new(psf: &Psf, morphology: &Morphology) -> Self {
-        let across = Profile::across(psf, morphology);
-        let (xx, xy, yy) = morphology.ellipse();
-        let middle = psf.wavelength_nm[psf.wavelength_nm.len() / 2];
-        let p2 = if xx > 0.0 { (psf.fwhm(middle) / 2.354_82).powi(2) } else { 1.0 };
-        let displacement = MOMENT * xy / (MOMENT * yy + p2);
-        let along = Profile::new(psf, (xx - displacement * xy).max(0.0), morphology.bulge());
-        Self { across, along, displacement }
-    }
-    /// Profile across the trace.
-    #[must_use]
-    pub fn across(&self) -> &Profile {
-        &self.across
-    }
-}
-
 /// Light of one order of one source along the columns.
 #[derive(Debug)]
 struct Streak<'a> {
@@ -80,7 +51,7 @@ struct Streak<'a> {
     trace: Trace,
     source: (f64, f64),
     span: (f64, f64),
-    drawn: &'a Drawn,
+    part: &'a Part,
 }
 
 /// A rectangle of the detector with model rates \[electron / s / pixel\].
@@ -102,14 +73,14 @@ impl Stamp {
 }
 
 impl<'a> Streak<'a> {
-    fn new(order: &ReadyOrder, share: f64, source: &Source, spectrum: &ModelSpectrum, drawn: &'a Drawn) -> Self {
+    fn new(order: &ReadyOrder, share: f64, source: &Source, spectrum: &ModelSpectrum, part: &'a Part) -> Self {
         let trace = order.order.trace(source.x, source.y);
         let span = order.span(&trace);
         let (a, b) = (source.x + trace.offset(span.0).0, source.x + trace.offset(span.1).0);
         let length = (b - a).abs();
         let smear = !spectrum.smeared || length < SHORT;
         let middle = 0.5 * (order.range_nm.0 + order.range_nm.1);
-        let taps = if smear { taps(&drawn.along.table(middle)) } else { vec![1.0] };
+        let taps = if smear { taps(&part.along.table(middle)) } else { vec![1.0] };
         let margin = (taps.len() / 2 / FINE + 2) as f64;
         // A trace that bends back a little still stays within its margin.
         let from = a.min(b).floor() - margin - 0.5;
@@ -139,7 +110,7 @@ impl<'a> Streak<'a> {
         }
         // Linear between cells as the cumulative is.
         let columns = (0..cells).map(|i| below[(i + FINE).min(cells)] - below[i]).collect();
-        Self { from, columns, trace, source: (source.x, source.y), span, drawn }
+        Self { from, columns, trace, source: (source.x, source.y), span, part }
     }
     /// Light of the column whose middle is x.
     #[inline]
@@ -168,7 +139,7 @@ impl<'a> Streak<'a> {
     /// Adds the light to a rectangle whose first column and row are at `origin`.
     fn add(&self, origin: (i64, i64), mut out: ArrayViewMut2<f32>) {
         let (rows, columns) = (out.nrows() as i64, out.ncols() as i64);
-        let (profile, displacement) = (&self.drawn.across, self.drawn.displacement);
+        let (profile, displacement) = (&self.part.across, self.part.displacement);
         let half = profile.half();
         let extra = (displacement * half).abs();
         let to = self.from + self.columns.len() as f64 / FINE as f64;
@@ -227,6 +198,27 @@ fn smeared(light: &[f64], taps: &[f64]) -> Vec<f64> {
     out
 }
 
+/// Draws an order, whole or in parts, into a rectangle whose first column and row are at `origin`.
+fn draw(
+    order: &ReadyOrder,
+    share: f64,
+    source: &Source,
+    spectrum: &ModelSpectrum,
+    drawn: &Drawn,
+    origin: (i64, i64),
+    mut out: ArrayViewMut2<f32>,
+) {
+    let trace = order.order.trace(source.x, source.y);
+    let span = order.span(&trace);
+    let length = (trace.offset(span.1).0 - trace.offset(span.0).0).abs();
+    if length >= SHORT || drawn.parts.is_empty() {
+        return Streak::new(order, share, source, spectrum, &drawn.whole).add(origin, out);
+    }
+    for (light, part) in &drawn.parts {
+        Streak::new(order, share * light, source, spectrum, part).add(origin, out.view_mut());
+    }
+}
+
 /// Rectangle (first column, last column, first row, last row) that an order of a source may touch \[pixel\].
 fn bounds(order: &ReadyOrder, source: &Source, reach: f64) -> (f64, f64, f64, f64) {
     let trace = order.order.trace(source.x, source.y);
@@ -262,14 +254,14 @@ pub fn stamp(
     if share <= 0.0 {
         return None;
     }
-    let b = bounds(order, source, drawn.across.half().max(drawn.along.half()) + 4.0);
+    let b = bounds(order, source, drawn.whole.across.half().max(drawn.whole.along.half()) + 4.0);
     let (x0, x1) = ((b.0 as i64).max(window.0), (b.1.ceil() as i64).min(window.0 + window.2 - 1));
     let (y0, y1) = ((b.2 as i64).max(window.1), (b.3.ceil() as i64).min(window.1 + window.3 - 1));
     if x1 < x0 || y1 < y0 {
         return None;
     }
     let mut rate = Array2::zeros(((y1 - y0 + 1) as usize, (x1 - x0 + 1) as usize));
-    Streak::new(order, share, source, spectrum, drawn).add((x0, y0), rate.view_mut());
+    draw(order, share, source, spectrum, drawn, (x0, y0), rate.view_mut());
     Some(Stamp { origin: (x0, y0), rate })
 }
 
@@ -317,7 +309,7 @@ pub fn frame(
                 let drawn = drawn.get_or_insert_with(|| Drawn::new(psf, &source.morphology));
                 let order = &orders[*i];
                 let share = gratings[order.grating].opening.share(source.x);
-                Streak::new(order, share, source, spectrum, drawn).add((window.0, first), rows.view_mut());
+                draw(order, share, source, spectrum, drawn, (window.0, first), rows.view_mut());
             }
         }
     });

@@ -125,11 +125,26 @@ impl Profile {
     /// PSF convolved with the shape projected on a direction whose half-light radius squared is `square` \[pixel^2\].
     #[must_use]
     pub fn new(psf: &Psf, square: f64, bulge: f64) -> Self {
-        let tables: Vec<Cumulative> = if square.sqrt() < 0.05 {
-            psf.tables.clone()
-        } else {
-            let weights = shape_weights(square.sqrt(), bulge);
-            psf.tables.iter().map(|t| t.convolved(&weights)).collect()
+        Self::of_weights(psf, (square.sqrt() >= 0.05).then(|| shape_weights(square.sqrt(), bulge)))
+    }
+    /// PSF convolved with a Gaussian of a variance \[pixel^2\].
+    pub(super) fn gaussian(psf: &Psf, variance: f64) -> Self {
+        let sigma = variance.sqrt();
+        let n = (4.0 * sigma / STEP).ceil() as i64;
+        // Samples alone lose nothing that matters while a step is no wider than the PSF.
+        let raw = || (-n..=n).map(|k| (-0.5 * (k as f64 * STEP / sigma).powi(2)).exp()).collect::<Vec<f64>>();
+        Self::of_weights(
+            psf,
+            (sigma >= 0.05).then(|| {
+                let (raw, sum) = (raw(), raw().iter().sum::<f64>());
+                raw.into_iter().map(|w| w / sum).collect()
+            }),
+        )
+    }
+    fn of_weights(psf: &Psf, weights: Option<Vec<f64>>) -> Self {
+        let tables: Vec<Cumulative> = match weights {
+            None => psf.tables.clone(),
+            Some(weights) => psf.tables.iter().map(|t| t.convolved(&weights)).collect(),
         };
         // All tables keep one length, that of the widest.
         let cut = tables.iter().map(Cumulative::empty_ends).min().unwrap_or(0);
@@ -206,16 +221,20 @@ const SERSIC: [(f64, f64); 2] = [(1.0, 1.678_347), (4.0, 7.669_249)];
 const TABLE_STEP: f64 = 0.02;
 const TABLE_REACH: f64 = 9.0;
 
+/// Brightness of a round galaxy (half-light radius 1) at a radius: kind 0 a disc, 1 a bulge.
+pub(super) fn sersic(kind: usize, r: f64) -> f64 {
+    let (n, b) = SERSIC[kind];
+    (-b * (r.powf(1.0 / n) - 1.0)).exp()
+}
+
 /// Light of a round galaxy (half-light radius 1) projected on an axis, between 0 and u, of both sides 1 at most 1/2 each.
 fn projected(kind: usize, u: f64) -> f64 {
     static TABLES: [OnceLock<Vec<f64>>; 2] = [OnceLock::new(), OnceLock::new()];
     let table = TABLES[kind].get_or_init(|| {
-        let (n, b) = SERSIC[kind];
-        let light = |r: f64| (-b * (r.powf(1.0 / n) - 1.0)).exp();
         // Along the line of sight v = e^s: even steps of s resolve the cusp.
         let line = |u: f64| {
             let h = 0.02;
-            (-500..=250).map(|i| (f64::from(i) * h).exp()).map(|v| light(u.hypot(v)) * v * h).sum::<f64>()
+            (-500..=250).map(|i| (f64::from(i) * h).exp()).map(|v| sersic(kind, u.hypot(v)) * v * h).sum::<f64>()
         };
         let count = (TABLE_REACH / TABLE_STEP) as usize;
         let mut sum = vec![0.0];

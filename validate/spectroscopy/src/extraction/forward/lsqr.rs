@@ -124,7 +124,11 @@ mod tests {
     fn it_solves_what_the_normal_equations_solve() {
         let (rows, columns) = (40, 12);
         let value = |i: usize, j: usize| {
-            if [1, 2, 3].contains(&((i * 7 + j * 3 + i * j) % 4)) { ((i * 31 + j * 17 + i * i * j * 5) % 23) as f64 / 7.0 - 1.3 } else { 0.0 }
+            if [1, 2, 3].contains(&((i * 7 + j * 3 + i * j) % 4)) {
+                ((i * 31 + j * 17 + i * i * j * 5) % 23) as f64 / 7.0 - 1.3
+            } else {
+                0.0
+            }
         };
         let list: Vec<Vec<(u32, f64)>> =
             (0..rows).map(|i| (0..columns).filter(|j| value(i, *j) != 0.0).map(|j| (j as u32, value(i, j))).collect()).collect();

@@ -11,8 +11,9 @@
 
 use super::Exposure;
 use crate::extraction::catalogue::Source;
-use crate::extraction::model::{Drawn, reach_of};
+use crate::extraction::model::reach_of;
 use crate::extraction::response::ReadyOrder;
+use crate::extraction::shape::Drawn;
 use std::collections::HashMap;
 
 /// Least share of a column's light in a pixel.
@@ -53,6 +54,8 @@ impl Rows<'_, '_> {
         if share <= 0.0 {
             return;
         }
+        // Short orders weigh little here: the whole shape.
+        let part = &drawn.whole;
         let trace = order.order.trace(source.x, source.y);
         let span = order.span(&trace);
         let ends = (source.x + trace.offset(span.0).0, source.x + trace.offset(span.1).0);
@@ -78,10 +81,10 @@ impl Rows<'_, '_> {
         if samples.is_empty() {
             return;
         }
-        let along = drawn.along.table(0.5 * (order.range_nm.0 + order.range_nm.1));
+        let along = part.along.table(0.5 * (order.range_nm.0 + order.range_nm.1));
         let reach = reach_of(&along) + 0.5;
-        let half = drawn.across.half();
-        let extra = (drawn.displacement * half).abs();
+        let half = part.across.half();
+        let extra = (part.displacement * half).abs();
         let (from, to) = ((samples[0].x - reach - extra).floor() as i64, (samples[samples.len() - 1].x + reach + extra).ceil() as i64);
         let image = self.exposure.image;
         let origin = (image.origin.0 as i64, image.origin.1 as i64);
@@ -104,19 +107,19 @@ impl Rows<'_, '_> {
                 }
                 sums
             };
-            let straight = if drawn.displacement == 0.0 { nodes(x) } else { Vec::new() };
+            let straight = if part.displacement == 0.0 { nodes(x) } else { Vec::new() };
             for row in ((y - half).ceil() as i64).max(origin.1)..=((y + half).floor() as i64).min(origin.1 + height - 1) {
                 let d = row as f64 - y;
-                let share = drawn.across.pixel(d, w);
+                let share = part.across.pixel(d, w);
                 if share < LEAST {
                     continue;
                 }
                 let Some(at) = self.row((column - origin.0, row - origin.1), bad) else { continue };
                 let moved;
-                let list = if drawn.displacement == 0.0 {
+                let list = if part.displacement == 0.0 {
                     &straight
                 } else {
-                    moved = nodes(x - drawn.displacement * d);
+                    moved = nodes(x - part.displacement * d);
                     &moved
                 };
                 let entries = &mut self.rows[at].entries;
