@@ -1,0 +1,129 @@
+//! Where the configuration puts zeroth orders, and how long they are.
+//!
+//! # Formula
+//! Middle of an order: `sum w(t) offset(t) / sum w(t)`, `w = f_lambda R |lambda'(t)|`; its width along x: root of the second moment and the PSF's.
+//! # Symbols
+//! R  response of the order;  f_lambda  photometric spectrum, constant f_nu without one
+//! # Source
+//! First moments; nothing else is assumed.
+//! # Limits
+//! The photometric spectrum is smooth: lines that move the middle of a zeroth order are not known.
+
+use crate::extraction::catalogue::Source;
+use crate::extraction::photometry::Photometry;
+use crate::extraction::psf::Psf;
+use crate::extraction::response::ReadyOrder;
+use crate::image::SlitlessImage;
+use sim_core::dispersion::Grating;
+
+/// A zeroth order as predicted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Predicted {
+    /// Number of the source.
+    pub id: u64,
+    /// Column of its middle on the whole detector, 0-based \[pixel\].
+    pub x: f64,
+    /// Row of the same.
+    pub y: f64,
+    /// Undispersed position by the catalogue \[pixel\].
+    pub undispersed: (f64, f64),
+    /// Rate \[electron / s\]; 0 for a source without photometry.
+    pub rate: f64,
+}
+
+/// First orders on the frame and their zeroth orders.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Coverage {
+    /// Sources whose first order has its middle on the frame.
+    pub first: usize,
+    /// Those of them whose zeroth order has its middle on it too.
+    pub both: usize,
+}
+
+impl Coverage {
+    /// Fraction with a zeroth order; not a number without a first order.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        self.both as f64 / self.first as f64
+    }
+}
+
+/// Middle of an order relative to the undispersed image, second moment along x, and rate \[electron / s\] without the share of the opening.
+fn middle(order: &ReadyOrder, source: (f64, f64), photometry: Option<&Photometry>) -> (f64, f64, f64, f64) {
+    const STEPS: u32 = 64;
+    let trace = order.order.trace(source.0, source.1);
+    let span = order.span(&trace);
+    let dt = (span.1 - span.0) / f64::from(STEPS);
+    let (mut sum, mut x, mut y, mut xx) = (0.0, 0.0, 0.0, 0.0);
+    for i in 0..STEPS {
+        let t = span.0 + (f64::from(i) + 0.5) * dt;
+        let w = trace.wavelength_nm(t);
+        let light = photometry.map_or(1.0 / (w * w), |p| p.at(w)) * order.response.at(w) * (trace.wavelength_slope_nm(t) * dt).abs();
+        let (dx, dy) = trace.offset(t);
+        sum += light;
+        x += light * dx;
+        y += light * dy;
+        xx += light * dx * dx;
+    }
+    if sum <= 0.0 {
+        let (dx, dy) = trace.offset(0.5);
+        return (dx, dy, 0.0, 0.0);
+    }
+    let (x, y) = (x / sum, y / sum);
+    (x, y, (xx / sum - x * x).max(0.0), if photometry.is_some() { sum } else { 0.0 })
+}
+
+fn on_frame(image: &SlitlessImage, x: f64, y: f64, margin: f64) -> bool {
+    let (x, y) = (x - image.origin.0 as f64, y - image.origin.1 as f64);
+    let (rows, columns) = image.rate.dim();
+    x > -0.5 - margin && y > -0.5 - margin && x < columns as f64 - 0.5 + margin && y < rows as f64 - 0.5 + margin
+}
+
+/// Zeroth orders within `margin` of the frame, brightest first, each of the grating that has most of the source's light (at least half).
+#[must_use]
+pub fn predict(image: &SlitlessImage, gratings: &[Grating], orders: &[ReadyOrder], sources: &[Source], margin: f64) -> Vec<Predicted> {
+    let mut out = Vec::new();
+    for source in sources {
+        for order in orders.iter().filter(|o| o.order.number == 0) {
+            let share = gratings[order.grating].opening.share(source.x);
+            if share < 0.5 {
+                continue;
+            }
+            let (dx, dy, _, rate) = middle(order, (source.x, source.y), source.photometry.as_ref());
+            let (x, y) = (source.x + dx, source.y + dy);
+            if on_frame(image, x, y, margin) {
+                out.push(Predicted { id: source.id, x, y, undispersed: (source.x, source.y), rate: share * rate });
+            }
+        }
+    }
+    out.sort_by(|a, b| b.rate.total_cmp(&a.rate).then(a.id.cmp(&b.id)));
+    out
+}
+
+/// Gaussian widths (along x, along y) of a star's zeroth order through pixels \[pixel\], at a place of the detector.
+#[must_use]
+pub fn spread(orders: &[ReadyOrder], psf: &Psf, at: (f64, f64)) -> (f64, f64) {
+    let zeroth = orders.iter().find(|o| o.order.number == 0);
+    let (xx, wavelength) = zeroth.map_or((0.0, psf.wavelength_nm[0]), |o| (middle(o, at, None).2, 0.5 * (o.range_nm.0 + o.range_nm.1)));
+    let sigma = psf.fwhm(wavelength) / 2.354_82;
+    ((sigma * sigma + xx).sqrt(), sigma)
+}
+
+/// How many first orders on the frame have their zeroth order on it, for sources that have half of their light in the grating.
+#[must_use]
+pub fn coverage(image: &SlitlessImage, gratings: &[Grating], orders: &[ReadyOrder], sources: &[Source]) -> Coverage {
+    let mut out = Coverage::default();
+    for source in sources {
+        for first in orders.iter().filter(|o| o.order.number == 1 && gratings[o.grating].opening.share(source.x) >= 0.5) {
+            let on = |order: &ReadyOrder| {
+                let (dx, dy, _, _) = middle(order, (source.x, source.y), None);
+                on_frame(image, source.x + dx, source.y + dy, 0.0)
+            };
+            if on(first) {
+                out.first += 1;
+                out.both += usize::from(orders.iter().any(|o| o.order.number == 0 && o.grating == first.grating && on(o)));
+            }
+        }
+    }
+    out
+}
