@@ -90,7 +90,8 @@ fn a_grid_of_nebulae_gives_back_traces_and_wavelengths_both_ways() {
         let zeroth = |g: &Grating| order(g, 0).trace(3000.0, 6000.0).offset(0.5);
         let (a, b) = (zeroth(&calibration.grating), zeroth(&truth));
         println!("zeroth order: {a:?} of {b:?}");
-        assert!((a.0 - b.0).abs() < 0.1 && (a.1 - b.1).abs() < 0.1);
+        // Its light is not evenly spread over its 1.5 pixels.
+        assert!((a.0 - b.0).abs() < 0.25 && (a.1 - b.1).abs() < 0.05);
         // The product can be written.
         assert!(serde_json::to_string(&calibration.report).unwrap().contains("cross_validation"));
     }

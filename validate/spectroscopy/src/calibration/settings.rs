@@ -62,7 +62,7 @@ impl Default for Settings {
             field_degree_high: 1,
             wide_half_box: 16.0,
             growth_half_box: 32.0,
-            knot_nm: 5.0,
+            knot_nm: 3.0,
         }
     }
 }
