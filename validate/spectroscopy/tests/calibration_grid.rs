@@ -18,14 +18,7 @@ fn frames<'a>(owned: &'a [OwnedFrame], names: &'a [String], places: &[(f64, f64)
         .iter()
         .zip(names)
         .zip(places)
-        .map(|((f, name), &(x0, y0))| CalibrationFrame {
-            name,
-            detector: "26",
-            image: f.image(),
-            calibrator: Calibrator::Nebula,
-            x0,
-            y0,
-        })
+        .map(|((f, name), &(x0, y0))| CalibrationFrame { name, detector: "26", image: f.image(), calibrator: Calibrator::Nebula, x0, y0 })
         .collect()
 }
 

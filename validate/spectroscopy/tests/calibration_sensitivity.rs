@@ -33,9 +33,7 @@ fn frames(n: usize) -> (Vec<OwnedFrame>, Vec<(f64, f64)>, Spectrum) {
         .enumerate()
         .map(|(k, &(x, y))| {
             let spectrum = model.clone();
-            let photons = move |w: f64| {
-                spectrum.at(Nanometre(w)) * AREA_CM2 * w * 1e-9 / (PLANCK_J_S * SPEED_OF_LIGHT_M_S * 1e7)
-            };
+            let photons = move |w: f64| spectrum.at(Nanometre(w)) * AREA_CM2 * w * 1e-9 / (PLANCK_J_S * SPEED_OF_LIGHT_M_S * 1e7);
             let mut painter = Painter::new((x as usize + 250, y as usize - 90), 640, 190, 900 + k as u64);
             painter.wings = 0.08;
             painter.source(&truth, x, y, &Light { lines: Vec::new(), continuum: Box::new(photons) });

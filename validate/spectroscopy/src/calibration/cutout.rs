@@ -76,11 +76,7 @@ impl Cutout<'_> {
         match (side(-1.0), side(1.0)) {
             (Some(a), Some(b)) => {
                 let error = a.1.hypot(b.1);
-                if (a.0 - b.0).abs() > 4.0 * error {
-                    Some(if a.0 < b.0 { a } else { b })
-                } else {
-                    Some((0.5 * (a.0 + b.0), 0.5 * error))
-                }
+                if (a.0 - b.0).abs() > 4.0 * error { Some(if a.0 < b.0 { a } else { b }) } else { Some((0.5 * (a.0 + b.0), 0.5 * error)) }
             }
             (one, other) => one.or(other),
         }

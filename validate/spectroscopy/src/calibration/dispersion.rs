@@ -118,8 +118,7 @@ pub fn measure_dispersion(
     if found.len() < needed || guessed.len() < needed {
         return Err(missing(found.len().min(guessed.len())));
     }
-    let mut pattern =
-        lay(spectrum, &z, &guessed, middle, settings.search_px, settings.search_scale).ok_or_else(|| missing(0))?;
+    let mut pattern = lay(spectrum, &z, &guessed, middle, settings.search_px, settings.search_scale).ok_or_else(|| missing(0))?;
     if edits.lines_added.is_empty() {
         let matched = refine(&mut pattern, &guessed, &found, width);
         if matched < needed {
@@ -281,7 +280,8 @@ fn first_fate(
     if !(0.6..=1.6).contains(&ratio) {
         return Fate::Profile;
     }
-    let own = guessed.iter().find(|g| g.0.name == line.name).map_or(0.0, |g| g.0.strength() * order.efficiency.at(Nanometre(line.wavelength_nm)));
+    let own =
+        guessed.iter().find(|g| g.0.name == line.name).map_or(0.0, |g| g.0.strength() * order.efficiency.at(Nanometre(line.wavelength_nm)));
     let row = order.trace(frame.x0, frame.y0);
     let row = super::trace::row_at(&row, line.dx);
     for other in grating.orders.iter().filter(|o| o.number != order.number && o.number != 0) {
@@ -290,7 +290,11 @@ fn first_fate(
             let t = trace.parameter(g.0.main_nm());
             let (dx, dy) = trace.offset(t);
             let light = g.0.strength() * other.efficiency.at(Nanometre(g.0.main_nm()));
-            if (-0.02..=1.02).contains(&t) && (dx - line.dx).abs() < 3.0 * width && (dy - row).abs() < settings.half_box + 2.0 && light > 0.1 * own {
+            if (-0.02..=1.02).contains(&t)
+                && (dx - line.dx).abs() < 3.0 * width
+                && (dy - row).abs() < settings.half_box + 2.0
+                && light > 0.1 * own
+            {
                 return Fate::Overlap;
             }
         }
@@ -326,12 +330,7 @@ fn solve_lines(
     let points: Vec<Point> = chosen
         .iter()
         .map(|&i| &lines[i])
-        .map(|l| Point {
-            x: l.dx,
-            y: l.wavelength_nm,
-            error: l.error_px * dispersion,
-            kept: l.added || edits.lines_kept.contains(&l.name),
-        })
+        .map(|l| Point { x: l.dx, y: l.wavelength_nm, error: l.error_px * dispersion, kept: l.added || edits.lines_kept.contains(&l.name) })
         .collect();
     let mut degree = settings.dispersion_degree.min(chosen.len() - 2);
     let mut got = fit(&points, degree, (low, high), settings.clip, "dispersion")?;

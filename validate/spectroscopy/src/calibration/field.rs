@@ -96,9 +96,7 @@ pub fn fit_zeroth(positions: &[PositionMeasurement], nominal: &Order, settings: 
     let constant = [zero(), FieldPolynomial::new(vec![1.0]).unwrap_or_else(zero)];
     let sample = |pick: &dyn Fn(&super::zeroth::Zeroth) -> f64| -> Vec<Sample> {
         let measured = positions.iter().enumerate().filter_map(|(i, p)| Some((i, p, p.order(0)?.zeroth?)));
-        measured
-            .map(|(position, p, z)| Sample { position, x0: p.x0, y0: p.y0, dx: 0.0, value: pick(&z), error: z.error })
-            .collect()
+        measured.map(|(position, p, z)| Sample { position, x0: p.x0, y0: p.y0, dx: 0.0, value: pick(&z), error: z.error }).collect()
     };
     let mut fits = Vec::new();
     for samples in [sample(&|z| z.dx), sample(&|z| z.dy)] {
@@ -138,7 +136,13 @@ impl Setup<'_> {
             .collect()
     }
 
-    fn fit(&self, what: &'static str, samples: &[Sample], x: &[FieldPolynomial; 2], degrees: Vec<usize>) -> Result<Fitted, CalibrationError> {
+    fn fit(
+        &self,
+        what: &'static str,
+        samples: &[Sample],
+        x: &[FieldPolynomial; 2],
+        degrees: Vec<usize>,
+    ) -> Result<Fitted, CalibrationError> {
         let need = count(degrees[0]) + 1;
         let few = |have| CalibrationError::TooFewPositions { what, order: self.order, have, need, degree: degrees[0] };
         let all = positions_of(samples, &vec![true; samples.len()]);
@@ -332,9 +336,7 @@ fn shared_error(equations: &[Equation], used: &[bool], solution: &Solution, term
 
 fn polynomials(fit: &Fitted, what: &str) -> Result<Vec<FieldPolynomial>, CalibrationError> {
     let plain: Vec<f64> = (fit.design.plain() * DVector::from_column_slice(&fit.solution.parameters)).iter().copied().collect();
-    fit.design
-        .polynomials(&plain)
-        .ok_or_else(|| CalibrationError::Degenerate { what: what.into(), parameters: fit.design.parameters() })
+    fit.design.polynomials(&plain).ok_or_else(|| CalibrationError::Degenerate { what: what.into(), parameters: fit.design.parameters() })
 }
 
 /// Coefficients of powers of t at a place.

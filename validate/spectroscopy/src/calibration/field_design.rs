@@ -55,7 +55,9 @@ impl Design {
                     let column = first + place(i, j);
                     for a in 0..=i {
                         for b in 0..=j {
-                            let value = binomial(i, a) * (-self.centre.0).powi((i - a) as i32) * binomial(j, b)
+                            let value = binomial(i, a)
+                                * (-self.centre.0).powi((i - a) as i32)
+                                * binomial(j, b)
                                 * (-self.centre.1).powi((j - b) as i32)
                                 / self.half.powi(total as i32);
                             matrix[(first + place(a, b), column)] += value;

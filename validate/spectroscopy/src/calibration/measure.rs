@@ -116,8 +116,7 @@ fn measure_order(
     settings: &Settings,
     edits: &Edits,
 ) -> OrderMeasurement {
-    let mut out =
-        OrderMeasurement { order: order.number, trace: None, dispersion: None, spectrum: None, zeroth: None, problem: None };
+    let mut out = OrderMeasurement { order: order.number, trace: None, dispersion: None, spectrum: None, zeroth: None, problem: None };
     if share_on_frame(frame, order) < LEAST_SHARE {
         out.problem = Some(format!("order {} is off the frame", order.number));
         return out;

@@ -91,10 +91,8 @@ pub struct RobustFit {
 /// [`CalibrationError::Degenerate`] with fewer points than parameters.
 pub fn fit(points: &[Point], degree: usize, range: (f64, f64), clip: f64, what: &str) -> Result<RobustFit, CalibrationError> {
     let (centre, half) = (0.5 * (range.0 + range.1), (0.5 * (range.1 - range.0)).abs().max(1e-9));
-    let equations: Vec<Equation> = points
-        .iter()
-        .map(|p| Equation { row: powers((p.x - centre) / half, degree + 1), value: p.y, error: p.error, group: 0 })
-        .collect();
+    let equations: Vec<Equation> =
+        points.iter().map(|p| Equation { row: powers((p.x - centre) / half, degree + 1), value: p.y, error: p.error, group: 0 }).collect();
     let all: Vec<&Equation> = equations.iter().collect();
     let mut solution = solve(&all, 0.0, what)?;
     for _ in 0..30 {
@@ -147,8 +145,10 @@ mod tests {
     #[test]
     fn a_quarter_of_outliers_does_not_move_it_and_kept_points_stay() {
         let truth = |x: f64| 2.0 + 0.01 * x - 3e-5 * x * x;
-        let mut points: Vec<Point> =
-            (0..60).map(|i| f64::from(i) * 8.0).map(|x| Point { x, y: truth(x) + 0.02 * (x * 1.7).sin(), error: 0.02, kept: false }).collect();
+        let mut points: Vec<Point> = (0..60)
+            .map(|i| f64::from(i) * 8.0)
+            .map(|x| Point { x, y: truth(x) + 0.02 * (x * 1.7).sin(), error: 0.02, kept: false })
+            .collect();
         for i in 20..35 {
             points[i].y += 3.0;
         }

@@ -2,7 +2,8 @@
 //!
 //! # Formula
 //! `z(x, y) = sum g d / e^2 / root(sum g^2 / e^2)` along a column, clipped to -3..10; the score of (shift, tilt) is its mean over columns along
-//! `centre(x) + shift + tilt (x - pivot)`, less 30 % at the end of the search.
+//! `centre(x) + shift + tilt (x - pivot)`, less 30 % at the end of the search. For lines (a nebula) z is what it has above its running median
+//! over 31 columns, so that the even light of a star beside or across it does not count.
 //! # Symbols
 //! g  Gaussian of 1.2 pixel (a point source of 0.2");  d, e  rate above the column's median and its error
 //! # Source
@@ -30,12 +31,12 @@ pub struct Found {
     pub rival: f64,
 }
 
-/// Searches columns `from..to` around `centre`, `reach` rows either way; `None` without a column on the frame.
-pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f64, reach: f64) -> Option<Found> {
+/// Searches columns `from..to` around `centre`, `reach` rows either way, for a ridge of `lines` or of even light; `None` without a column on the frame.
+pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f64, reach: f64, lines: bool) -> Option<Found> {
     let pivot = 0.5 * (from + to) as f64;
     let margin = (reach + TILT * 0.5 * (to - from) as f64).ceil() as i64 + 1;
     let (first, last) = cutout.columns();
-    let columns: Vec<(f64, i64, Vec<f64>)> = (from.max(first)..to.min(last))
+    let mut columns: Vec<(f64, i64, Vec<f64>)> = (from.max(first)..to.min(last))
         .filter_map(|x| {
             let middle = centre(x as f64).round() as i64;
             significance(cutout, x, middle - margin, middle + margin).map(|z| (x as f64, middle - margin, z))
@@ -43,6 +44,9 @@ pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f
         .collect();
     if columns.is_empty() {
         return None;
+    }
+    if lines {
+        above_running_median(&mut columns);
     }
     let score = |shift: f64, tilt: f64| {
         let sum: f64 = columns
@@ -66,6 +70,18 @@ pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f
     let best = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
     let rival = all.iter().filter(|a| (a.1 - best.1).abs() > 5.0).map(|a| a.0).fold(0.0, f64::max);
     Some(Found { shift: best.1, tilt: best.2, score: best.0, rival: rival / best.0.max(1e-9) })
+}
+
+/// Takes the running median over 31 columns off each row, as rows lie from the guess.
+fn above_running_median(columns: &mut [(f64, i64, Vec<f64>)]) {
+    let rows = columns.iter().map(|c| c.2.len()).min().unwrap_or(0);
+    for row in 0..rows {
+        let z: Vec<f64> = columns.iter().map(|c| c.2[row]).collect();
+        for (i, column) in columns.iter_mut().enumerate() {
+            let mut near = z[i.saturating_sub(15)..(i + 16).min(z.len())].to_vec();
+            column.2[row] = (z[i] - median(&mut near)).max(0.0);
+        }
+    }
 }
 
 /// The matched filter along rows `low..=high` of a column; `None` when the column has fewer than five good pixels there.

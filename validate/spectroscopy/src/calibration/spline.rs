@@ -41,12 +41,8 @@ impl Knots {
         let i = (u.floor() as usize).min(pieces - 1);
         let f = u - i as f64;
         let g = 1.0 - f;
-        let values = [
-            g * g * g / 6.0,
-            (3.0 * f * f * f - 6.0 * f * f + 4.0) / 6.0,
-            (3.0 * g * g * g - 6.0 * g * g + 4.0) / 6.0,
-            f * f * f / 6.0,
-        ];
+        let values =
+            [g * g * g / 6.0, (3.0 * f * f * f - 6.0 * f * f + 4.0) / 6.0, (3.0 * g * g * g - 6.0 * g * g + 4.0) / 6.0, f * f * f / 6.0];
         Some((i, values))
     }
     /// Value of a spline; 0 outside.

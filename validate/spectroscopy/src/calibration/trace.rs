@@ -12,7 +12,7 @@
 use super::cutout::Cutout;
 use super::edits::OrderEdits;
 use super::error::CalibrationError;
-use super::frames::CalibrationFrame;
+use super::frames::{CalibrationFrame, Calibrator};
 use super::polynomial::{Point, Polynomial, fit};
 use super::ridge::{RidgePoint, fit_ridge};
 use super::ridge_search::search;
@@ -121,7 +121,7 @@ pub fn measure_trace(
     let centre = |x: f64| frame.y0 + row_at(&nominal, x - frame.x0);
     let needed = settings.trace_degree + 3;
     let missing = |found| CalibrationError::TraceNotFound { frame: frame.name.into(), order: order.number, found, needed };
-    let found = search(&cutout, from, to, centre, settings.search_px).ok_or_else(|| missing(0))?;
+    let found = search(&cutout, from, to, centre, settings.search_px, frame.calibrator == Calibrator::Nebula).ok_or_else(|| missing(0))?;
     let pivot = 0.5 * (from + to) as f64;
     let first = |x: f64| centre(x) + found.shift + found.tilt * (x - pivot);
     let mut points = points_along(frame, &cutout, (from, to), &first, 3.0, settings);

@@ -39,12 +39,12 @@ pub fn hump(low: f64, high: f64, peak: f64) -> Bandpass {
 pub fn true_grating(direction: f64) -> Grating {
     let order = |number: i32, sign: f64, peak: f64| Order {
         number,
-        x: vec![field(&[sign * 300.0, 1.5e-3 * sign, -0.8e-3, 2e-8, -3e-8, 1e-8]), field(&[sign * 462.0, 1e-4, 2e-4]), field(&[sign * 3.0])],
-        y: vec![
-            field(&[2.0, 3e-4, -2e-4, 1e-8, 2e-8, 0.0]),
-            field(&[sign * 6.0, 2e-4, 1e-4, 0.0, 1e-8, -1e-8]),
-            field(&[-1.6, 5e-5, 0.0]),
+        x: vec![
+            field(&[sign * 300.0, 1.5e-3 * sign, -0.8e-3, 2e-8, -3e-8, 1e-8]),
+            field(&[sign * 462.0, 1e-4, 2e-4]),
+            field(&[sign * 3.0]),
         ],
+        y: vec![field(&[2.0, 3e-4, -2e-4, 1e-8, 2e-8, 0.0]), field(&[sign * 6.0, 2e-4, 1e-4, 0.0, 1e-8, -1e-8]), field(&[-1.6, 5e-5, 0.0])],
         wavelength_nm: vec![
             field(&[389.0, 2.5e-4, 4e-4, -2e-8, 1e-8, 2e-8]),
             field(&[237.0, 3.0e-4, -2.0e-4, 1.5e-8, 0.0, -1e-8]),

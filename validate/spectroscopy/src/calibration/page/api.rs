@@ -60,11 +60,8 @@ fn asked(session: &Session, request: &Request) -> Result<(usize, i32), Calibrati
 }
 
 fn overview(session: &Session) -> Value {
-    let frames: Vec<Value> = session
-        .frames
-        .iter()
-        .map(|f| json!({ "name": f.name, "calibrator": f.calibrator, "x0": f.x0, "y0": f.y0 }))
-        .collect();
+    let frames: Vec<Value> =
+        session.frames.iter().map(|f| json!({ "name": f.name, "calibrator": f.calibrator, "x0": f.x0, "y0": f.y0 })).collect();
     // The zeroth order has no trace to look at.
     let orders: Vec<i32> = session.nominal.grating.orders.iter().map(|o| o.number).filter(|n| *n != 0).collect();
     let path = session.edits_path.as_ref().map(|p| p.display().to_string());

@@ -78,7 +78,7 @@ function show() {
   $("problem").textContent = "";
   $("undo").disabled = !history.length;
   if (!present) return;
-  $("place").textContent = `detector ${session.detector}, ${session.band}; reference (${data.x0.toFixed(2)}, ${data.y0.toFixed(2)})`;
+  $("place").textContent = `detector ${session.detector}, ${session.band}`;
   drawImage();
   drawPoints();
   drawSpectrum();
@@ -111,8 +111,8 @@ function drawImage() {
     const trace = data.measurement.trace;
     if (!trace) return;
     const bottom = x => straight ? Math.round(fitRow(x)) : 0;
-    c.strokeStyle = "rgba(31,111,178,.85)";
-    for (const side of [-7, 7]) {
+    for (const side of [-7, 0, 7]) {
+      c.strokeStyle = side ? "rgba(31,111,178,.85)" : "rgba(31,111,178,.45)";
       c.beginPath();
       for (let x = r.x; x < r.x + r.columns; x += 2) c.lineTo(p.px(x), p.py(fitRow(x) - bottom(x) + side));
       c.setLineDash(side ? [2, 4] : []);
@@ -132,7 +132,8 @@ function drawPoints() {
   const top = reach(points.filter(q => q.fate === "used").map(q => q.residual), 0.15);
   p.begin(range(), [-top, top]);
   p.axes("pixel", v => v.toFixed(2));
-  for (const q of points) p.dot(q.dx + data.x0, q.residual, q.error, q.fate, q.added, { point: q });
+  // Faint points far off say nothing: they stay off the plot.
+  for (const q of points.filter(q => q.fate !== "faint" || Math.abs(q.residual) < top)) p.dot(q.dx + data.x0, q.residual, q.error, q.fate, q.added, { point: q });
 }
 
 function drawSpectrum() {
@@ -207,6 +208,7 @@ const wrong = f => Object.values(f.points_left).reduce((a, b) => a + b, 0);
 function tables() {
   const b = data.before, n = data.now, m = data.measurement;
   $("figures").replaceChildren(row(["", "without choices", "now"], true),
+    row(["reference column, row [pixel]", data.x0.toFixed(2), data.y0.toFixed(2)]),
     row(["trace points used", b.points_used, n.points_used]), row(["… not used", wrong(b), wrong(n)]),
     row(["trace rms [pixel]", number(b.trace_rms_px, 4), number(n.trace_rms_px, 4)]),
     row(["lines used", b.lines_used.length, n.lines_used.length]), row(["… not used", b.lines_left.length, n.lines_left.length]),

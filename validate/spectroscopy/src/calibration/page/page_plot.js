@@ -62,7 +62,7 @@ class Plot {
     if (bottomLabel) {
       c.textAlign = "right";
       c.textBaseline = "bottom";
-      c.fillText(bottomLabel, b.right, b.bottom + 22);
+      c.fillText(bottomLabel, b.right, b.bottom + 33);
     }
   }
   clip(draw) {
