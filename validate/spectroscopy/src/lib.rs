@@ -4,6 +4,7 @@
 //! the sources of a direct-imaging catalogue. Nothing here knows the truth or the simulator: sim-core's planes, tables and polynomials are all it imports.
 
 pub mod extraction;
+pub mod calibration;
 pub mod image;
 pub mod position;
 pub mod spectrum;
