@@ -4,4 +4,5 @@
 //! the sources of a direct-imaging catalogue. Nothing here knows the truth or the simulator: sim-core's planes, tables and polynomials are all it imports.
 
 pub mod image;
+pub mod redshift;
 pub mod spectrum;
