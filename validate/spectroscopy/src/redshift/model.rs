@@ -28,29 +28,35 @@ pub(crate) struct Fit {
     pub(crate) chi2: f64,
     pub(crate) ln_evidence: f64,
     pub(crate) amplitudes: [f64; MOST],
-    pub(crate) active: usize,
 }
 
 /// Rows of the parts, kept between fits.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
-    rows: Vec<Vec<f32>>,
+    /// Whitened continua and broad parts: `x[row * width + part]`.
+    x: Vec<f32>,
+    lines: Vec<Vec<f32>>,
     ranges: Vec<Vec<(usize, usize)>>,
     transmission: Vec<f32>,
+    project: Vec<[f64; MOST]>,
 }
 
-/// Adds a line of unit flux times `ratio` to a row, whitened, and returns the rows it touches.
+/// Adds a line of flux `ratio` to a row, whitened, and returns the samples it touches.
 pub(crate) fn add_line(s: &Samples, row: &mut [f32], ln_nm: f64, ratio: f64, width: f64) -> (usize, usize) {
     let near = s.ln_nm.partition_point(|v| *v < ln_nm).min(s.spectral() - 1);
-    let sigma = s.sigma[near].hypot(width);
-    let reach = 5.0 * sigma;
-    let from = s.ln_nm.partition_point(|v| *v < ln_nm - reach);
-    let to = s.ln_nm.partition_point(|v| *v <= ln_nm + reach);
+    let reach = 4.5 * s.sigma[near].hypot(width);
+    let (mut from, mut to) = (near, near);
+    while from > 0 && s.ln_nm[from - 1] > ln_nm - reach {
+        from -= 1;
+    }
+    while to < s.spectral() && s.ln_nm[to] < ln_nm + reach {
+        to += 1;
+    }
     let nm = ln_nm.exp();
     for k in from..to {
-        let own = s.sigma[k].hypot(width);
-        let x = (s.ln_nm[k].exp() / nm - 1.0) / own;
-        row[k] += (ratio * (-0.5 * x * x).exp() / (own * nm * std::f64::consts::TAU.sqrt())) as f32 * s.weight[k];
+        let own2 = s.sigma[k] * s.sigma[k] + width * width;
+        let x = s.nm[k] / nm - 1.0;
+        row[k] += (ratio * (-0.5 * x * x / own2).exp() / (nm * (std::f64::consts::TAU * own2).sqrt())) as f32 * s.weight[k];
     }
     for (j, band) in s.bands.iter().enumerate() {
         let k = s.spectral() + j;
@@ -61,24 +67,25 @@ pub(crate) fn add_line(s: &Samples, row: &mut [f32], ln_nm: f64, ratio: f64, wid
 }
 
 /// Row of a group of lines; returns the ranges in use, photometry included.
-fn line_row(s: &Samples, row: &mut [f32], lines: &[Line], ln1z: f64) -> Vec<(usize, usize)> {
-    let mut ranges: Vec<(usize, usize)> = Vec::new();
+fn line_row(s: &Samples, row: &mut [f32], lines: &[Line], ln1z: f64, ranges: &mut Vec<(usize, usize)>) {
+    ranges.clear();
     for line in lines {
         let (from, to) = add_line(s, row, line.nm.ln() + ln1z, line.ratio, NARROW);
-        match ranges.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ if to > from => ranges.push((from, to)),
-            _ => {}
+        if to > from {
+            ranges.push((from, to));
         }
     }
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
+        let joined = next.0 <= last.1;
+        if joined {
+            last.1 = last.1.max(next.1);
+        }
+        joined
+    });
     if !s.bands.is_empty() {
         ranges.push((s.spectral(), row.len()));
     }
-    ranges
-}
-
-fn dot_ranges(a: &[f32], b: &[f32], ranges: &[(usize, usize)]) -> f64 {
-    ranges.iter().map(|&(from, to)| dot(&a[from..to], &b[from..to])).sum()
 }
 
 /// What hydrogen leaves at each sample.
@@ -94,51 +101,131 @@ fn transmission(s: &Samples, ln1z: f64, out: &mut Vec<f32>) {
 }
 
 impl Workspace {
-    fn fill(&mut self, s: &Samples, set: &TemplateSet, ln1z: f64) {
+    fn fill<const W: usize>(&mut self, s: &Samples, set: &TemplateSet, ln1z: f64) {
         let n = s.spectral();
-        let total = s.y.len();
-        let parts = set.parts();
-        self.rows.resize_with(parts.max(self.rows.len()), Vec::new);
-        self.ranges.resize_with(parts.max(self.ranges.len()), Vec::new);
         transmission(s, ln1z, &mut self.transmission);
         let shift = ln1z / STEP;
-        let ladders = set.continua.iter().chain(set.broad.iter().map(|b| &b.ladder));
-        for (j, ladder) in ladders.enumerate() {
-            let row = &mut self.rows[j];
-            row.clear();
-            row.extend((0..n).map(|k| ladder.at(s.rung[k], s.place[k] - shift) * self.transmission[k] * s.weight[k]));
-            for (band, weight) in s.bands.iter().zip(&s.weight[n..]) {
-                let mean: f64 = band.nodes.iter().map(|&(p, w)| w * forest_at(p, ln1z) * f64::from(ladder.at(0, p - shift))).sum();
-                row.push(mean as f32 * weight);
+        self.x.clear();
+        self.x.resize(s.y.len() * W, 0.0);
+        for (k, row) in self.x.chunks_exact_mut(W).take(n).enumerate() {
+            if let Some((a, b, t)) = set.bank.beside(s.rung[k], s.place[k] - shift) {
+                let size = self.transmission[k] * s.weight[k];
+                for p in 0..W {
+                    row[p] = (a[p] + t * (b[p] - a[p])) * size;
+                }
             }
-            self.ranges[j].clear();
-            self.ranges[j].push((0, total));
         }
-        let first = set.continua.len() + set.broad.len();
+        for (j, band) in s.bands.iter().enumerate() {
+            let row = &mut self.x[(n + j) * W..(n + j + 1) * W];
+            for &(place, weight) in &band.nodes {
+                let Some((a, b, t)) = set.bank.beside(0, place - shift) else { continue };
+                let size = (weight * forest_at(place, ln1z)) as f32 * s.weight[n + j];
+                for p in 0..W {
+                    row[p] += (a[p] + t * (b[p] - a[p])) * size;
+                }
+            }
+        }
+        self.lines.resize_with(set.groups.len().max(self.lines.len()), Vec::new);
+        self.ranges.resize_with(set.groups.len().max(self.ranges.len()), Vec::new);
         for (g, group) in set.groups.iter().enumerate() {
-            let row = &mut self.rows[first + g];
+            let row = &mut self.lines[g];
             row.clear();
-            row.resize(total, 0.0);
-            self.ranges[first + g] = line_row(s, row, &group.lines, ln1z);
+            row.resize(s.y.len(), 0.0);
+            line_row(s, row, &group.lines, ln1z, &mut self.ranges[g]);
         }
+    }
+    /// Normal equations of the bank's parts; hats' sums go to `project`.
+    fn normal<const W: usize>(&mut self, s: &Samples, g: &mut [[f64; MOST]; MOST], b: &mut [f64; MOST]) {
+        self.project.clear();
+        self.project.resize(s.hat_count(), [0.0; MOST]);
+        let mut k = 0;
+        // Sums of one hat's stretch in single, over stretches in double precision.
+        while k < s.y.len() {
+            let h = s.hats[k].0;
+            let mut gram = [[0.0_f32; W]; W];
+            let (mut data, mut left, mut right) = ([0.0_f32; W], [0.0_f32; W], [0.0_f32; W]);
+            while k < s.y.len() && s.hats[k].0 == h {
+                let mut row = [0.0_f32; W];
+                row.copy_from_slice(&self.x[k * W..(k + 1) * W]);
+                let (y, a, c) = (s.y[k], s.hats[k].1, s.hats[k].2);
+                for i in 0..W {
+                    for j in 0..W {
+                        gram[i][j] += row[i] * row[j];
+                    }
+                }
+                for i in 0..W {
+                    data[i] += y * row[i];
+                    left[i] += a * row[i];
+                    right[i] += c * row[i];
+                }
+                k += 1;
+            }
+            for i in 0..W.min(MOST) {
+                for j in 0..W.min(MOST) {
+                    g[i][j] += f64::from(gram[i][j]);
+                }
+                b[i] += f64::from(data[i]);
+                self.project[h][i] += f64::from(left[i]);
+                self.project[h + 1][i] += f64::from(right[i]);
+            }
+        }
+    }
+    fn add_groups<const W: usize>(&mut self, s: &Samples, set: &TemplateSet, g: &mut [[f64; MOST]; MOST], b: &mut [f64; MOST]) {
+        let first = set.bank.parts;
+        for l in 0..set.groups.len() {
+            let (at, row) = (first + l, &self.lines[l]);
+            let mut cross = [0.0_f64; W];
+            for &(from, to) in &self.ranges[l] {
+                b[at] += dot(&row[from..to], &s.y[from..to]);
+                for m in 0..=l {
+                    g[at][first + m] += dot(&row[from..to], &self.lines[m][from..to]);
+                }
+                let mut sum = [0.0_f32; W];
+                for k in from..to {
+                    let v = row[k];
+                    let x = &self.x[k * W..(k + 1) * W];
+                    for p in 0..W {
+                        sum[p] += v * x[p];
+                    }
+                    let (h, a, c) = s.hats[k];
+                    self.project[h][at] += f64::from(a * v);
+                    self.project[h + 1][at] += f64::from(c * v);
+                }
+                (0..W).for_each(|p| cross[p] += f64::from(sum[p]));
+            }
+            (0..first).for_each(|p| g[at][p] = cross[p]);
+            (0..at).for_each(|p| g[p][at] = g[at][p]);
+        }
+    }
+    fn equations<const W: usize>(&mut self, s: &Samples, set: &TemplateSet, ln1z: f64) -> ([[f64; MOST]; MOST], [f64; MOST]) {
+        let mut g = [[0.0; MOST]; MOST];
+        let mut b = [0.0; MOST];
+        self.fill::<W>(s, set, ln1z);
+        self.normal::<W>(s, &mut g, &mut b);
+        // The bank's padding is zero; the groups' places may lie in it.
+        self.add_groups::<W>(s, set, &mut g, &mut b);
+        s.project_many(&mut self.project);
+        let parts = set.parts();
+        for (p, y) in self.project.iter().zip(&s.y_project) {
+            for i in 0..parts {
+                b[i] -= p[i] * y;
+                for j in 0..parts {
+                    g[i][j] -= p[i] * p[j];
+                }
+            }
+        }
+        (g, b)
     }
     /// Fits a set at ln(1 + z).
     pub(crate) fn fit(&mut self, s: &Samples, set: &TemplateSet, ln1z: f64) -> Fit {
-        self.fill(s, set, ln1z);
+        let (mut g, b) = match set.bank.width {
+            2 => self.equations::<2>(s, set, ln1z),
+            8 => self.equations::<8>(s, set, ln1z),
+            _ => self.equations::<16>(s, set, ln1z),
+        };
         let parts = set.parts();
-        let mut g = [[0.0; MOST]; MOST];
-        let mut b = [0.0; MOST];
-        let projections: Vec<Vec<f64>> = (0..parts).map(|j| s.project(&self.rows[j], &self.ranges[j])).collect();
-        for i in 0..parts {
-            let ranges = &self.ranges[i];
-            b[i] = dot_ranges(&self.rows[i], &s.y, ranges) - inner(&projections[i], &s.y_project);
-            for j in 0..=i {
-                g[i][j] = dot_ranges(&self.rows[i], &self.rows[j], ranges) - inner(&projections[i], &projections[j]);
-                g[j][i] = g[i][j];
-            }
-        }
-        let continua = set.continua.len();
-        let widths: Vec<f64> = self.priors(s, set, ln1z);
+        let continua = set.continua;
+        let widths: Vec<f64> = priors(s, set, ln1z);
         for (j, p) in widths.iter().enumerate() {
             g[continua + j][continua + j] += 1.0 / (p * p);
         }
@@ -152,20 +239,23 @@ impl Workspace {
             let t = if a[k] > 0.0 { a[k] * root } else { (b[k] - (0..parts).map(|i| g[k][i] * a[i]).sum::<f64>()).min(0.0) / root };
             ln_evidence += twice_normal_tail(t) - (p * root).ln();
         }
-        Fit { chi2: (s.yy - solution.gain - prior_cost).max(0.0), ln_evidence, amplitudes: solution.amplitudes, active: solution.active }
-    }
-    fn priors(&self, s: &Samples, set: &TemplateSet, ln1z: f64) -> Vec<f64> {
-        let continuum = |nm: f64| s.smooth_at(nm.ln() + ln1z).max(0.2);
-        let broad = set.broad.iter().map(|b| b.prior * continuum(b.reference_nm) / b.continuum);
-        let groups = set.groups.iter().map(|l| l.prior_ew_nm * ln1z.exp() * continuum(l.reference_nm));
-        broad.chain(groups).collect()
+        Fit { chi2: (s.yy - solution.gain - prior_cost).max(0.0), ln_evidence, amplitudes: solution.amplitudes }
     }
     /// Model of the continua alone (whitening undone) at each sample of the spectra, after [`Self::fit`].
     pub(crate) fn continuum(&self, s: &Samples, set: &TemplateSet, fit: &Fit) -> Vec<f64> {
+        let w = set.bank.width;
         (0..s.spectral())
-            .map(|k| (0..set.continua.len()).map(|j| fit.amplitudes[j] * f64::from(self.rows[j][k] / s.weight[k])).sum())
+            .map(|k| (0..set.continua).map(|j| fit.amplitudes[j] * f64::from(self.x[k * w + j] / s.weight[k])).sum())
             .collect()
     }
+}
+
+/// Widths of the priors of broad parts and groups.
+fn priors(s: &Samples, set: &TemplateSet, ln1z: f64) -> Vec<f64> {
+    let continuum = |nm: f64| s.smooth_at(nm.ln() + ln1z).max(0.2);
+    let broad = set.broad.iter().map(|b| b.prior * continuum(b.reference_nm) / b.continuum);
+    let groups = set.groups.iter().map(|l| l.prior_ew_nm * ln1z.exp() * continuum(l.reference_nm));
+    broad.chain(groups).collect()
 }
 
 /// What the forest leaves at a place of the grid as observed.
@@ -177,10 +267,6 @@ fn forest_at(place: f64, ln1z: f64) -> f64 {
     }
     let series = [(121.567, 0.0036), (102.572, 0.0017), (97.254, 0.0012), (94.974, 0.00093)];
     (-series.iter().filter(|(w, _)| rest < *w).map(|(w, a)| a * (nm / w).powf(3.46)).sum::<f64>()).exp()
-}
-
-fn inner(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 /// ln of 2 Phi(t) for t >= 0, of 2 Phi(t) exp(t^2 / 2) below: closed approximations good to 1 %.

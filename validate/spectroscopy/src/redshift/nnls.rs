@@ -15,7 +15,6 @@ pub(crate) const MOST: usize = 16;
 pub(crate) struct Solution {
     pub(crate) amplitudes: [f64; MOST],
     pub(crate) gain: f64,
-    pub(crate) active: usize,
 }
 
 /// Solves G x = b over the indices given by Cholesky; `None` when it is not positive definite.
@@ -96,7 +95,7 @@ pub(crate) fn solve(g: &[[f64; MOST]; MOST], b: &[f64; MOST], n: usize) -> Solut
         }
     }
     let gain = set.iter().map(|&i| a[i] * (2.0 * b[i] - set.iter().map(|&k| g[i][k] * a[k]).sum::<f64>())).sum();
-    Solution { amplitudes: a, gain, active: set.len() }
+    Solution { amplitudes: a, gain }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! # Limits
 //! The calibration is that of the simulated mix of sources; other mixes or worse spectra want it measured again.
 
-use super::model::{Fit, Workspace};
+use super::model::Workspace;
 use super::samples::Samples;
 use super::templates::TemplateSet;
 
@@ -133,11 +133,6 @@ pub(crate) fn ln_mean(values: &[f64]) -> f64 {
         return top;
     }
     top + (values.iter().map(|v| (v - top).exp()).sum::<f64>() / values.len() as f64).ln()
-}
-
-/// The best fit of a set at ln(1 + z), with the workspace left at it.
-pub(crate) fn at(work: &mut Workspace, s: &Samples, set: &TemplateSet, ln1z: f64) -> Fit {
-    work.fit(s, set, ln1z)
 }
 
 /// Reliability from the mass of the answer.

@@ -11,6 +11,7 @@
 //! # Limits
 //! Neighbouring elements are taken as independent. S carries the lines in it, so the floor is a little higher at strong lines.
 
+use super::nnls::MOST;
 use super::options::{Photometry, RedshiftError, RedshiftOptions, SourceInput};
 use super::templates::grid::{FIRST_NM, LAST_NM, STEP, rung};
 use sim_core::bandpass::Bandpass;
@@ -38,6 +39,7 @@ pub(crate) struct BandRow {
 #[derive(Debug, Clone)]
 pub(crate) struct Samples {
     pub(crate) ln_nm: Vec<f64>,
+    pub(crate) nm: Vec<f64>,
     pub(crate) sigma: Vec<f64>,
     pub(crate) rung: Vec<usize>,
     pub(crate) place: Vec<f64>,
@@ -47,8 +49,9 @@ pub(crate) struct Samples {
     pub(crate) smooth: Vec<f64>,
     pub(crate) weight: Vec<f32>,
     pub(crate) y: Vec<f32>,
-    hats: Vec<(usize, f32, f32)>,
-    factor: Vec<Vec<f64>>,
+    pub(crate) hats: Vec<(usize, f32, f32)>,
+    /// Element beside the diagonal and diagonal of L.
+    factor: Vec<(f64, f64)>,
     pub(crate) y_project: Vec<f64>,
     pub(crate) yy: f64,
     /// Flux of one unit \[erg / s / cm2 / nm\].
@@ -56,8 +59,7 @@ pub(crate) struct Samples {
     pub(crate) bands: Vec<BandRow>,
     /// Bands left out because they reach beyond the templates.
     pub(crate) bands_outside: Vec<String>,
-    /// Elements used and left out.
-    pub(crate) used: usize,
+    /// Elements left out.
     pub(crate) rejected: usize,
     /// Signal to noise per element of GU, GV, GI.
     pub(crate) snr: [f64; 3],
@@ -156,11 +158,10 @@ impl Samples {
             return Ok(None);
         }
         let snr = ratios.map(|r| if r.is_empty() { f64::NAN } else { r.iter().sum::<f64>() / (r.len() as f64).sqrt() });
-        let used = elements.len();
         elements.sort_by(|a, b| a.ln_nm.total_cmp(&b.ln_nm));
-        Ok(Some(Self::from_elements(&elements, input, options, (used, rejected), snr)))
+        Ok(Some(Self::from_elements(&elements, input, options, rejected, snr)))
     }
-    fn from_elements(e: &[Element], input: &SourceInput, options: &RedshiftOptions, (used, rejected): (usize, usize), snr: [f64; 3]) -> Self {
+    fn from_elements(e: &[Element], input: &SourceInput, options: &RedshiftOptions, rejected: usize, snr: [f64; 3]) -> Self {
         let mut merged: Vec<Element> = Vec::new();
         for bin in e.chunk_by(|a, b| (a.ln_nm / BIN).floor() == (b.ln_nm / BIN).floor()) {
             let total: f64 = bin.iter().map(|x| 1.0 / x.variance).sum();
@@ -175,6 +176,7 @@ impl Samples {
         let scale = median(&mut sizes).max(0.05 * median(&mut noise)).max(f64::MIN_POSITIVE);
         let mut s = Self {
             ln_nm: merged.iter().map(|x| x.ln_nm).collect(),
+            nm: merged.iter().map(|x| x.ln_nm.exp()).collect(),
             sigma: merged.iter().map(|x| x.sigma).collect(),
             rung: merged.iter().map(|x| rung(x.sigma)).collect(),
             place: merged.iter().map(|x| (x.ln_nm - FIRST_NM.ln()) / STEP).collect(),
@@ -189,7 +191,6 @@ impl Samples {
             scale,
             bands: vec![],
             bands_outside: vec![],
-            used,
             rejected,
             snr,
         };
@@ -224,22 +225,19 @@ impl Samples {
         s
     }
     fn factorise(&mut self, n: usize) {
-        let mut m = vec![vec![0.0; n]; n];
-        (0..n).for_each(|i| m[i][i] = 1.0);
+        // 1 + b^T b has one band beside its diagonal, and so has its factor.
+        let mut m = vec![(0.0, 1.0); n];
         for &(h, a, b) in &self.hats {
             let (a, b) = (f64::from(a), f64::from(b));
-            m[h][h] += a * a;
-            m[h + 1][h + 1] += b * b;
-            m[h + 1][h] += a * b;
+            m[h].1 += a * a;
+            m[h + 1].1 += b * b;
+            m[h + 1].0 += a * b;
         }
         for i in 0..n {
-            for j in i.saturating_sub(1)..=i {
-                let mut v = m[i][j];
-                for k in i.saturating_sub(1)..j {
-                    v -= m[i][k] * m[j][k];
-                }
-                m[i][j] = if i == j { v.sqrt() } else { v / m[j][j] };
+            if i > 0 {
+                m[i].0 /= m[i - 1].1;
             }
+            m[i].1 = (m[i].1 - m[i].0 * m[i].0).sqrt();
         }
         self.factor = m;
     }
@@ -263,10 +261,24 @@ impl Samples {
         }
         // The matrix has one band beside its diagonal.
         for i in 0..n {
-            let before = if i > 0 { self.factor[i][i - 1] * p[i - 1] } else { 0.0 };
-            p[i] = (p[i] - before) / self.factor[i][i];
+            let before = if i > 0 { self.factor[i].0 * p[i - 1] } else { 0.0 };
+            p[i] = (p[i] - before) / self.factor[i].1;
         }
         p
+    }
+    /// L^-1 applied in place to b^T of many parts: `p[hat][part]`.
+    pub(crate) fn project_many(&self, p: &mut [[f64; MOST]]) {
+        for i in 0..p.len() {
+            let before = if i > 0 { p[i - 1] } else { [0.0; MOST] };
+            let (beside, diagonal) = self.factor[i];
+            for k in 0..MOST {
+                p[i][k] = (p[i][k] - beside * before[k]) / diagonal;
+            }
+        }
+    }
+    /// Hats, photometry's scale included.
+    pub(crate) fn hat_count(&self) -> usize {
+        self.factor.len()
     }
     /// Samples of the spectra.
     pub(crate) fn spectral(&self) -> usize {

@@ -53,46 +53,45 @@ fn running_mean(values: &[f64], m: usize) -> Vec<f64> {
         .collect()
 }
 
-/// One template at all rungs: `rungs[r][k]`.
+/// Templates side by side at all rungs: `data[((rung * samples) + k) * width + part]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Ladder {
-    rungs: Vec<Vec<f32>>,
+pub(crate) struct Bank {
+    data: Vec<f32>,
+    /// Parts, padded with zeros.
+    pub(crate) width: usize,
+    /// Parts in use.
+    pub(crate) parts: usize,
 }
 
-impl Ladder {
-    /// Smooths a template given on the grid.
-    pub(crate) fn new(values: &[f64]) -> Self {
-        let rungs = MEANS
-            .iter()
-            .map(|&m| {
-                let mut smooth = values.to_vec();
+impl Bank {
+    /// Smooths templates given on the grid; `width` parts at most.
+    pub(crate) fn new(templates: &[Vec<f64>], width: usize) -> Self {
+        let n = samples();
+        let mut data = vec![0.0; MEANS.len() * n * width];
+        for (part, values) in templates.iter().take(width).enumerate() {
+            for (r, &m) in MEANS.iter().enumerate() {
+                let mut smooth = values.clone();
                 if m > 1 {
                     for _ in 0..3 {
                         smooth = running_mean(&smooth, m);
                     }
                 }
-                smooth.into_iter().map(|v| v.max(0.0) as f32).collect()
-            })
-            .collect();
-        Self { rungs }
+                smooth.iter().enumerate().for_each(|(k, v)| data[(r * n + k) * width + part] = v.max(0.0) as f32);
+            }
+        }
+        Self { data, width, parts: templates.len().min(width) }
     }
-    /// The value at a place on the grid (samples, fractional), linear between samples, 0 off the grid's blue end.
+    /// The values on both sides of a place on the grid (samples, fractional) and the share of the second; `None` off the grid.
     #[inline]
-    pub(crate) fn at(&self, rung: usize, place: f64) -> f32 {
-        if place < 0.0 {
-            return 0.0;
+    pub(crate) fn beside(&self, rung: usize, place: f64) -> Option<(&[f32], &[f32], f32)> {
+        let n = self.data.len() / (MEANS.len() * self.width);
+        if place < 0.0 || place >= (n - 1) as f64 {
+            return None;
         }
         let k = place as usize;
-        let row = &self.rungs[rung];
-        if k + 1 >= row.len() {
-            return row[row.len() - 1];
-        }
-        let t = (place - k as f64) as f32;
-        row[k] + t * (row[k + 1] - row[k])
-    }
-    /// The value at a wavelength at rest \[nm\], unsmoothed.
-    pub(crate) fn at_nm(&self, wavelength_nm: f64) -> f64 {
-        f64::from(self.at(0, (wavelength_nm / FIRST_NM).ln() / STEP))
+        let at = (rung * n + k) * self.width;
+        let (a, b) = self.data[at..at + 2 * self.width].split_at(self.width);
+        Some((a, b, (place - k as f64) as f32))
     }
 }
 
@@ -104,9 +103,9 @@ mod tests {
     fn a_smoothed_line_has_the_width_of_its_rung() {
         let mut line = vec![0.0; samples()];
         line[5000] = 1.0;
-        let ladder = Ladder::new(&line);
+        let bank = Bank::new(&[line], 1);
         for sigma in [1.8e-3, 4e-3, 1e-2] {
-            let row = &ladder.rungs[rung(sigma)];
+            let row = &bank.data[rung(sigma) * samples()..(rung(sigma) + 1) * samples()];
             let total: f64 = row.iter().map(|v| f64::from(*v)).sum();
             let var: f64 = row.iter().enumerate().map(|(k, v)| f64::from(*v) * (k as f64 - 5000.0).powi(2)).sum::<f64>() / total;
             let ratio = var.sqrt() * STEP / sigma;

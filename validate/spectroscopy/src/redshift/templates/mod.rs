@@ -15,14 +15,13 @@ pub(crate) mod quasar;
 pub(crate) mod stars;
 pub(crate) mod table;
 
-use grid::Ladder;
+use grid::Bank;
 use lines::LineGroup;
 use stars::{StarMaker, Surface};
 
 /// A part of a spectrum with a prior: wavelength at rest of its prior's continuum \[nm\], half-normal width in units of continuum / `continuum_at`.
 #[derive(Debug, Clone)]
 pub(crate) struct Broad {
-    pub(crate) ladder: Ladder,
     pub(crate) reference_nm: f64,
     pub(crate) continuum: f64,
     pub(crate) prior: f64,
@@ -31,7 +30,9 @@ pub(crate) struct Broad {
 /// The templates of a class.
 #[derive(Debug, Clone)]
 pub(crate) struct TemplateSet {
-    pub(crate) continua: Vec<Ladder>,
+    /// Continua, then the broad parts.
+    pub(crate) bank: Bank,
+    pub(crate) continua: usize,
     pub(crate) broad: Vec<Broad>,
     pub(crate) groups: Vec<LineGroup>,
 }
@@ -39,7 +40,7 @@ pub(crate) struct TemplateSet {
 impl TemplateSet {
     /// Parts in the fit.
     pub(crate) fn parts(&self) -> usize {
-        self.continua.len() + self.broad.len() + self.groups.len()
+        self.bank.parts + self.groups.len()
     }
 }
 
@@ -68,27 +69,29 @@ impl Templates {
     pub(crate) fn new() -> Self {
         let nm = grid::wavelengths();
         let maker = StarMaker::new();
-        let continua = POPULATIONS.iter().map(|&(age, e)| Ladder::new(&populations::population(&maker, &nm, age, e))).collect();
+        let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| populations::population(&maker, &nm, age, e)).collect();
         let groups = lines::groups(&[("balmer", 2.0), ("o_iii", 4.0), ("o_ii", 3.0), ("red", 4.0), ("ly_alpha", 6.0), ("ultraviolet", 0.7)]);
-        let galaxy = TemplateSet { continua, broad: vec![], groups };
-        let mut quasar_continua: Vec<Ladder> = [-2.0, -1.5, -0.5].iter().map(|s| Ladder::new(&quasar::continuum(&nm, *s))).collect();
-        quasar_continua.push(Ladder::new(&quasar::bump(&nm)));
-        quasar_continua.push(Ladder::new(&populations::population(&maker, &nm, 1e10, 0.0)));
+        let galaxy = TemplateSet { bank: Bank::new(&continua, 8), continua: continua.len(), broad: vec![], groups };
+        let mut parts: Vec<Vec<f64>> = [-2.0, -1.5, -0.5].iter().map(|s| quasar::continuum(&nm, *s)).collect();
+        parts.push(quasar::bump(&nm));
+        parts.push(populations::population(&maker, &nm, 1e10, 0.0));
+        let continua = parts.len();
         let mut broad = Vec::new();
         for (group, reference_nm) in [("lyman", 121.6), ("carbon", 154.6), ("magnesium", 280.0), ("balmer", 486.0)] {
             for width in [0.5, 1.1] {
-                let ladder = Ladder::new(&quasar::broad(&nm, group, width));
-                broad.push(Broad { ladder, reference_nm, continuum: quasar::composite_continuum(reference_nm), prior: 1.5 });
+                parts.push(quasar::broad(&nm, group, width));
+                broad.push(Broad { reference_nm, continuum: quasar::composite_continuum(reference_nm), prior: 1.5 });
             }
         }
-        let quasar = TemplateSet { continua: quasar_continua, broad, groups: lines::groups(&[("o_iii", 2.0), ("o_ii", 0.5)]) };
+        let groups = lines::groups(&[("o_iii", 2.0), ("o_ii", 0.5)]);
+        let quasar = TemplateSet { bank: Bank::new(&parts, 16), continua, broad, groups };
         let mut stars: Vec<Star> = (0..60)
             .map(|k| 2800.0 * 1.05_f64.powi(k))
             .filter(|t| *t <= 50_000.0)
             .map(|teff| {
                 let strong = maker.spectrum(&nm, teff, Surface::Metals(1.3));
                 let weak = maker.spectrum(&nm, teff, Surface::Metals(0.0));
-                star(teff, false, &[strong, weak])
+                star(teff, false, &[weak, strong])
             })
             .collect();
         for teff in [8000.0, 12_000.0, 18_000.0, 28_000.0, 45_000.0] {
@@ -99,6 +102,6 @@ impl Templates {
 }
 
 fn star(teff: f64, white_dwarf: bool, spectra: &[Vec<f64>]) -> Star {
-    let set = TemplateSet { continua: spectra.iter().map(|s| Ladder::new(s)).collect(), broad: vec![], groups: vec![] };
+    let set = TemplateSet { bank: Bank::new(spectra, 2), continua: spectra.len(), broad: vec![], groups: vec![] };
     Star { teff, white_dwarf, set }
 }
