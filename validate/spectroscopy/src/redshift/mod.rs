@@ -134,7 +134,7 @@ impl Redshifter {
         if best_class != Class::Star {
             let set = if best_class == Class::Galaxy { &self.templates.galaxy } else { &self.templates.quasar };
             let width = Scan::width(&mut work, s, set, ln1z, temperature).unwrap_or(SAME);
-            z_error = width.max(2e-5) * ln1z.exp();
+            z_error = width.hypot(self.options.wavelength_error) * ln1z.exp();
             let continuum = line_fluxes::continuum(&mut work, s, set, ln1z);
             lines = line_fluxes::measure(s, &continuum, ln1z, best_class);
         }

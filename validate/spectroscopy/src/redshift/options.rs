@@ -39,6 +39,8 @@ pub struct RedshiftOptions {
     pub floor: f64,
     /// Standard deviation of flux calibration and template errors that run smoothly over wavelength, share of the flux.
     pub smooth_floor: f64,
+    /// Standard deviation of the wavelength scale between sources, in ln lambda: added to the redshift's error.
+    pub wavelength_error: f64,
     /// Share of the contamination taken away that is added to the error.
     pub contamination_error: f64,
     /// Least error of photometry, share of the flux.
@@ -58,6 +60,7 @@ impl Default for RedshiftOptions {
             reject_flags: BAD | SATURATED | COSMIC_RAY | SATELLITE | BLEED | NO_DATA,
             floor: 0.02,
             smooth_floor: 0.05,
+            wavelength_error: 1e-4,
             contamination_error: 0.1,
             photometry_floor: 0.03,
             photometry_scale: 0.1,
@@ -156,6 +159,7 @@ impl RedshiftOptions {
         range("quasar_z_max", self.quasar_z_max, 0.1, 9.0, "0.1..9")?;
         range("floor", self.floor, 0.0, 0.5, "0..0.5")?;
         range("smooth_floor", self.smooth_floor, 0.0, 1.0, "0..1")?;
+        range("wavelength_error", self.wavelength_error, 0.0, 0.1, "0..0.1")?;
         range("contamination_error", self.contamination_error, 0.0, 10.0, "0..10")?;
         range("photometry_floor", self.photometry_floor, 0.0, 1.0, "0..1")?;
         range("photometry_scale", self.photometry_scale, 0.0, 10.0, "0..10")?;

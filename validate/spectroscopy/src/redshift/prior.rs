@@ -1,7 +1,7 @@
 //! What is expected of a source before its spectrum is looked at.
 //!
 //! # Formula
-//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 2 % evenly in ln(1 + z). Quasars: z^1.5 exp(-(z / 2.2)^2.5). Stars to
+//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 0.02 exp(-z / (2 median)) in ln(1 + z). Quasars: z^1.5 exp(-(z / 2.2)^2.5). Stars to
 //! galaxies: 10^(0.6 - 0.36 (i - 18)); quasars to galaxies: 0.01.
 //! # Symbols
 //! i AB magnitude of the spectrum near 750 nm, held to 16..25.
@@ -36,12 +36,12 @@ impl Prior {
         prior
     }
     fn galaxy_shape(&self, ln1z: f64) -> f64 {
-        let z = ln1z.exp_m1();
+        let z = ln1z.exp_m1().max(0.0);
         z * z * (-(z / self.z0).powf(1.5)).exp() * ln1z.exp()
     }
     /// ln of the density of galaxies per ln(1 + z).
     pub(crate) fn ln_galaxy(&self, ln1z: f64) -> f64 {
-        (self.galaxy_shape(ln1z) / self.norm + 0.02).ln()
+        (self.galaxy_shape(ln1z) / self.norm + 0.02 * (-ln1z.exp_m1() / (2.0 * 1.412 * self.z0)).exp() + 1e-6).ln()
     }
     /// ln of the density of quasars per ln(1 + z).
     pub(crate) fn ln_quasar(&self, ln1z: f64) -> f64 {
@@ -50,7 +50,7 @@ impl Prior {
 }
 
 fn quasar_shape(ln1z: f64) -> f64 {
-    let z = ln1z.exp_m1();
+    let z = ln1z.exp_m1().max(0.0);
     z.powf(1.5) * (-(z / 2.2).powf(2.5)).exp() * ln1z.exp()
 }
 
@@ -63,7 +63,7 @@ mod tests {
         let p = Prior::new(21.0, None, 4.0, 6.0);
         let d = 1e-3;
         let total: f64 = (0..1609).map(|k| p.ln_galaxy(d * (f64::from(k) + 0.5)).exp() * d).sum();
-        assert!((total - 1.01).abs() < 0.02, "{total}");
+        assert!((total - 0.99).abs() < 0.02, "{total}");
         assert!((p.ln_class.iter().map(|l| l.exp()).sum::<f64>() - 1.0).abs() < 1e-9);
     }
 }

@@ -12,11 +12,11 @@ use super::samples::Samples;
 use super::templates::Star;
 
 /// ln(1 + z) tried: wavelength errors and velocities.
-const SHIFTS: [f64; 5] = [-1e-3, -5e-4, 0.0, 5e-4, 1e-3];
+const SHIFTS: [f64; 3] = [-5e-4, 0.0, 5e-4];
 /// Points between two temperatures.
 const BETWEEN: usize = 20;
 /// Scale error of the temperatures, share (assumed, see limits).
-const SCALE: f64 = 0.01;
+const SCALE: f64 = 0.025;
 
 /// The class of stars.
 #[derive(Debug, Clone)]
