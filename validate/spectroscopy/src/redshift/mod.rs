@@ -38,7 +38,7 @@ const FEWEST_SAMPLES: usize = 30;
 /// Half-width in ln(1 + z) that counts as the same redshift.
 const SAME: f64 = 0.005;
 /// Cells the scan of quasars steps over: their lines are 20 times wider.
-const QUASAR_STRIDE: usize = 2;
+const QUASAR_STRIDE: usize = 3;
 
 /// Measures redshifts: the templates, made once, and the settings.
 #[derive(Debug, Clone)]

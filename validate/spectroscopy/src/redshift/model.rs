@@ -11,6 +11,7 @@
 //! # Limits
 //! Integrals over amplitudes are taken one at a time. No light below the Lyman limit at rest.
 
+use multiversion::multiversion;
 use super::nnls::{MOST, solve};
 use super::samples::{Samples, dot};
 use super::templates::TemplateSet;
@@ -138,37 +139,29 @@ impl Workspace {
     fn normal<const W: usize>(&mut self, s: &Samples, g: &mut [[f64; MOST]; MOST], b: &mut [f64; MOST]) {
         self.project.clear();
         self.project.resize(s.hat_count(), [0.0; MOST]);
-        let mut k = 0;
+        let mut from = 0;
         // Sums of one hat's stretch in single, over stretches in double precision.
-        while k < s.y.len() {
-            let h = s.hats[k].0;
-            let mut gram = [[0.0_f32; W]; W];
-            let (mut data, mut left, mut right) = ([0.0_f32; W], [0.0_f32; W], [0.0_f32; W]);
-            while k < s.y.len() && s.hats[k].0 == h {
-                let mut row = [0.0_f32; W];
-                row.copy_from_slice(&self.x[k * W..(k + 1) * W]);
-                let (y, a, c) = (s.y[k], s.hats[k].1, s.hats[k].2);
-                for i in 0..W {
-                    for j in 0..W {
-                        gram[i][j] += row[i] * row[j];
-                    }
-                }
-                for i in 0..W {
-                    data[i] += y * row[i];
-                    left[i] += a * row[i];
-                    right[i] += c * row[i];
-                }
-                k += 1;
+        while from < s.y.len() {
+            let h = s.hats[from].0;
+            let to = from + s.hats[from..].iter().take_while(|x| x.0 == h).count();
+            let (mut gram, mut sides) = ([0.0_f32; MOST * MOST], [0.0_f32; 3 * MOST]);
+            let (x, y, hats) = (&self.x[from * W..to * W], &s.y[from..to], &s.hats[from..to]);
+            match W {
+                2 => stretch_2(x, y, hats, &mut gram, &mut sides),
+                8 => stretch_8(x, y, hats, &mut gram, &mut sides),
+                _ => stretch_16(x, y, hats, &mut gram, &mut sides),
             }
-            for i in 0..W.min(MOST) {
-                for j in 0..W.min(MOST) {
-                    g[i][j] += f64::from(gram[i][j]);
+            for i in 0..W {
+                for j in 0..=i {
+                    g[i][j] += f64::from(gram[i * W + j]);
                 }
-                b[i] += f64::from(data[i]);
-                self.project[h][i] += f64::from(left[i]);
-                self.project[h + 1][i] += f64::from(right[i]);
+                b[i] += f64::from(sides[i]);
+                self.project[h][i] += f64::from(sides[W + i]);
+                self.project[h + 1][i] += f64::from(sides[2 * W + i]);
             }
+            from = to;
         }
+        (0..W).for_each(|i| (0..i).for_each(|j| g[j][i] = g[i][j]));
     }
     fn add_groups<const W: usize>(&mut self, s: &Samples, set: &TemplateSet, g: &mut [[f64; MOST]; MOST], b: &mut [f64; MOST]) {
         let first = set.bank.parts;
@@ -248,6 +241,48 @@ impl Workspace {
             .map(|k| (0..set.continua).map(|j| fit.amplitudes[j] * f64::from(self.x[k * w + j] / s.weight[k])).sum())
             .collect()
     }
+}
+
+/// Sums of products of rows with each other, and with the data and the two hats of their stretch.
+#[inline(always)]
+fn stretch<const W: usize>(x: &[f32], y: &[f32], hats: &[(usize, f32, f32)], gram: &mut [f32], sides: &mut [f32]) {
+    // One row of sums at a time stays in registers; the stretch stays in the first cache.
+    for i in 0..W {
+        let mut sum = [0.0_f32; W];
+        for row in x.chunks_exact(W) {
+            let own = row[i];
+            for j in 0..W {
+                sum[j] += own * row[j];
+            }
+        }
+        gram[i * W..(i + 1) * W].copy_from_slice(&sum);
+    }
+    let (mut data, mut left, mut right) = ([0.0_f32; W], [0.0_f32; W], [0.0_f32; W]);
+    for ((row, y), hat) in x.chunks_exact(W).zip(y).zip(hats) {
+        for j in 0..W {
+            data[j] += y * row[j];
+            left[j] += hat.1 * row[j];
+            right[j] += hat.2 * row[j];
+        }
+    }
+    sides[..W].copy_from_slice(&data);
+    sides[W..2 * W].copy_from_slice(&left);
+    sides[2 * W..3 * W].copy_from_slice(&right);
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn stretch_2(x: &[f32], y: &[f32], hats: &[(usize, f32, f32)], gram: &mut [f32], sides: &mut [f32]) {
+    stretch::<2>(x, y, hats, gram, sides);
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn stretch_8(x: &[f32], y: &[f32], hats: &[(usize, f32, f32)], gram: &mut [f32], sides: &mut [f32]) {
+    stretch::<8>(x, y, hats, gram, sides);
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "aarch64+neon"))]
+fn stretch_16(x: &[f32], y: &[f32], hats: &[(usize, f32, f32)], gram: &mut [f32], sides: &mut [f32]) {
+    stretch::<16>(x, y, hats, gram, sides);
 }
 
 /// Widths of the priors of broad parts and groups.

@@ -37,6 +37,8 @@ pub struct RedshiftOptions {
     pub reject_flags: u32,
     /// Floor of the error of a sample, share of the flux: templates are not stars and galaxies.
     pub floor: f64,
+    /// Floor of the error of a sample, share of its flux above the smooth flux: line profiles are not quite Gaussians of the width stated.
+    pub line_floor: f64,
     /// Standard deviation of flux calibration and template errors that run smoothly over wavelength, share of the flux.
     pub smooth_floor: f64,
     /// Standard deviation of the wavelength scale between sources, in ln lambda: added to the redshift's error.
@@ -59,6 +61,7 @@ impl Default for RedshiftOptions {
             quasar_z_max: 6.0,
             reject_flags: BAD | SATURATED | COSMIC_RAY | SATELLITE | BLEED | NO_DATA,
             floor: 0.02,
+            line_floor: 0.1,
             smooth_floor: 0.05,
             wavelength_error: 1e-4,
             contamination_error: 0.1,
@@ -158,6 +161,7 @@ impl RedshiftOptions {
         range("galaxy_z_max", self.galaxy_z_max, 0.01, 9.0, "0.01..9")?;
         range("quasar_z_max", self.quasar_z_max, 0.1, 9.0, "0.1..9")?;
         range("floor", self.floor, 0.0, 0.5, "0..0.5")?;
+        range("line_floor", self.line_floor, 0.0, 1.0, "0..1")?;
         range("smooth_floor", self.smooth_floor, 0.0, 1.0, "0..1")?;
         range("wavelength_error", self.wavelength_error, 0.0, 0.1, "0..0.1")?;
         range("contamination_error", self.contamination_error, 0.0, 10.0, "0..10")?;
