@@ -7,4 +7,5 @@ pub mod extraction;
 pub mod calibration;
 pub mod image;
 pub mod position;
+pub mod redshift;
 pub mod spectrum;
