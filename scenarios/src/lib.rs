@@ -21,4 +21,5 @@ pub mod scenario;
 pub mod simulate;
 pub mod sky;
 pub mod slitless_light;
+pub mod spectra;
 pub mod unit;

@@ -110,6 +110,12 @@ enum Command {
         #[command(subcommand)]
         what: commands::catalog::Catalog,
     },
+    /// Spectra from slitless frames: calibrate gratings, extract, measure redshifts, compare with the truth.
+    Spectra {
+        /// What to do.
+        #[command(subcommand)]
+        what: commands::spectra::Spectra,
+    },
     /// Measure speed and memory on this machine.
     Bench {
         /// What to measure.
@@ -182,6 +188,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply(one) => one.apply(quiet),
         Command::Correct(one) => one.correct(quiet),
         Command::Catalog { what } => what.run(quiet),
+        Command::Spectra { what } => what.run(quiet),
         Command::Bench { what } => what.run(),
         Command::Remake { manifest, out } => commands::loops::remake(&manifest, &out),
         Command::Schema => {

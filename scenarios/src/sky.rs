@@ -333,7 +333,7 @@ fn skipped_in(report: &FillReport) -> Skipped {
     skipped
 }
 
-/// Calibrators in the middles of the cells of an even grid over a window, each a little off a pixel's middle by its own amount.
+/// Calibrators on an even grid over a window, columns of it shifted in steps so that no spectrum lies on another; each off a pixel's middle by its own amount.
 fn calibrators(sed: &Sed, (columns, rows): (u32, u32), magnitude: f64, spec: &DetectorSpec, window: Window) -> Vec<Source> {
     let place = |k: u32, count: u32, from: usize, size: usize| from as f64 + size as f64 * (f64::from(k) + 0.5) / f64::from(count);
     let grid = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
@@ -342,7 +342,8 @@ fn calibrators(sed: &Sed, (columns, rows): (u32, u32), magnitude: f64, spec: &De
         // Parts of the golden section: every phase of a pixel.
         let phase = (0.618_033_988_75 * id as f64).fract();
         let x = place(column, columns, window.x0, window.nx).floor() + phase;
-        let y = place(row, rows, window.y0, window.ny).floor() + (phase + 0.5).fract();
+        let step = window.ny as f64 / f64::from(rows) * ((f64::from(column) + 0.5) / f64::from(columns) - 0.5);
+        let y = (place(row, rows, window.y0, window.ny) + step).floor() + (phase + 0.5).fract();
         let brightness = Brightness::Ab { magnitude, band: spec.band.clone() };
         Source {
             id: id + 1,

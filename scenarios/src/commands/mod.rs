@@ -5,4 +5,5 @@ pub mod catalog;
 pub mod explain;
 pub mod loops;
 pub mod one_effect;
+pub mod spectra;
 pub mod stamp;

@@ -24,6 +24,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("fringes", include_str!("../../data/fringes.toml")),
     ("chip", include_str!("../../data/chip.toml")),
     ("traps", include_str!("../../data/traps.toml")),
+    ("nebula", include_str!("../../data/nebula.toml")),
+    ("white_dwarf", include_str!("../../data/white_dwarf.toml")),
     ("slitless", include_str!("../../data/slitless.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
 ];

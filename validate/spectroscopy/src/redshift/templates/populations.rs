@@ -39,7 +39,11 @@ const GIANTS: [(f64, f64, f64); 6] =
 /// Calzetti's k at a wavelength \[nm\] (the short branch is continued below 120 nm, the long one flat beyond 2200).
 pub(crate) fn calzetti(nm: f64) -> f64 {
     let x = 1000.0 / nm;
-    if nm < 630.0 { 2.659 * (-2.156 + 1.509 * x - 0.198 * x * x + 0.011 * x.powi(3)) + 4.05 } else { (2.659 * (-1.857 + 1.040 * x) + 4.05).max(0.0) }
+    if nm < 630.0 {
+        2.659 * (-2.156 + 1.509 * x - 0.198 * x * x + 0.011 * x.powi(3)) + 4.05
+    } else {
+        (2.659 * (-1.857 + 1.040 * x) + 4.05).max(0.0)
+    }
 }
 
 fn unit(spectrum: Vec<f64>, nm: &[f64]) -> Vec<f64> {
@@ -78,7 +82,8 @@ pub(crate) fn population(maker: &StarMaker, nm: &[f64], age: f64, excess: f64) -
     let share = held(&ages, &shares, age.log10());
     let giant = unit(maker.spectrum(nm, held(&ages, &temperatures, age.log10()), Surface::Metals(1.0)), nm);
     let weight = total * share / (1.0 - share);
-    let mut out: Vec<f64> = light.iter().zip(giant).zip(nm).map(|((a, g), w)| (a + weight * g) * 10.0_f64.powf(-0.4 * excess * calzetti(*w))).collect();
+    let mut out: Vec<f64> =
+        light.iter().zip(giant).zip(nm).map(|((a, g), w)| (a + weight * g) * 10.0_f64.powf(-0.4 * excess * calzetti(*w))).collect();
     let near: Vec<f64> = nm.iter().zip(&out).filter(|(w, _)| (490.0..510.0).contains(*w)).map(|(_, f)| *f).collect();
     let norm = near.iter().sum::<f64>() / near.len() as f64;
     out.iter_mut().for_each(|f| *f /= norm);

@@ -1,0 +1,93 @@
+//! Level-1 frames of slitless detectors, as the extraction takes them.
+
+use crate::folder::Folder;
+use anyhow::{Context as _, bail};
+use ndarray::Array2;
+use spectroscopy::calibration::frames::OwnedFrame;
+use std::path::{Path, PathBuf};
+use validate::product::L1Frame;
+
+/// Filters behind which spectra are taken.
+pub const BANDS: [&str; 3] = ["GU", "GV", "GI"];
+
+/// A frame and what its header says.
+pub struct SlitlessFrame {
+    /// Its image file.
+    pub path: PathBuf,
+    /// The product.
+    pub level1: L1Frame,
+    /// Its planes.
+    pub frame: OwnedFrame,
+    /// Number of the detector.
+    pub detector: u16,
+}
+
+impl SlitlessFrame {
+    /// Reads a frame by its image file; `None` when it was taken through a filter.
+    ///
+    /// # Errors
+    /// When a file of the product cannot be read or the header does not say the detector.
+    pub fn read(image: &Path) -> anyhow::Result<Option<Self>> {
+        let part = |to: &str| PathBuf::from(image.to_string_lossy().replace("_img_", to));
+        let level1 = L1Frame::read(image, &part("_wht_"), &part("_flg_"))?;
+        if !BANDS.contains(&level1.filter.as_str()) {
+            return Ok(None);
+        }
+        let detector = level1.detector.trim().parse();
+        let detector = detector.with_context(|| format!("{}: detector {:?} is no number", image.display(), level1.detector))?;
+        // Flagged pixels have no weight: their error is not a number, and the flags say why.
+        let error = level1.weight.mapv(|w| if w > 0.0 { 1.0 / w.sqrt() } else { f32::NAN });
+        let frame =
+            OwnedFrame { rate: level1.rate.clone(), error, flags: level1.flags.clone(), origin: level1.window, time_s: level1.exposure_s };
+        Ok(Some(Self { path: image.into(), level1, frame, detector }))
+    }
+
+    /// Name without folder and ending.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().replace("_img", ""))
+    }
+
+    /// Place on the whole detector of a position of the sky \[pixel\]; `None` behind the camera.
+    ///
+    /// # Errors
+    /// When the header has no world coordinates.
+    pub fn place(&self, ra_deg: f64, dec_deg: f64) -> anyhow::Result<Option<(f64, f64)>> {
+        let Some(wcs) = &self.level1.wcs else { bail!("{}: the header has no world coordinates", self.path.display()) };
+        let (x0, y0) = self.level1.window;
+        Ok(wcs.pixel_from_sky(ra_deg, dec_deg).map(|(x, y)| (x + x0 as f64, y + y0 as f64)))
+    }
+
+    /// A cut-out of rows, as a frame of its own.
+    #[must_use]
+    pub fn rows(&self, from: usize, to: usize) -> OwnedFrame {
+        let cut = |plane: &Array2<f32>| plane.slice(ndarray::s![from..to, ..]).to_owned();
+        OwnedFrame {
+            rate: cut(&self.frame.rate),
+            error: cut(&self.frame.error),
+            flags: self.frame.flags.slice(ndarray::s![from..to, ..]).to_owned(),
+            origin: (self.frame.origin.0, self.frame.origin.1 + from),
+            time_s: self.frame.time_s,
+        }
+    }
+}
+
+/// The slitless frames of reduced folders, in the order of their names.
+///
+/// # Errors
+/// When there is none, or one cannot be read.
+pub fn of_folders(folders: &[PathBuf]) -> anyhow::Result<Vec<SlitlessFrame>> {
+    let mut out = Vec::new();
+    for folder in folders {
+        for path in Folder::fits_files(&Folder::at(folder).level1()) {
+            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("_img_")) {
+                out.extend(SlitlessFrame::read(&path)?);
+            }
+        }
+    }
+    if out.is_empty() {
+        let names: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+        bail!("{}: no level-1 frame of a slitless detector; simulate and reduce one first", names.join(", "));
+    }
+    Ok(out)
+}

@@ -1,0 +1,17 @@
+//! Spectra of a folder of slitless frames: configurations, calibration on the sky, extraction, redshifts, and how all of it closes on the truth.
+//!
+//! Everything but [`closure`] reads level-1 frames, catalogues and configurations alone.
+
+pub mod calibrate;
+pub mod catalogue;
+pub mod closure;
+pub mod configuration;
+pub mod extract;
+pub mod frames;
+pub mod redshifts;
+
+/// Name of a side of a detector's border: its first grating is `left`.
+#[must_use]
+pub fn side(grating: usize) -> &'static str {
+    if grating == 0 { "left" } else { "right" }
+}
