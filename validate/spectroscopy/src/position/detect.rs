@@ -177,7 +177,7 @@ impl Cut {
         let ridge = linear[1];
         // Free place and widths.
         let mut q = Vector6::new(linear[0], at.0, at.1, widths.0, widths.1, linear[2]);
-        let (mut covariance, mut chi2) = (Matrix6::zeros(), f64::INFINITY);
+        let mut chi2 = f64::INFINITY;
         for _ in 0..12 {
             let (mut m, mut r, mut sum) = (Matrix6::zeros(), Vector6::zeros(), 0.0);
             for p in &self.pixels {
@@ -185,15 +185,15 @@ impl Cut {
                 let g = ex * ey;
                 let residual = p.2 - q[0] * g - ridge * ey - q[5];
                 let row = Vector6::new(g, q[0] * g * u / q[3], q[0] * g * v / q[4], q[0] * g * u * u / q[3], q[0] * g * v * v / q[4], 1.0);
-                m += p.3 * row * row.transpose();
-                r += p.3 * residual * row;
+                // Equal weights: the place does not depend on the brightness where the image is skew.
+                m += row * row.transpose();
+                r += residual * row;
                 sum += p.3 * residual * residual;
             }
             for k in 0..6 {
                 m[(k, k)] *= 1.0 + 1e-3;
             }
-            covariance = m.try_inverse()?;
-            let step = covariance * r;
+            let step = m.try_inverse()? * r;
             q += step;
             chi2 = sum;
             let sane = q.iter().all(|v| v.is_finite())
@@ -212,7 +212,7 @@ impl Cut {
         }
         let relative = (q[3] / widths.0, q[4] / widths.1);
         let allowed = |v: f64| v >= WIDTHS.0 && v <= WIDTHS.1;
-        let sigma = q[0] / covariance[(0, 0)].sqrt();
+        let sigma = linear[0] / inverse[(0, 0)].sqrt();
         let light: f64 = self.pixels.iter().map(|p| p.3 * (q[0] * shape(q[1], q[2], p, (q[3], q[4])).0).powi(2)).sum();
         let excess = (chi2 - 1.5 * self.pixels.len() as f64).max(0.0);
         if !(allowed(relative.0) && allowed(relative.1) && sigma > limit && excess < light / 9.0) {

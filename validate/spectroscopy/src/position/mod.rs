@@ -9,7 +9,8 @@
 //! CSST documentation (csst-doc-msc, slitless position step): point images found, matched, two-dimensional polynomial of second order, iterated; success with more than 10
 //! stars.
 //! # Limits
-//! A shift larger than the search is not found. Emission lines on bright traces look like zeroth orders: the match sorts them out, not the finding.
+//! A shift larger than the search is not found. The configuration is asked at the position of the catalogue, not of the correction: 0.02 pixel for 20 pixels and 1e-3 per pixel.
+//! Emission lines on bright traces look like zeroth orders: the match sorts them out, not the finding.
 
 mod detect;
 mod fit;
@@ -89,7 +90,7 @@ pub fn solve(
     within("position.degree", settings.degree as f64, 0.0, 2.0, "0..2")?;
     within("position.clip", settings.clip, 2.0, 10.0, "2..10")?;
     let coverage = coverage(image, gratings, orders, sources);
-    let predicted = predict(image, gratings, orders, sources, settings.search_px);
+    let predicted = predict(image, psf, gratings, orders, sources, settings.search_px);
     let (rows, columns) = image.rate.dim();
     let scale = (image.origin.0 as f64 + 0.5 * columns as f64, image.origin.1 as f64 + 0.5 * rows as f64, 0.5 * columns.max(rows) as f64);
     if predicted.is_empty() {
