@@ -23,7 +23,7 @@ pub struct Extracted {
     pub flux: Vec<f64>,
     /// Its standard error.
     pub flux_error: Vec<f64>,
-    /// Flag bits of the pixels used, united.
+    /// Flag bits of the pixels in the aperture, used or left out, united.
     pub flags: Vec<u16>,
     /// Full width at half maximum of a narrow line of this source \[nm\].
     pub line_fwhm_nm: f64,
