@@ -87,23 +87,18 @@ fn redshifts_and_line_fluxes_have_the_errors_they_state() {
     }
 }
 
-#[test]
-fn a_single_unresolved_line_is_not_called_reliable() {
-    let r = measure(&spectra(lined(0.0, &[(700.0, 12.0)]), |_| 2e-18, Some(StreamKey::new(1).stream(3))));
-    assert!(!r.reliable, "z {} at {}", r.z, r.reliability);
-    assert!(r.z_second.is_finite());
+/// GI alone: one line at 700 nm and hardly any continuum, \[O II\] at 0.877 or H alpha at 0.066.
+fn one_line(light: impl Fn(f64) -> f64) -> Vec<Extracted> {
+    let mut all = spectra(move |w, s| light(w) + 1.5e-17 * gauss(w, 700.0, s), |_| 6e-19, Some(StreamKey::new(4).stream(8)));
+    all.split_off(2)
 }
 
 #[test]
-fn a_solar_spectrum_is_a_star_of_its_temperature() {
-    let planck = |w: f64| (550.0 / w).powi(5) / ((1.438_777e7 / (w * 6000.0)).exp() - 1.0) * 1e-16 * 12.0;
-    // A smooth spectrum with the H and K break of such stars.
-    let model = move |w: f64, _: f64| planck(w) * if w < 400.0 { 0.7 } else { 1.0 } * if w < 300.0 { 0.5 } else { 1.0 };
-    let r = measure(&spectra(model, |_| 2e-19, Some(StreamKey::new(2).stream(1))));
-    assert_eq!(r.class, Some(Class::Star), "{:?}", r.class_probability);
-    let s = r.star.unwrap();
-    assert!((s.teff_k - 6000.0).abs() < 500.0 && s.teff_error_k > 50.0, "{s:?}");
-    assert!(r.z == 0.0);
+fn a_single_unresolved_line_is_not_called_reliable() {
+    let r = measure(&one_line(|_| 1e-19));
+    assert_eq!(r.status, Status::Measured);
+    assert!(!r.reliable, "z {} at {}", r.z, r.reliability);
+    assert!(r.z_second.is_finite());
 }
 
 #[test]
@@ -161,12 +156,11 @@ fn hat(name: &str, low: f64, high: f64) -> Bandpass {
 
 #[test]
 fn photometry_settles_what_a_grating_alone_cannot() {
-    // GI alone, one line at 700 nm: [O II] at 0.877 or H alpha at 0.066 and others; an old galaxy's break at 750 nm lies in broad bands.
+    // The break of an old galaxy at 751 nm, far below the noise of an element, lies in the broad bands.
     let z = 0.8774;
-    let light = move |w: f64| 1e-17 * if w < 400.0 * (1.0 + z) { 0.35 } else { 1.0 };
-    let all = spectra(move |w, s| light(w) + 3e-17 * gauss(w, 700.0, s), |_| 1.2e-18, Some(StreamKey::new(4).stream(8)));
-    let grating = &all[2..];
-    let alone = redshifter().measure(&SourceInput { id: 1, spectra: grating, ..SourceInput::default() }).unwrap();
+    let light = move |w: f64| 3e-19 * if w < 400.0 * (1.0 + z) { 0.35 } else { 1.0 };
+    let grating = one_line(light);
+    let alone = redshifter().measure(&SourceInput { id: 1, spectra: &grating, ..SourceInput::default() }).unwrap();
     let bands = [hat("g", 400.0, 550.0), hat("r", 560.0, 690.0), hat("i", 700.0, 820.0), hat("z", 840.0, 990.0), hat("far", 1250.0, 1500.0)];
     let photometry: Vec<Photometry> = bands
         .iter()
@@ -177,10 +171,10 @@ fn photometry_settles_what_a_grating_alone_cannot() {
             Photometry { band, flux_nu, error: 0.02 * flux_nu }
         })
         .collect();
-    let both = redshifter().measure(&SourceInput { id: 1, spectra: grating, photometry: &photometry, point_probability: Some(0.1) }).unwrap();
+    let both = redshifter().measure(&SourceInput { id: 1, spectra: &grating, photometry: &photometry, point_probability: Some(0.1) }).unwrap();
     assert_eq!(both.bands_outside, vec!["far".to_string()]);
     assert!((both.z - z).abs() < 0.01, "alone {} ({}), both {} ({})", alone.z, alone.reliability, both.z, both.reliability);
-    assert!(both.reliability > alone.reliability || (alone.z - z).abs() > 0.01, "{} {}", both.reliability, alone.reliability);
+    assert!(!alone.reliable && both.reliability > alone.reliability, "{} {}", both.reliability, alone.reliability);
 }
 
 #[test]
