@@ -15,7 +15,8 @@ use spectroscopy::spectrum::Extracted;
 use std::path::Path;
 
 /// Gratings: band, range \[nm\], step \[nm / pixel\], peak efficiency, its place and the bell's width \[nm\], sky \[e- / s / pixel\].
-const GRATINGS: [(&str, f64, f64, f64, f64, f64, f64, f64); 3] = [
+type Grating = (&'static str, f64, f64, f64, f64, f64, f64, f64);
+const GRATINGS: [Grating; 3] = [
     ("GU", 255.0, 400.0, 0.37, 0.214, 390.0, 90.0, 0.019),
     ("GV", 400.0, 620.0, 0.52, 0.410, 540.0, 130.0, 0.214),
     ("GI", 620.0, 1000.0, 0.82, 0.399, 750.0, 190.0, 0.329),
@@ -49,17 +50,49 @@ fn at(curve: &Curve, nm: f64) -> f64 {
 }
 
 fn folder(path: &str) -> Vec<(String, Curve)> {
-    let mut files: Vec<_> = std::fs::read_dir(path).unwrap_or_else(|e| panic!("{path}: {e}")).filter_map(Result::ok).map(|e| e.path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(path).unwrap_or_else(|e| panic!("{path}: {e}")).filter_map(Result::ok).map(|e| e.path()).collect();
     files.sort();
-    files.iter().map(|p| (p.file_name().map_or(String::new(), |n| n.to_string_lossy().into()), columns(p, 0.1))).filter(|c| c.1.0.len() > 10).collect()
+    files
+        .iter()
+        .map(|p| (p.file_name().map_or(String::new(), |n| n.to_string_lossy().into()), columns(p, 0.1)))
+        .filter(|c| c.1.0.len() > 10)
+        .collect()
 }
 
 /// Temperatures of dwarfs by type (Pecaut & Mamajek 2013, rounded).
 const TYPES: [(&str, f64); 32] = [
-    ("b0v", 31_400.0), ("b1v", 26_000.0), ("b3v", 17_000.0), ("b8v", 12_300.0), ("b9v", 10_700.0), ("a0v", 9700.0), ("a2v", 8840.0),
-    ("a3v", 8550.0), ("a5v", 8080.0), ("a7v", 7800.0), ("f0v", 7220.0), ("f2v", 6820.0), ("f5v", 6550.0), ("f6v", 6360.0), ("f8v", 6180.0),
-    ("g0v", 5930.0), ("g2v", 5770.0), ("g5v", 5660.0), ("g8v", 5490.0), ("k0v", 5270.0), ("k2v", 5040.0), ("k3v", 4840.0), ("k4v", 4620.0),
-    ("k5v", 4450.0), ("k7v", 4050.0), ("m0v", 3850.0), ("m1v", 3660.0), ("m2v", 3560.0), ("m3v", 3430.0), ("m4v", 3210.0), ("m5v", 3060.0),
+    ("b0v", 31_400.0),
+    ("b1v", 26_000.0),
+    ("b3v", 17_000.0),
+    ("b8v", 12_300.0),
+    ("b9v", 10_700.0),
+    ("a0v", 9700.0),
+    ("a2v", 8840.0),
+    ("a3v", 8550.0),
+    ("a5v", 8080.0),
+    ("a7v", 7800.0),
+    ("f0v", 7220.0),
+    ("f2v", 6820.0),
+    ("f5v", 6550.0),
+    ("f6v", 6360.0),
+    ("f8v", 6180.0),
+    ("g0v", 5930.0),
+    ("g2v", 5770.0),
+    ("g5v", 5660.0),
+    ("g8v", 5490.0),
+    ("k0v", 5270.0),
+    ("k2v", 5040.0),
+    ("k3v", 4840.0),
+    ("k4v", 4620.0),
+    ("k5v", 4450.0),
+    ("k7v", 4050.0),
+    ("m0v", 3850.0),
+    ("m1v", 3660.0),
+    ("m2v", 3560.0),
+    ("m3v", 3430.0),
+    ("m4v", 3210.0),
+    ("m5v", 3060.0),
     ("m6v", 2810.0),
 ];
 
@@ -110,7 +143,13 @@ fn planck(nm: f64, t: f64) -> f64 {
 fn forest(nm: f64, z: f64) -> f64 {
     // Faucher-Giguere et al. 2008, effective optical depth of Lyman alpha; black below the Lyman limit.
     let rest = nm / (1.0 + z);
-    if rest < 91.2 { 0.0 } else if rest < 121.567 { (-0.0018 * (nm / 121.567).powf(3.92)).exp() } else { 1.0 }
+    if rest < 91.2 {
+        0.0
+    } else if rest < 121.567 {
+        (-0.0018 * (nm / 121.567).powf(3.92)).exp()
+    } else {
+        1.0
+    }
 }
 
 fn observed(z: f64, f: impl Fn(f64) -> f64) -> Curve {
@@ -122,7 +161,10 @@ fn observed(z: f64, f: impl Fn(f64) -> f64) -> Curve {
 fn galaxy(rng: &mut impl Rng, lib: &Library, z: f64) -> Light {
     let n = lib.galaxies.len();
     let pick = |rng: &mut dyn FnMut() -> f64| ((rng() * n as f64) as usize).min(n - 1);
-    let (a, b) = { let mut u = || rng.random::<f64>(); (pick(&mut u), pick(&mut u)) };
+    let (a, b) = {
+        let mut u = || rng.random::<f64>();
+        (pick(&mut u), pick(&mut u))
+    };
     let t: f64 = rng.random();
     let dust = 0.15 * rng.random::<f64>();
     let tilt = normal(rng, 0.2);
@@ -142,9 +184,21 @@ fn galaxy(rng: &mut impl Rng, lib: &Library, z: f64) -> Light {
     let n2 = h_alpha * 0.25 * scatter(rng, 0.5);
     let s2 = h_alpha * 0.25 * scatter(rng, 0.3);
     let list = [
-        (372.71, 0.42 * o2), (372.99, 0.58 * o2), (386.99, 0.1 * o3), (410.29, 0.23 * h_beta), (434.17, 0.43 * h_beta), (486.27, h_beta),
-        (496.03, 0.335 * o3), (500.82, o3), (654.99, n2 / 3.0), (656.46, h_alpha), (658.53, n2), (671.83, 0.58 * s2), (673.27, 0.42 * s2),
-        (279.6, 0.05 * h_alpha * normal(rng, 1.0)), (121.567, if rng.random::<f64>() < 0.2 { h_alpha * 2.0 } else { 0.0 }),
+        (372.71, 0.42 * o2),
+        (372.99, 0.58 * o2),
+        (386.99, 0.1 * o3),
+        (410.29, 0.23 * h_beta),
+        (434.17, 0.43 * h_beta),
+        (486.27, h_beta),
+        (496.03, 0.335 * o3),
+        (500.82, o3),
+        (654.99, n2 / 3.0),
+        (656.46, h_alpha),
+        (658.53, n2),
+        (671.83, 0.58 * s2),
+        (673.27, 0.42 * s2),
+        (279.6, 0.05 * h_alpha * normal(rng, 1.0)),
+        (121.567, if rng.random::<f64>() < 0.2 { h_alpha * 2.0 } else { 0.0 }),
     ];
     let velocity = 3e-4 * (1.0 + rng.random::<f64>());
     let lines = list.iter().map(|&(w, f)| (w * (1.0 + z), f, w * (1.0 + z) * velocity)).collect();
@@ -157,7 +211,8 @@ fn quasar(rng: &mut impl Rng, lib: &Library, z: f64) -> Light {
     let e = &lib.galaxies[0].1;
     let norm = at(e, 550.0).max(1e-30);
     let rest = |w: f64| {
-        let c = (w / 300.0).powf(if w < 480.0 { slope } else { slope + 1.1 }) * if w < 480.0 { 1.0 } else { (480.0_f64 / 300.0).powf(-1.1) };
+        let c =
+            (w / 300.0).powf(if w < 480.0 { slope } else { slope + 1.1 }) * if w < 480.0 { 1.0 } else { (480.0_f64 / 300.0).powf(-1.1) };
         let l: f64 = lib
             .quasar
             .iter()
@@ -173,12 +228,22 @@ fn star(rng: &mut impl Rng, lib: &Library) -> (Light, f64) {
     if lib.stars.is_empty() {
         let teff = 3000.0 * (10_000.0_f64 / 3000.0).powf(rng.random::<f64>().powf(1.2));
         let jump = 0.5 * rng.random::<f64>();
-        return (Light { continuum: observed(0.0, |w| planck(w, teff) * if w < 390.0 { 1.0 - jump } else { 1.0 }), lines: vec![], width: 0.0 }, teff);
+        return (
+            Light { continuum: observed(0.0, |w| planck(w, teff) * if w < 390.0 { 1.0 - jump } else { 1.0 }), lines: vec![], width: 0.0 },
+            teff,
+        );
     }
     let k = (lib.stars.len() as f64 * (0.25 + 0.75 * rng.random::<f64>())) as usize;
     let (teff, curve) = &lib.stars[k.min(lib.stars.len() - 1)];
     let excess = 0.05 * rng.random::<f64>();
-    (Light { continuum: observed(0.0, |w| at(curve, w) * 10.0_f64.powf(-0.4 * excess * 3.1 * (550.0 / w).powf(1.3))), lines: vec![], width: 0.0 }, *teff)
+    (
+        Light {
+            continuum: observed(0.0, |w| at(curve, w) * 10.0_f64.powf(-0.4 * excess * 3.1 * (550.0 / w).powf(1.3))),
+            lines: vec![],
+            width: 0.0,
+        },
+        *teff,
+    )
 }
 
 /// Spectra of a source with an AB magnitude at 750 nm.
@@ -192,10 +257,11 @@ fn spectra(rng: &mut impl Rng, light: &Light, magnitude: f64, id: u64) -> Vec<Ex
         let fwhm = step * 0.3_f64.hypot(light.width) / PIXEL_ARCSEC;
         let sigma = fwhm / 2.3548;
         let n = ((high - low) / step) as usize;
-        let (phase, size) = (6.28 * rng.random::<f64>(), 0.02 * normal(rng, 1.0));
+        let (phase, size) = (std::f64::consts::TAU * rng.random::<f64>(), 0.02 * normal(rng, 1.0));
         let shift = 0.1 * step * normal(rng, 1.0);
         let mut s = Extracted { id, band: band.into(), order: 1, line_fwhm_nm: fwhm * (1.0 + normal(rng, 0.05)), ..Extracted::default() };
-        let kernel: Vec<(f64, f64)> = (-12..=12).map(|k| (sigma * f64::from(k) / 4.0, (-0.5 * (f64::from(k) / 4.0).powi(2)).exp())).collect();
+        let kernel: Vec<(f64, f64)> =
+            (-12..=12).map(|k| (sigma * f64::from(k) / 4.0, (-0.5 * (f64::from(k) / 4.0).powi(2)).exp())).collect();
         let total: f64 = kernel.iter().map(|k| k.1).sum();
         for k in 0..n {
             let w = low + step * (k as f64 + 0.5);
@@ -285,37 +351,72 @@ fn report(mocks: &[(Truth, Vec<Extracted>)], results: &[SourceRedshift]) {
         for (t, r) in &all {
             println!(
                 "DUMP {:?} {:.4} {:.0} {:.2} | {:?} {:.4} {:.5} rel {:.4} z2 {:.3} p {:.3?} snr {:.1} chi2 {:.0?} n {} t {:.0}",
-                t.class, t.z, t.teff, t.magnitude, r.class, r.z, r.z_error, r.reliability, r.z_second, r.class_probability, r.snr[2], r.chi2, r.samples,
+                t.class,
+                t.z,
+                t.teff,
+                t.magnitude,
+                r.class,
+                r.z,
+                r.z_error,
+                r.reliability,
+                r.z_second,
+                r.class_probability,
+                r.snr[2],
+                r.chi2,
+                r.samples,
                 r.star.map_or(0.0, |s| s.teff_k)
             );
         }
     }
     let error = |t: &Truth, r: &SourceRedshift| (r.z - t.z) / (1.0 + t.z);
     println!("galaxies and quasars: SNR_GI is the median signal to noise per pixel of GI (4 x 150 s together)");
-    println!("{:>8} {:>6} {:>8} {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9} {:>9}", "SNR_GI", "N", "measured", "NMAD", "out>0.01", "out>0.003", "reliable", "NMAD", "out>0.01", "out>0.003");
+    println!(
+        "{:>8} {:>6} {:>8} {:>9} {:>9} {:>9} | {:>9} {:>9} {:>9} {:>9}",
+        "SNR_GI", "N", "measured", "NMAD", "out>0.01", "out>0.003", "reliable", "NMAD", "out>0.01", "out>0.003"
+    );
     for low in [0.0, 1.0, 3.0, 5.0, 10.0] {
         let inside: Vec<_> = all.iter().filter(|(t, r)| t.class != Class::Star && (r.snr[2] >= low || low == 0.0)).collect();
         let of = |only: bool| {
-            let e: Vec<f64> = inside.iter().filter(|(_, r)| r.status == Status::Measured && (r.reliable || !only)).map(|(t, r)| error(t, r)).collect();
+            let e: Vec<f64> =
+                inside.iter().filter(|(_, r)| r.status == Status::Measured && (r.reliable || !only)).map(|(t, r)| error(t, r)).collect();
             let out = |x: f64| e.iter().filter(|v| v.abs() > x).count() as f64 / e.len().max(1) as f64;
             (e.len(), nmad(&e), out(0.01), out(0.003))
         };
         let ((n, s, o, p), (rn, rs, ro, rp)) = (of(false), of(true));
         println!(
             "{:>8} {:>6} {:>8.3} {:>9.5} {:>9.4} {:>9.4} | {:>9.3} {:>9.5} {:>9.4} {:>9.4}",
-            format!(">={low}"), inside.len(), n as f64 / inside.len().max(1) as f64, s, o, p, rn as f64 / inside.len().max(1) as f64, rs, ro, rp
+            format!(">={low}"),
+            inside.len(),
+            n as f64 / inside.len().max(1) as f64,
+            s,
+            o,
+            p,
+            rn as f64 / inside.len().max(1) as f64,
+            rs,
+            ro,
+            rp
         );
     }
     println!("reliability (all classes): stated against right to 0.005 (1 + z)");
     for w in [0.0, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01].windows(2) {
-        let inside: Vec<_> = all.iter().filter(|(_, r)| r.status == Status::Measured && r.reliability >= w[0] && r.reliability < w[1]).collect();
+        let inside: Vec<_> =
+            all.iter().filter(|(_, r)| r.status == Status::Measured && r.reliability >= w[0] && r.reliability < w[1]).collect();
         let right = inside.iter().filter(|(t, r)| error(t, r).abs() < 0.005).count();
         let stated = inside.iter().map(|(_, r)| r.reliability).sum::<f64>() / inside.len().max(1) as f64;
-        println!("  {:.2}..{:.2}: N {:>5} stated {:.3} right {:.3}", w[0], w[1], inside.len(), stated, right as f64 / inside.len().max(1) as f64);
+        println!(
+            "  {:.2}..{:.2}: N {:>5} stated {:.3} right {:.3}",
+            w[0],
+            w[1],
+            inside.len(),
+            stated,
+            right as f64 / inside.len().max(1) as f64
+        );
     }
     println!("classes: rows truth, columns star galaxy quasar none (SNR_GI >= 3 in brackets)");
     for class in [Class::Star, Class::Galaxy, Class::Quasar] {
-        let count = |found: Option<Class>, low: f64| all.iter().filter(|(t, r)| t.class == class && r.class == found && (low == 0.0 || r.snr[2] >= low)).count();
+        let count = |found: Option<Class>, low: f64| {
+            all.iter().filter(|(t, r)| t.class == class && r.class == found && (low == 0.0 || r.snr[2] >= low)).count()
+        };
         let cells: Vec<String> = [Some(Class::Star), Some(Class::Galaxy), Some(Class::Quasar), None]
             .iter()
             .map(|f| format!("{} ({})", count(*f, 0.0), count(*f, 3.0)))
@@ -323,14 +424,26 @@ fn report(mocks: &[(Truth, Vec<Extracted>)], results: &[SourceRedshift]) {
         println!("  {class:?}: {}", cells.join("  "));
     }
     for low in [1.0, 3.0, 10.0] {
-        let pulls: Vec<f64> = all.iter().filter(|(t, r)| t.class == Class::Galaxy && r.reliable && r.class == Some(Class::Galaxy) && r.snr[2] >= low)
-            .filter(|(t, r)| error(t, r).abs() < 0.01).map(|(t, r)| (r.z - t.z) / r.z_error).collect();
-        let t: Vec<(f64, f64)> = all.iter().filter(|(t, r)| t.class == Class::Star && r.class == Some(Class::Star) && r.snr[2] >= low)
-            .filter_map(|(t, r)| r.star.map(|s| (s.teff_k / t.teff - 1.0, (s.teff_k - t.teff) / s.teff_error_k))).collect();
+        let pulls: Vec<f64> = all
+            .iter()
+            .filter(|(t, r)| t.class == Class::Galaxy && r.reliable && r.class == Some(Class::Galaxy) && r.snr[2] >= low)
+            .filter(|(t, r)| error(t, r).abs() < 0.01)
+            .map(|(t, r)| (r.z - t.z) / r.z_error)
+            .collect();
+        let t: Vec<(f64, f64)> = all
+            .iter()
+            .filter(|(t, r)| t.class == Class::Star && r.class == Some(Class::Star) && r.snr[2] >= low)
+            .filter_map(|(t, r)| r.star.map(|s| (s.teff_k / t.teff - 1.0, (s.teff_k - t.teff) / s.teff_error_k)))
+            .collect();
         let mean = t.iter().map(|v| v.0).sum::<f64>() / t.len().max(1) as f64;
         println!(
             "SNR_GI >= {low}: robust pull of z {:.2} (N {}); Teff: N {} mean {:+.4} NMAD {:.4} pull {:.2}",
-            nmad(&pulls), pulls.len(), t.len(), mean, nmad(&t.iter().map(|v| v.0).collect::<Vec<_>>()), nmad(&t.iter().map(|v| v.1).collect::<Vec<_>>())
+            nmad(&pulls),
+            pulls.len(),
+            t.len(),
+            mean,
+            nmad(&t.iter().map(|v| v.0).collect::<Vec<_>>()),
+            nmad(&t.iter().map(|v| v.1).collect::<Vec<_>>())
         );
     }
 }

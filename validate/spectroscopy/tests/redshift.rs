@@ -73,7 +73,7 @@ fn a_pair_of_strong_lines_gives_the_redshift_without_noise() {
 fn redshifts_and_line_fluxes_have_the_errors_they_state() {
     let z = 0.31;
     let (mut pulls, mut fluxes) = (vec![], vec![]);
-    for k in 0..12 {
+    for k in 0..10 {
         let r = measure(&spectra(lined(z, &FORMING), |_| 1.5e-18, Some(StreamKey::new(5).stream(k))));
         pulls.push((r.z - z) / r.z_error);
         let o3 = r.lines.iter().find(|l| l.name == "O_III_501").unwrap();
@@ -82,7 +82,7 @@ fn redshifts_and_line_fluxes_have_the_errors_they_state() {
     }
     for (what, p) in [("z", pulls), ("[O III]", fluxes)] {
         let rms = (p.iter().map(|v| v * v).sum::<f64>() / p.len() as f64).sqrt();
-        // 12 draws: the rms of unit pulls lies in 0.5..1.5 with 99 % or more; stated errors hold floors and may be larger.
+        // 10 draws: the rms of unit pulls lies in 0.5..1.6 with 99 % or more; stated errors hold floors and may be larger.
         assert!((0.25..1.6).contains(&rms), "{what}: rms pull {rms}, {p:?}");
     }
 }
@@ -161,7 +161,8 @@ fn photometry_settles_what_a_grating_alone_cannot() {
     let light = move |w: f64| 3e-19 * if w < 400.0 * (1.0 + z) { 0.35 } else { 1.0 };
     let grating = one_line(light);
     let alone = redshifter().measure(&SourceInput { id: 1, spectra: &grating, ..SourceInput::default() }).unwrap();
-    let bands = [hat("g", 400.0, 550.0), hat("r", 560.0, 690.0), hat("i", 700.0, 820.0), hat("z", 840.0, 990.0), hat("far", 1250.0, 1500.0)];
+    let bands =
+        [hat("g", 400.0, 550.0), hat("r", 560.0, 690.0), hat("i", 700.0, 820.0), hat("z", 840.0, 990.0), hat("far", 1250.0, 1500.0)];
     let photometry: Vec<Photometry> = bands
         .iter()
         .map(|band| {
@@ -171,7 +172,8 @@ fn photometry_settles_what_a_grating_alone_cannot() {
             Photometry { band, flux_nu, error: 0.02 * flux_nu }
         })
         .collect();
-    let both = redshifter().measure(&SourceInput { id: 1, spectra: &grating, photometry: &photometry, point_probability: Some(0.1) }).unwrap();
+    let both =
+        redshifter().measure(&SourceInput { id: 1, spectra: &grating, photometry: &photometry, point_probability: Some(0.1) }).unwrap();
     assert_eq!(both.bands_outside, vec!["far".to_string()]);
     assert!((both.z - z).abs() < 0.01, "alone {} ({}), both {} ({})", alone.z, alone.reliability, both.z, both.reliability);
     assert!(!alone.reliable && both.reliability > alone.reliability, "{} {}", both.reliability, alone.reliability);

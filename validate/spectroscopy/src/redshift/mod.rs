@@ -179,4 +179,3 @@ fn magnitude(s: &Samples) -> f64 {
     nu.sort_by(f64::total_cmp);
     -2.5 * (nu[nu.len() / 2] / sim_core::units::AB_ZERO_ERG_S_CM2_HZ).log10()
 }
-

@@ -11,12 +11,14 @@
 //! # Limits
 //! Integrals over amplitudes are taken one at a time. No light below the Lyman limit at rest.
 
-use multiversion::multiversion;
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
+
 use super::nnls::{MOST, solve};
 use super::samples::{Samples, dot};
 use super::templates::TemplateSet;
 use super::templates::grid::{FIRST_NM, STEP};
 use super::templates::lines::Line;
+use multiversion::multiversion;
 
 /// Intrinsic width of narrow lines in ln lambda (150 km/s).
 const NARROW: f64 = 5e-4;
@@ -237,9 +239,7 @@ impl Workspace {
     /// Model of the continua alone (whitening undone) at each sample of the spectra, after [`Self::fit`].
     pub(crate) fn continuum(&self, s: &Samples, set: &TemplateSet, fit: &Fit) -> Vec<f64> {
         let w = set.bank.width;
-        (0..s.spectral())
-            .map(|k| (0..set.continua).map(|j| fit.amplitudes[j] * f64::from(self.x[k * w + j] / s.weight[k])).sum())
-            .collect()
+        (0..s.spectral()).map(|k| (0..set.continua).map(|j| fit.amplitudes[j] * f64::from(self.x[k * w + j] / s.weight[k])).sum()).collect()
     }
 }
 

@@ -7,6 +7,8 @@
 //! # Limits
 //! Up to [`MOST`] amplitudes; a part whose column is no light or is a copy of others stays at 0.
 
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
+
 /// Most amplitudes.
 pub(crate) const MOST: usize = 16;
 

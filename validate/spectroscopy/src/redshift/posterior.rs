@@ -11,6 +11,8 @@
 //! # Limits
 //! The calibration is that of the simulated mix of sources; other mixes or worse spectra want it measured again.
 
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
+
 use super::model::Workspace;
 use super::samples::Samples;
 use super::templates::TemplateSet;

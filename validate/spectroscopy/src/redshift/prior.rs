@@ -32,7 +32,9 @@ impl Prior {
         let shares = [stars * p, 1.0 - p, 0.01 * p];
         let total: f64 = shares.iter().sum();
         let mut prior = Self { magnitude: m, z0, norm: 1.0, quasar_norm: 1.0, ln_class: shares.map(|s| (s / total).ln()) };
-        let sum = |f: &dyn Fn(f64) -> f64, z_max: f64| (0..4000).map(|k| f((z_max.ln_1p()) * (f64::from(k) + 0.5) / 4000.0)).sum::<f64>() * z_max.ln_1p() / 4000.0;
+        let sum = |f: &dyn Fn(f64) -> f64, z_max: f64| {
+            (0..4000).map(|k| f((z_max.ln_1p()) * (f64::from(k) + 0.5) / 4000.0)).sum::<f64>() * z_max.ln_1p() / 4000.0
+        };
         prior.norm = sum(&|x| prior.galaxy_shape(x), galaxy_z_max) / 0.98;
         prior.quasar_norm = sum(&|x| quasar_shape(x), quasar_z_max) / 0.98;
         prior
@@ -43,7 +45,9 @@ impl Prior {
     }
     /// ln of the density of galaxies per ln(1 + z).
     pub(crate) fn ln_galaxy(&self, ln1z: f64) -> f64 {
-        (self.galaxy_shape(ln1z) / self.norm + 0.02 * (-ln1z.exp_m1() / (2.0 * 1.412 * self.z0)).exp() + 1e-6).ln() - 6.0 * self.too_bright(ln1z) - 3.0 * self.too_bright(ln1z).powi(2)
+        (self.galaxy_shape(ln1z) / self.norm + 0.02 * (-ln1z.exp_m1() / (2.0 * 1.412 * self.z0)).exp() + 1e-6).ln()
+            - 6.0 * self.too_bright(ln1z)
+            - 3.0 * self.too_bright(ln1z).powi(2)
     }
     /// Magnitudes by which a galaxy there would outshine the brightest known, held at 4.
     fn too_bright(&self, ln1z: f64) -> f64 {

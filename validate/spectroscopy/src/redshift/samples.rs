@@ -91,7 +91,7 @@ fn check(input: &SourceInput) -> Result<(), RedshiftError> {
         }
     }
     for p in input.photometry {
-        if !p.flux_nu.is_finite() || !(p.error.is_finite() && p.error > 0.0) {
+        if !(p.flux_nu.is_finite() && p.error.is_finite() && p.error > 0.0) {
             return Err(RedshiftError::Photometry { id, band: p.band.name.clone(), flux: p.flux_nu, error: p.error });
         }
     }
@@ -136,7 +136,7 @@ impl Samples {
             for k in 0..s.wavelength_nm.len() {
                 let (w, flux, error) = (s.wavelength_nm[k], s.flux[k], s.flux_error[k]);
                 let usable = flux.is_finite() && error.is_finite() && error > 0.0;
-                if !usable || u32::from(s.flags[k]) & options.reject_flags != 0 || w < FIRST_NM || w > LAST_NM {
+                if !usable || u32::from(s.flags[k]) & options.reject_flags != 0 || !(FIRST_NM..=LAST_NM).contains(&w) {
                     rejected += 1;
                     continue;
                 }
@@ -148,10 +148,9 @@ impl Samples {
                 let sigma = s.line_fwhm_nm / FWHM_PER_SIGMA / w;
                 elements.push(Element { ln_nm: w.ln(), flux, variance: error * error + contamination * contamination, sigma });
             }
-            if let Some(k) = ["GU", "GV", "GI"].iter().position(|b| *b == s.band) {
-                if !own.is_empty() {
-                    ratios[k].push(median(&mut own));
-                }
+            let known = ["GU", "GV", "GI"].iter().position(|b| *b == s.band);
+            if let (Some(k), false) = (known, own.is_empty()) {
+                ratios[k].push(median(&mut own));
             }
         }
         if elements.is_empty() {

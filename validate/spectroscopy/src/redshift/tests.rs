@@ -1,6 +1,6 @@
 //! The fitter's own templates come back.
 
-use super::templates::populations::population;
+use super::templates::populations::Dwarfs;
 use super::templates::stars::{StarMaker, Surface};
 use super::{Class, RedshiftOptions, Redshifter, SourceInput, SourceRedshift};
 use crate::spectrum::Extracted;
@@ -43,7 +43,7 @@ fn measured(rest: &dyn Fn(&[f64]) -> Vec<f64>, z: f64, snr: f64, seed: u64) -> S
 
 /// A template on a fine grid, read by interpolation (the maker normalises by what it is given).
 fn curve<F: Fn(&[f64]) -> Vec<f64>>(make: F) -> impl Fn(&[f64]) -> Vec<f64> {
-    let nm: Vec<f64> = (0..16_000).map(|k| 120.0 + 0.06 * f64::from(k)).collect();
+    let nm: Vec<f64> = (0..6400).map(|k| 120.0 + 0.15 * f64::from(k)).collect();
     let f = make(&nm);
     move |at| at.iter().map(|w| super::templates::table::held(&nm, &f, *w)).collect()
 }
@@ -51,7 +51,7 @@ fn curve<F: Fn(&[f64]) -> Vec<f64>>(make: F) -> impl Fn(&[f64]) -> Vec<f64> {
 #[test]
 fn a_template_without_noise_comes_back() {
     let maker = StarMaker::new();
-    let rest = curve(|nm| population(&maker, nm, 1e10, 0.0));
+    let rest = curve(|nm| Dwarfs::new(&maker, nm).population(&maker, 1e10, 0.0));
     let r = measured(&rest, 0.3, 40.0, 0);
     assert_eq!(r.class, Some(Class::Galaxy));
     assert!((r.z - 0.3).abs() / 1.3 < 1e-4, "{} +- {}", r.z, r.z_error);

@@ -61,20 +61,21 @@ pub(crate) struct Templates {
 }
 
 /// Ages \[yr\] and colour excesses \[mag\] of the galaxies' populations (chosen to span galaxies' spectra at R of 250).
-const POPULATIONS: [(f64, f64); 8] =
-    [(5e6, 0.0), (5e6, 0.4), (1e8, 0.0), (1e8, 0.3), (6e8, 0.1), (2e9, 0.0), (1e10, 0.0), (1e10, 0.3)];
+const POPULATIONS: [(f64, f64); 8] = [(5e6, 0.0), (5e6, 0.4), (1e8, 0.0), (1e8, 0.3), (6e8, 0.1), (2e9, 0.0), (1e10, 0.0), (1e10, 0.3)];
 
 impl Templates {
     /// Makes all templates.
     pub(crate) fn new() -> Self {
         let nm = grid::wavelengths();
         let maker = StarMaker::new();
-        let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| populations::population(&maker, &nm, age, e)).collect();
-        let groups = lines::groups(&[("balmer", 2.0), ("o_iii", 4.0), ("o_ii", 3.0), ("red", 4.0), ("ly_alpha", 6.0), ("ultraviolet", 0.7)]);
+        let dwarfs = populations::Dwarfs::new(&maker, &nm);
+        let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| dwarfs.population(&maker, age, e)).collect();
+        let groups =
+            lines::groups(&[("balmer", 2.0), ("o_iii", 4.0), ("o_ii", 3.0), ("red", 4.0), ("ly_alpha", 6.0), ("ultraviolet", 0.7)]);
         let galaxy = TemplateSet { bank: Bank::new(&continua, 8), continua: continua.len(), broad: vec![], groups };
         let mut parts: Vec<Vec<f64>> = [-2.0, -1.5, -0.5].iter().map(|s| quasar::continuum(&nm, *s)).collect();
         parts.push(quasar::bump(&nm));
-        parts.push(populations::population(&maker, &nm, 1e10, 0.0));
+        parts.push(dwarfs.population(&maker, 1e10, 0.0));
         let continua = parts.len();
         let mut broad = Vec::new();
         for (group, reference_nm) in [("lyman", 121.6), ("carbon", 154.6), ("magnesium", 280.0), ("balmer", 486.0)] {
