@@ -1,7 +1,8 @@
 //! Redshift, type, lines and temperature of a source from its one-dimensional spectra.
 //!
 //! # Formula
-//! Non-negative fits of continua, broad parts and tied line groups at each redshift (`model.rs`), with smooth calibration errors marginalised (`samples.rs`),
+//! Non-negative fits of continua, broad parts and tied line groups at each redshift (`model.rs`), with smooth calibration errors
+//! marginalised (`samples.rs`),
 //! priors by magnitude (`prior.rs`), and sums over redshift and class (`posterior.rs`).
 //! # Symbols
 //! z redshift; E evidence of a fit; P mass of probability.
@@ -63,7 +64,8 @@ impl Redshifter {
     /// Measures one source.
     ///
     /// # Errors
-    /// When an input is malformed (lengths, wavelengths, line spread, photometry without numbers). Samples without numbers, with errors that are not positive
+    /// When an input is malformed (lengths, wavelengths, line spread, photometry without numbers). Samples without numbers, with errors
+    /// that are not positive
     /// or with flags are left out and counted instead; a source without light has a [`Status`] that says so.
     pub fn measure(&self, input: &SourceInput) -> Result<SourceRedshift, RedshiftError> {
         let Some(s) = Samples::new(input, &self.options)? else {

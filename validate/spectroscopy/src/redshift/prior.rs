@@ -1,8 +1,10 @@
 //! What is expected of a source before its spectrum is looked at.
 //!
 //! # Formula
-//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 0.02 exp(-z / (2 median)) in ln(1 + z), times exp(-6 d - 3 d^2), d the magnitudes by
-//! which i is brighter than 19.4 + 5.4 lg z (8 lg z beyond 1; M of about -24, -23 in the ultraviolet: the brightest galaxies). Quasars: z^1.5 exp(-(z / 2.2)^2.5). Stars to
+//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 0.02 exp(-z / (2 median)) in ln(1 + z), times
+//! exp(-6 d - 3 d^2), d the magnitudes by
+//! which i is brighter than 19.4 + 5.4 lg z (8 lg z beyond 1; M of about -24, -23 in the ultraviolet: the brightest galaxies). Quasars:
+//! z^1.5 exp(-(z / 2.2)^2.5). Stars to
 //! galaxies: 10^(0.6 - 0.36 (i - 18)); quasars to galaxies: 0.01.
 //! # Symbols
 //! i AB magnitude of the spectrum near 750 nm, held to 16..25.

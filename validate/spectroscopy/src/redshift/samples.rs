@@ -1,8 +1,11 @@
-//! The spectra of a source brought together: one list of samples, whitened, with the errors that run smoothly over wavelength taken into account.
+//! The spectra of a source brought together: one list of samples, whitened, with the errors that run smoothly over wavelength taken into
+//! account.
 //!
 //! # Formula
-//! Elements that fall into one bin of ln lambda (1.5e-3) make one sample: inverse-variance means of flux, ln lambda and line spread; the spread of the
-//! members' wavelengths is added to the line spread. Covariance C = N + B B^T, N = error^2 + (floor S)^2 + (line floor x max(0, f - S))^2 + (c contamination)^2, B: hats over ln lambda,
+//! Elements that fall into one bin of ln lambda (1.5e-3) make one sample: inverse-variance means of flux, ln lambda and line spread; the
+//! spread of the
+//! members' wavelengths is added to the line spread. Covariance C = N + B B^T, N = error^2 + (floor S)^2 + (line floor x max(0, f - S))^2 +
+//! (c contamination)^2, B: hats over ln lambda,
 //! 0.08 apart, times S s. By Woodbury x^T C^-1 y = x.y - (L^-1 b^T x).(L^-1 b^T y) with x, y, b whitened by N and L L^T = 1 + b^T b.
 //! # Symbols
 //! S the flux smoothed over 0.08; s share of smooth errors.

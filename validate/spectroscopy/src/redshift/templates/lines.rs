@@ -1,7 +1,8 @@
 //! Emission lines and the groups in which they are tied.
 //!
 //! # Source
-//! Vacuum wavelengths: NIST, doublets unresolved here at their means. Ratios: case B at 10 000 K (Osterbrock & Ferland 2006) for `balmer`; 1 : 2.98 for
+//! Vacuum wavelengths: NIST, doublets unresolved here at their means. Ratios: case B at 10 000 K (Osterbrock & Ferland 2006) for `balmer`;
+//! 1 : 2.98 for
 //! \[O III\], 1 : 3 for \[N II\] (atomic); others typical of star-forming galaxies (assumed). `data/redshift/emission_lines.csv`.
 //! # Limits
 //! Dust between lines of one group is taken up by the group `red` (H alpha with \[N II\] and \[S II\] alone), no other freedom.

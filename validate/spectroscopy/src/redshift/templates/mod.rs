@@ -1,11 +1,13 @@
 //! The templates: made from physical blocks and published numbers, once, when a [`super::Redshifter`] is made.
 //!
 //! # Formula
-//! Each class is a set of continua (on a ladder of smoothings), of broad parts with a prior on their strength, and of groups of narrow lines.
+//! Each class is a set of continua (on a ladder of smoothings), of broad parts with a prior on their strength, and of groups of narrow
+//! lines.
 //! # Source
 //! `stars.rs`, `populations.rs`, `quasar.rs`, `lines.rs`; numbers in `data/redshift/` with `SOURCES.md`.
 //! # Limits
-//! None of the spectra of the simulator's library is used; the colours of the stellar locus, the mean solar spectrum and the case B ratios are the same
+//! None of the spectra of the simulator's library is used; the colours of the stellar locus, the mean solar spectrum and the case B ratios
+//! are the same
 //! published facts in both.
 
 pub(crate) mod grid;
@@ -19,7 +21,8 @@ use grid::Bank;
 use lines::LineGroup;
 use stars::{StarMaker, Surface};
 
-/// A part of a spectrum with a prior: wavelength at rest of its prior's continuum \[nm\], half-normal width in units of continuum / `continuum_at`.
+/// A part of a spectrum with a prior: wavelength at rest of its prior's continuum \[nm\], half-normal width in units of continuum /
+/// `continuum_at`.
 #[derive(Debug, Clone)]
 pub(crate) struct Broad {
     pub(crate) reference_nm: f64,

@@ -1,15 +1,20 @@
 //! Light of stellar populations of one age, put together from the stars of `stars.rs`, with dust.
 //!
 //! # Formula
-//! f(t) = sum over masses up to the turn-off of m^-2.35 dm L(m) S(T(m)) + the giants' share of the whole: g(t) L S(T_g). S: spectrum of unit luminosity
+//! f(t) = sum over masses up to the turn-off of m^-2.35 dm L(m) S(T(m)) + the giants' share of the whole: g(t) L S(T_g). S: spectrum of
+//! unit luminosity
 //! (integrated over wavelength). Dust: 10^(-0.4 E k(lambda)).
 //! # Symbols
-//! t age; L luminosity \[solar\]; m mass \[solar\]; g share of giants in the total light; E colour excess of the stars \[mag\]; k Calzetti's curve.
+//! t age; L luminosity \[solar\]; m mass \[solar\]; g share of giants in the total light; E colour excess of the stars \[mag\]; k
+//! Calzetti's curve.
 //! # Source
-//! Slope 2.35: Salpeter 1955. Masses, temperatures and luminosities of dwarfs: standard main sequence, rounded (assumed). Lifetime 10 Gyr m / L. Giants' shares and
-//! temperatures: after Renzini's fuel consumption (Renzini & Buzzoni 1986), rounded (assumed). Dust: Calzetti et al. 2000 (ApJ 533, 682), equation 4.
+//! Slope 2.35: Salpeter 1955. Masses, temperatures and luminosities of dwarfs: standard main sequence, rounded (assumed). Lifetime 10 Gyr m
+//! / L. Giants' shares and
+//! temperatures: after Renzini's fuel consumption (Renzini & Buzzoni 1986), rounded (assumed). Dust: Calzetti et al. 2000 (ApJ 533, 682),
+//! equation 4.
 //! # Limits
-//! No metallicity, no horizontal branch, no thermally pulsing giants: colours are right to 0.1 to 0.2 mag, breaks and lines to a few per cent of the light. The
+//! No metallicity, no horizontal branch, no thermally pulsing giants: colours are right to 0.1 to 0.2 mag, breaks and lines to a few per
+//! cent of the light. The
 //! fit allows for that (`nuisance.rs`).
 
 use super::stars::{StarMaker, Surface};
