@@ -3,7 +3,7 @@
 //! # Formula
 //! model_i = sum of a_j T_j(lambda_i / (1 + z)) exp(-tau_i) + sum of A_g sum of r_l G(lambda_i - (1 + z) lambda_l), a, A >= 0. ln E = -chi2
 //! / 2
-//! + for each part with a prior of width p: ln(2 Phi(t)) - ln(p sqrt(G)), t = a sqrt(G) (its Laplace integral over amplitudes; inactive
+//! and for each part with a prior of width p the term ln(2 Phi(t)) - ln(p sqrt(G)), t = a sqrt(G) (its Laplace integral over amplitudes; inactive
 //! parts with their tail)
 //! - 1 for each continuum in use.
 //! # Symbols
