@@ -15,7 +15,8 @@ use spectroscopy::spectrum::Extracted;
 use std::path::Path;
 
 /// Gratings: band, range \[nm\], step \[nm / pixel\], peak efficiency, its place and the bell's width \[nm\], sky \[e- / s / pixel\].
-const GRATINGS: [(&str, f64, f64, f64, f64, f64, f64, f64); 3] = [
+type Grating = (&'static str, f64, f64, f64, f64, f64, f64, f64);
+const GRATINGS: [Grating; 3] = [
     ("GU", 255.0, 400.0, 0.37, 0.214, 390.0, 90.0, 0.019),
     ("GV", 400.0, 620.0, 0.52, 0.410, 540.0, 130.0, 0.214),
     ("GI", 620.0, 1000.0, 0.82, 0.399, 750.0, 190.0, 0.329),
@@ -256,7 +257,7 @@ fn spectra(rng: &mut impl Rng, light: &Light, magnitude: f64, id: u64) -> Vec<Ex
         let fwhm = step * 0.3_f64.hypot(light.width) / PIXEL_ARCSEC;
         let sigma = fwhm / 2.3548;
         let n = ((high - low) / step) as usize;
-        let (phase, size) = (6.28 * rng.random::<f64>(), 0.02 * normal(rng, 1.0));
+        let (phase, size) = (std::f64::consts::TAU * rng.random::<f64>(), 0.02 * normal(rng, 1.0));
         let shift = 0.1 * step * normal(rng, 1.0);
         let mut s = Extracted { id, band: band.into(), order: 1, line_fwhm_nm: fwhm * (1.0 + normal(rng, 0.05)), ..Extracted::default() };
         let kernel: Vec<(f64, f64)> =

@@ -1,9 +1,11 @@
 //! Fluxes of lines at a redshift.
 //!
 //! # Formula
-//! Linear least squares of all lines inside the spectra and of the continuum's scale, negative fluxes allowed, the smooth errors of `samples.rs` in the covariance.
+//! Linear least squares of all lines inside the spectra and of the continuum's scale, negative fluxes allowed, the smooth errors of
+//! `samples.rs` in the covariance.
 //! # Limits
-//! H alpha is that with \[N II\]; lines closer than a line spread share their flux with large errors. A quasar's permitted lines are fitted with a Gaussian of
+//! H alpha is that with \[N II\]; lines closer than a line spread share their flux with large errors. A quasar's permitted lines are fitted
+//! with a Gaussian of
 //! sigma 2000 km/s.
 
 use super::model::{Workspace, add_line};

@@ -1,7 +1,8 @@
 //! Redshift, type, lines and temperature of a source from its one-dimensional spectra.
 //!
 //! # Formula
-//! Non-negative fits of continua, broad parts and tied line groups at each redshift (`model.rs`), with smooth calibration errors marginalised (`samples.rs`),
+//! Non-negative fits of continua, broad parts and tied line groups at each redshift (`model.rs`), with smooth calibration errors
+//! marginalised (`samples.rs`),
 //! priors by magnitude (`prior.rs`), and sums over redshift and class (`posterior.rs`).
 //! # Symbols
 //! z redshift; E evidence of a fit; P mass of probability.
@@ -21,6 +22,8 @@ mod samples;
 mod star_fit;
 mod table;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 pub use options::{Photometry, RedshiftError, RedshiftOptions, SourceInput};
 pub use result::{Class, LineFlux, SourceRedshift, StarParameters, Status};
@@ -37,6 +40,8 @@ use templates::Templates;
 const FEWEST_SAMPLES: usize = 30;
 /// Half-width in ln(1 + z) that counts as the same redshift.
 const SAME: f64 = 0.005;
+/// Most reliability of a redshift from a single line without continuum or photometry (assumed).
+const SINGLE_LINE: f64 = 0.8;
 /// Cells the scan of quasars steps over: their lines are 20 times wider.
 const QUASAR_STRIDE: usize = 3;
 
@@ -59,7 +64,8 @@ impl Redshifter {
     /// Measures one source.
     ///
     /// # Errors
-    /// When an input is malformed (lengths, wavelengths, line spread, photometry without numbers). Samples without numbers, with errors that are not positive
+    /// When an input is malformed (lengths, wavelengths, line spread, photometry without numbers). Samples without numbers, with errors
+    /// that are not positive
     /// or with flags are left out and counted instead; a source without light has a [`Status`] that says so.
     pub fn measure(&self, input: &SourceInput) -> Result<SourceRedshift, RedshiftError> {
         let Some(s) = Samples::new(input, &self.options)? else {
@@ -138,7 +144,13 @@ impl Redshifter {
             let continuum = line_fluxes::continuum(&mut work, s, set, ln1z);
             lines = line_fluxes::measure(s, &continuum, ln1z, best_class);
         }
-        let reliability = reliability(best.1);
+        let mut reliability = reliability(best.1);
+        // One line and nothing else: its name is a guess of the prior, whatever the numbers say.
+        let seen = lines.iter().filter(|l| l.flux > 3.0 * l.flux_error).count();
+        let continuum = s.snr.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+        if best_class != Class::Star && seen <= 1 && continuum < 1.0 && s.bands.is_empty() {
+            reliability = reliability.min(SINGLE_LINE);
+        }
         SourceRedshift {
             status: Status::Measured,
             class: Some(best_class),

@@ -1,8 +1,10 @@
 //! The fit of a template set at one redshift.
 //!
 //! # Formula
-//! model_i = sum of a_j T_j(lambda_i / (1 + z)) exp(-tau_i) + sum of A_g sum of r_l G(lambda_i - (1 + z) lambda_l), a, A >= 0. ln E = -chi2 / 2
-//! + for each part with a prior of width p: ln(2 Phi(t)) - ln(p sqrt(G)), t = a sqrt(G) (its Laplace integral over amplitudes; inactive parts with their tail)
+//! model_i = sum of a_j T_j(lambda_i / (1 + z)) exp(-tau_i) + sum of A_g sum of r_l G(lambda_i - (1 + z) lambda_l), a, A >= 0. ln E = -chi2
+//! / 2
+//! and for each part with a prior of width p the term ln(2 Phi(t)) - ln(p sqrt(G)), t = a sqrt(G) (its Laplace integral over amplitudes; inactive
+//! parts with their tail)
 //! - 1 for each continuum in use.
 //! # Symbols
 //! G diagonal of the normal matrix; tau Madau's forest; G(...) a Gaussian of the source's own line spread.
@@ -10,6 +12,8 @@
 //! Forest: Madau 1995 (ApJ 441, 18). Laplace's method: MacKay 2003, chapter 27. The charge per continuum is assumed.
 //! # Limits
 //! Integrals over amplitudes are taken one at a time. No light below the Lyman limit at rest.
+
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
 
 use super::nnls::{MOST, solve};
 use super::samples::{Samples, dot};

@@ -3,9 +3,12 @@
 //! # Formula
 //! min over a >= 0 of a^T G a - 2 b^T a.
 //! # Source
-//! Active sets: Lawson & Hanson 1974 ("Solving Least Squares Problems", chapter 23), on the normal equations as Bro & De Jong 1997 (J. Chemometrics 11, 393).
+//! Active sets: Lawson & Hanson 1974 ("Solving Least Squares Problems", chapter 23), on the normal equations as Bro & De Jong 1997 (J.
+//! Chemometrics 11, 393).
 //! # Limits
 //! Up to [`MOST`] amplitudes; a part whose column is no light or is a copy of others stays at 0.
+
+#![allow(clippy::needless_range_loop, reason = "indices run over several arrays at once")]
 
 /// Most amplitudes.
 pub(crate) const MOST: usize = 16;

@@ -1,8 +1,10 @@
 //! What is expected of a source before its spectrum is looked at.
 //!
 //! # Formula
-//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 0.02 exp(-z / (2 median)) in ln(1 + z), times exp(-3 d^2), d the magnitudes by
-//! which i is brighter than 19.4 + 5.4 lg z (M of about -24, the brightest galaxies). Quasars: z^1.5 exp(-(z / 2.2)^2.5). Stars to
+//! Galaxies: p(z | i) ~ z^2 exp(-(z / z0)^1.5), median 0.28 x 10^(0.145 (i - 20)), plus 0.02 exp(-z / (2 median)) in ln(1 + z), times
+//! exp(-6 d - 3 d^2), d the magnitudes by
+//! which i is brighter than 19.4 + 5.4 lg z (8 lg z beyond 1; M of about -24, -23 in the ultraviolet: the brightest galaxies). Quasars:
+//! z^1.5 exp(-(z / 2.2)^2.5). Stars to
 //! galaxies: 10^(0.6 - 0.36 (i - 18)); quasars to galaxies: 0.01.
 //! # Symbols
 //! i AB magnitude of the spectrum near 750 nm, held to 16..25.
@@ -46,11 +48,13 @@ impl Prior {
     /// ln of the density of galaxies per ln(1 + z).
     pub(crate) fn ln_galaxy(&self, ln1z: f64) -> f64 {
         (self.galaxy_shape(ln1z) / self.norm + 0.02 * (-ln1z.exp_m1() / (2.0 * 1.412 * self.z0)).exp() + 1e-6).ln()
+            - 6.0 * self.too_bright(ln1z)
             - 3.0 * self.too_bright(ln1z).powi(2)
     }
     /// Magnitudes by which a galaxy there would outshine the brightest known, held at 4.
     fn too_bright(&self, ln1z: f64) -> f64 {
-        (19.4 + 5.4 * ln1z.exp_m1().max(1e-3).log10() - self.magnitude).clamp(0.0, 4.0)
+        let lg = ln1z.exp_m1().max(1e-3).log10();
+        (19.4 + if lg > 0.0 { 8.0 } else { 5.4 } * lg - self.magnitude).clamp(0.0, 4.0)
     }
     /// ln of the density of quasars per ln(1 + z).
     pub(crate) fn ln_quasar(&self, ln1z: f64) -> f64 {

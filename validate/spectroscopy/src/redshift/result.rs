@@ -81,7 +81,8 @@ pub struct SourceRedshift {
     pub z_second: f64,
     /// Probability about it.
     pub z_second_probability: f64,
-    /// Probability density over ln(1 + z) (galaxies and quasars together, given that it is no star), at ln(1 + z) = k x [`Self::ln1z_step`].
+    /// Probability density over ln(1 + z) (galaxies and quasars together, given that it is no star), at ln(1 + z) = k x
+    /// [`Self::ln1z_step`].
     pub density: Vec<f32>,
     /// Step of the density's grid.
     pub ln1z_step: f64,

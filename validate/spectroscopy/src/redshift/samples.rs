@@ -1,8 +1,11 @@
-//! The spectra of a source brought together: one list of samples, whitened, with the errors that run smoothly over wavelength taken into account.
+//! The spectra of a source brought together: one list of samples, whitened, with the errors that run smoothly over wavelength taken into
+//! account.
 //!
 //! # Formula
-//! Elements that fall into one bin of ln lambda (1.5e-3) make one sample: inverse-variance means of flux, ln lambda and line spread; the spread of the
-//! members' wavelengths is added to the line spread. Covariance C = N + B B^T, N = error^2 + (floor S)^2 + (line floor x max(0, f - S))^2 + (c contamination)^2, B: hats over ln lambda,
+//! Elements that fall into one bin of ln lambda (1.5e-3) make one sample: inverse-variance means of flux, ln lambda and line spread; the
+//! spread of the
+//! members' wavelengths is added to the line spread. Covariance C = N + B B^T, N = error^2 + (floor S)^2 + (line floor x max(0, f - S))^2 +
+//! (c contamination)^2, B: hats over ln lambda,
 //! 0.08 apart, times S s. By Woodbury x^T C^-1 y = x.y - (L^-1 b^T x).(L^-1 b^T y) with x, y, b whitened by N and L L^T = 1 + b^T b.
 //! # Symbols
 //! S the flux smoothed over 0.08; s share of smooth errors.
@@ -91,7 +94,7 @@ fn check(input: &SourceInput) -> Result<(), RedshiftError> {
         }
     }
     for p in input.photometry {
-        if !p.flux_nu.is_finite() || !(p.error.is_finite() && p.error > 0.0) {
+        if !(p.flux_nu.is_finite() && p.error.is_finite() && p.error > 0.0) {
             return Err(RedshiftError::Photometry { id, band: p.band.name.clone(), flux: p.flux_nu, error: p.error });
         }
     }
@@ -136,7 +139,7 @@ impl Samples {
             for k in 0..s.wavelength_nm.len() {
                 let (w, flux, error) = (s.wavelength_nm[k], s.flux[k], s.flux_error[k]);
                 let usable = flux.is_finite() && error.is_finite() && error > 0.0;
-                if !usable || u32::from(s.flags[k]) & options.reject_flags != 0 || w < FIRST_NM || w > LAST_NM {
+                if !usable || u32::from(s.flags[k]) & options.reject_flags != 0 || !(FIRST_NM..=LAST_NM).contains(&w) {
                     rejected += 1;
                     continue;
                 }
@@ -148,10 +151,9 @@ impl Samples {
                 let sigma = s.line_fwhm_nm / FWHM_PER_SIGMA / w;
                 elements.push(Element { ln_nm: w.ln(), flux, variance: error * error + contamination * contamination, sigma });
             }
-            if let Some(k) = ["GU", "GV", "GI"].iter().position(|b| *b == s.band) {
-                if !own.is_empty() {
-                    ratios[k].push(median(&mut own));
-                }
+            let known = ["GU", "GV", "GI"].iter().position(|b| *b == s.band);
+            if let (Some(k), false) = (known, own.is_empty()) {
+                ratios[k].push(median(&mut own));
             }
         }
         if elements.is_empty() {

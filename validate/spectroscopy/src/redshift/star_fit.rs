@@ -1,7 +1,8 @@
 //! Temperatures of stars from fits over the grid.
 //!
 //! # Formula
-//! ln E(T) at the temperatures of the grid (5 % apart), parabolas through three neighbours in between; mean and spread of ln T over E^(1 / T').
+//! ln E(T) at the temperatures of the grid (5 % apart), parabolas through three neighbours in between; mean and spread of ln T over E^(1 /
+//! T').
 //! # Limits
 //! Solar metallicity and dwarfs' colours; the grid's own scale is that of the published locus (2 to 3 %).
 

@@ -1,14 +1,16 @@
 //! The logarithmic wavelength grid of the templates, and templates smoothed to a ladder of line spreads.
 //!
 //! # Formula
-//! Sample k lies at ln lambda = ln 80 nm + k d; a redshift is a shift of ln(1 + z) / d samples. Rung r of the ladder is the template smoothed by three
+//! Sample k lies at ln lambda = ln 80 nm + k d; a redshift is a shift of ln(1 + z) / d samples. Rung r of the ladder is the template
+//! smoothed by three
 //! running means of m samples: sigma^2 = (m^2 - 1) d^2 / 4.
 //! # Symbols
 //! d step 2.5e-4 (75 km/s); m odd number of samples.
 //! # Source
 //! Three running means approach a Gaussian: Kovesi 2010 (Digital Image Computing, "Fast almost-Gaussian filtering").
 //! # Limits
-//! 80 to 1300 nm at rest. The nearest rung in ln sigma is taken (a factor of 1.19 at most); the templates' features are wider than that matters.
+//! 80 to 1300 nm at rest. The nearest rung in ln sigma is taken (a factor of 1.19 at most); the templates' features are wider than that
+//! matters.
 
 /// Step in ln lambda.
 pub(crate) const STEP: f64 = 2.5e-4;

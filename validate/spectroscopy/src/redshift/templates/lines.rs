@@ -1,7 +1,8 @@
 //! Emission lines and the groups in which they are tied.
 //!
 //! # Source
-//! Vacuum wavelengths: NIST, doublets unresolved here at their means. Ratios: case B at 10 000 K (Osterbrock & Ferland 2006) for `balmer`; 1 : 2.98 for
+//! Vacuum wavelengths: NIST, doublets unresolved here at their means. Ratios: case B at 10 000 K (Osterbrock & Ferland 2006) for `balmer`;
+//! 1 : 2.98 for
 //! \[O III\], 1 : 3 for \[N II\] (atomic); others typical of star-forming galaxies (assumed). `data/redshift/emission_lines.csv`.
 //! # Limits
 //! Dust between lines of one group is taken up by the group `red` (H alpha with \[N II\] and \[S II\] alone), no other freedom.
@@ -47,8 +48,11 @@ pub(crate) fn groups(wanted: &[(&str, f64)]) -> Vec<LineGroup> {
         .collect()
 }
 
+/// Name, vacuum wavelength \[nm\], members (wavelength \[nm\], share of the flux).
+pub(crate) type Reported = (&'static str, f64, &'static [(f64, f64)]);
+
 /// Lines (or unresolved blends) whose fluxes are reported: name, vacuum wavelength \[nm\], members (wavelength, share).
-pub(crate) const REPORTED: [(&str, f64, &[(f64, f64)]); 13] = [
+pub(crate) const REPORTED: [Reported; 13] = [
     ("Ly_alpha", 121.567, &[(121.567, 1.0)]),
     ("C_IV_155", 154.95, &[(154.82, 0.6), (155.08, 0.4)]),
     ("C_III_191", 190.81, &[(190.67, 0.45), (190.87, 0.55)]),

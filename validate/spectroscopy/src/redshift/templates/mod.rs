@@ -1,11 +1,13 @@
 //! The templates: made from physical blocks and published numbers, once, when a [`super::Redshifter`] is made.
 //!
 //! # Formula
-//! Each class is a set of continua (on a ladder of smoothings), of broad parts with a prior on their strength, and of groups of narrow lines.
+//! Each class is a set of continua (on a ladder of smoothings), of broad parts with a prior on their strength, and of groups of narrow
+//! lines.
 //! # Source
 //! `stars.rs`, `populations.rs`, `quasar.rs`, `lines.rs`; numbers in `data/redshift/` with `SOURCES.md`.
 //! # Limits
-//! None of the spectra of the simulator's library is used; the colours of the stellar locus, the mean solar spectrum and the case B ratios are the same
+//! None of the spectra of the simulator's library is used; the colours of the stellar locus, the mean solar spectrum and the case B ratios
+//! are the same
 //! published facts in both.
 
 pub(crate) mod grid;
@@ -19,7 +21,8 @@ use grid::Bank;
 use lines::LineGroup;
 use stars::{StarMaker, Surface};
 
-/// A part of a spectrum with a prior: wavelength at rest of its prior's continuum \[nm\], half-normal width in units of continuum / `continuum_at`.
+/// A part of a spectrum with a prior: wavelength at rest of its prior's continuum \[nm\], half-normal width in units of continuum /
+/// `continuum_at`.
 #[derive(Debug, Clone)]
 pub(crate) struct Broad {
     pub(crate) reference_nm: f64,
@@ -68,13 +71,14 @@ impl Templates {
     pub(crate) fn new() -> Self {
         let nm = grid::wavelengths();
         let maker = StarMaker::new();
-        let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| populations::population(&maker, &nm, age, e)).collect();
+        let dwarfs = populations::Dwarfs::new(&maker, &nm);
+        let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| dwarfs.population(&maker, age, e)).collect();
         let groups =
             lines::groups(&[("balmer", 2.0), ("o_iii", 4.0), ("o_ii", 3.0), ("red", 4.0), ("ly_alpha", 6.0), ("ultraviolet", 0.7)]);
         let galaxy = TemplateSet { bank: Bank::new(&continua, 8), continua: continua.len(), broad: vec![], groups };
         let mut parts: Vec<Vec<f64>> = [-2.0, -1.5, -0.5].iter().map(|s| quasar::continuum(&nm, *s)).collect();
         parts.push(quasar::bump(&nm));
-        parts.push(populations::population(&maker, &nm, 1e10, 0.0));
+        parts.push(dwarfs.population(&maker, 1e10, 0.0));
         let continua = parts.len();
         let mut broad = Vec::new();
         for (group, reference_nm) in [("lyman", 121.6), ("carbon", 154.6), ("magnesium", 280.0), ("balmer", 486.0)] {

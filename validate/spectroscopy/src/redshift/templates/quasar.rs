@@ -1,7 +1,8 @@
 //! Quasars: power laws, the blend of iron and Balmer continuum, broad lines in groups, the host.
 //!
 //! # Formula
-//! Continuum sum of lambda^-a, a = 2.0, 1.5, 0.5; broad lines: EW f_c(lambda) times a Gaussian each, f_c = lambda^-1.54, in four groups and two widths.
+//! Continuum sum of lambda^-a, a = 2.0, 1.5, 0.5; broad lines: EW f_c(lambda) times a Gaussian each, f_c = lambda^-1.54, in four groups and
+//! two widths.
 //! # Source
 //! Lines, widths and slope -1.54 below 500 nm: composite of Vanden Berk et al. 2001 (AJ 122, 549), table 2, numbers remembered, rounded
 //! (`data/redshift/quasar_lines.csv`). The little blue bump is drawn as three wide Gaussians (assumed).

@@ -1,15 +1,18 @@
 //! Spectra of stars: Planck curves with the published colours, the Sun's blanketing by temperature, hydrogen, molecular bands.
 //!
 //! # Formula
-//! f_lambda = B_lambda(T) 10^(-0.4 (c(lambda, T) + s(T) (m_sun - c_sun))) H(lambda, T) F(lambda, T). c: straight lines through the centres of SDSS u, g, r,
-//! i, z so that the monochromatic AB colours are the published ones (the step from u to g between 370 and 400 nm; in hot stars at 366-374 nm). m_sun: the
+//! f_lambda = B_lambda(T) 10^(-0.4 (c(lambda, T) + s(T) (m_sun - c_sun))) H(lambda, T) F(lambda, T). c: straight lines through the centres
+//! of SDSS u, g, r,
+//! i, z so that the monochromatic AB colours are the published ones (the step from u to g between 370 and 400 nm; in hot stars at 366-374
+//! nm). m_sun: the
 //! Sun over its Planck curve in 5 nm bins. H: Balmer lines; F: metal lines and bands, each 1 - d(T) times a profile of mean 0 over 5 nm.
 //! # Symbols
-//! T effective temperature \[K\]; s strength of blanketing: 1.6 at 4400 K, 1 at 5772 K, 0 from 9500 K; d depth.
+//! T effective temperature \[K\]; s strength of blanketing: 1.2 at 4400 K, 1 at 5772 K, 0 from 9500 K; d depth.
 //! # Source
 //! `data/redshift/SOURCES.md`: colours Covey et al. 2007, temperatures Pecaut & Mamajek 2013; Sun ASTM E490; depths of features assumed.
 //! # Limits
-//! Solar metallicity, no gravity (giants have dwarfs' colours); metal lines strong or none: a fit mixes the two. Below 300 nm only the Sun is a measured
+//! Solar metallicity, no gravity (giants have dwarfs' colours); metal lines strong or none: a fit mixes the two. Below 300 nm only the Sun
+//! is a measured
 //! spectrum; M dwarfs there have no known light. White dwarfs are Planck curves with broad hydrogen lines. 2800 to 50 000 K.
 
 use super::table::{held, number, numbers, rows};
@@ -126,7 +129,7 @@ impl StarMaker {
             Surface::Metals(s) => s,
             Surface::WhiteDwarf => 0.0,
         };
-        let blanket = strength * held(&[3000.0, 4400.0, 5772.0, 6500.0, 8000.0, 9500.0], &[1.6, 1.6, 1.0, 0.7, 0.2, 0.0], teff);
+        let blanket = strength * held(&[3000.0, 4400.0, 5772.0, 6500.0, 8000.0, 9500.0], &[1.2, 1.2, 1.0, 0.7, 0.2, 0.0], teff);
         let ew = match surface {
             Surface::Metals(_) => held(
                 &[5200.0, 5800.0, 6500.0, 7500.0, 9000.0, 10_000.0, 12_000.0, 15_000.0, 20_000.0, 30_000.0, 40_000.0],
