@@ -76,7 +76,8 @@ pub fn fit_ridge(cutout: &Cutout<'_>, from: i64, to: i64, centre: &dyn Fn(f64) -
                 break;
             }
         }
-        if (c - start).abs() > half {
+        // The light that draws the fit away is a neighbour's.
+        if c.abs() > reach + 0.5 {
             return None;
         }
     }
