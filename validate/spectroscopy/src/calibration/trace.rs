@@ -77,7 +77,7 @@ pub struct TraceFit {
     pub points: Vec<TracePoint>,
     /// Root mean square of the residuals used \[pixel\].
     pub rms_px: f64,
-    /// Score of the best other ridge relative to this one: above 0.5 the trace may be a neighbour's.
+    /// Score of the best other ridge relative to this one: near 1 the trace may be a neighbour's.
     pub rival: f64,
 }
 
