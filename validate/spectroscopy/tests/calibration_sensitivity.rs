@@ -58,7 +58,7 @@ fn worst(s: &Sensitivity) -> (f64, f64) {
     let truth = hump(390.0, 630.0, 0.4);
     let peak = truth.efficiency().iter().copied().fold(0.0, f64::max);
     let got = s.bandpass().unwrap();
-    let (mut worst, mut square, mut n) = (0.0_f64, 0.0, 0.0);
+    let (mut worst, mut square, mut n) = (0.0_f64, 0.0_f64, 0.0_f64);
     for i in 0..480 {
         let w = 390.0 + 0.5 * f64::from(i);
         let t = truth.at(Nanometre(w));
@@ -69,7 +69,7 @@ fn worst(s: &Sensitivity) -> (f64, f64) {
             n += 1.0;
         }
     }
-    (worst, (square / n as f64).sqrt())
+    (worst, (square / n).sqrt())
 }
 
 #[test]

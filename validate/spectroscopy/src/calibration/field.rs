@@ -14,6 +14,7 @@
 use super::cutout::median;
 use super::error::CalibrationError;
 use super::field_design::{Design, count};
+use super::frames::Calibrator;
 use super::linear::{Equation, Solution, solve};
 use super::measure::PositionMeasurement;
 use super::report::{CrossValidation, FieldReport};
@@ -217,9 +218,17 @@ impl Setup<'_> {
         }
         let plain = fit.design.plain();
         let n = fit.design.parameters();
-        let covariance = DMatrix::from_fn(n, n, |i, j| fit.solution.covariance[i][j]);
-        let covariance = &plain * covariance * plain.transpose();
+        let scaled = DMatrix::from_fn(n, n, |i, j| fit.solution.covariance[i][j]);
+        let covariance = &plain * &scaled * plain.transpose();
         let left = |i: usize| !fit.positions.contains(&i);
+        let error_at = |p: &PositionMeasurement, t: f64| {
+            let place =
+                Sample { position: 0, x0: p.x0, y0: p.y0, dx: x[0].at(p.x0, p.y0) + t * x[1].at(p.x0, p.y0), value: 0.0, error: 0.0 };
+            let row = DVector::from_column_slice(&fit.design.row(p.x0, p.y0, t));
+            row.dot(&(&scaled * &row)).max(0.0).sqrt() / per_pixel(&place, &fit.solution, &fit.design)
+        };
+        // A tenth inside the ends: beyond the outermost lines every fit is loose.
+        let worst_error_px = positions.iter().flat_map(|p| [0.1, 0.5, 0.9].map(|t| error_at(p, t))).fold(0.0, f64::max);
         let measured = positions_of(samples, &vec![true; samples.len()]);
         Ok(FieldReport {
             coefficients: (plain * DVector::from_column_slice(&fit.solution.parameters)).iter().copied().collect(),
@@ -231,6 +240,7 @@ impl Setup<'_> {
             samples_rejected: samples.len() - chosen.len(),
             rms_px,
             shared_error: fit.tau,
+            worst_error_px,
             cross_validation: CrossValidation {
                 rms_px: rms(&px),
                 worst_px: px.iter().fold(0.0, |m, v| v.abs().max(m)),
@@ -284,7 +294,10 @@ fn lines_of(positions: &[PositionMeasurement], order: i32) -> Vec<Sample> {
 }
 
 fn points_of(positions: &[PositionMeasurement], order: i32) -> Vec<Sample> {
-    let measured = positions.iter().enumerate().filter_map(|(i, p)| Some((i, p, p.order(order)?.trace.as_ref()?)));
+    // A ridge on which a nebula's lines are not found may be another's.
+    let credible = |p: &PositionMeasurement| p.calibrator != Calibrator::Nebula || p.order(order).is_some_and(|o| o.dispersion.is_some());
+    let measured =
+        positions.iter().enumerate().filter(|(_, p)| credible(p)).filter_map(|(i, p)| Some((i, p, p.order(order)?.trace.as_ref()?)));
     measured
         .flat_map(|(position, p, t)| {
             t.points.iter().filter(|l| l.fate == Fate::Used).map(move |l| Sample {

@@ -92,7 +92,7 @@ pub fn invert(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     let scaled = DMatrix::from_fn(n, n, |i, j| matrix[(i, j)] / scale[i] / scale[j]);
     let eigen = scaled.symmetric_eigen();
     let (low, high) = eigen.eigenvalues.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), &v| (l.min(v), h.max(v)));
-    if !(low > 1e-11 * high) {
+    if low.is_nan() || low <= 1e-11 * high {
         return None;
     }
     let inverse = &eigen.eigenvectors * DMatrix::from_diagonal(&eigen.eigenvalues.map(|v| 1.0 / v)) * eigen.eigenvectors.transpose();

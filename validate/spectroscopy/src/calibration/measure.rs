@@ -144,7 +144,9 @@ fn measure_order(
             Err(error) => out.problem = Some(error.to_string()),
         }
     }
-    if trace.rival > 0.5 {
+    // The few lines of a nebula are rivalled by hits more easily than a star's even light; whether they are lines, the identification says.
+    let limit = if frame.calibrator == Calibrator::Nebula { 0.8 } else { 0.5 };
+    if trace.rival > limit {
         out.problem.get_or_insert_with(|| format!("another ridge within reach scores {:.2} of this one", trace.rival));
     }
     (out.trace, out.spectrum) = (Some(trace), Some(spectrum));

@@ -52,6 +52,8 @@ pub struct FieldReport {
     pub rms_px: f64,
     /// Error that all samples of a position share (nm or pixel).
     pub shared_error: f64,
+    /// Largest standard error of the fit at any frame's position, also where it was not measured, a tenth inside the ends of the order \[pixel\].
+    pub worst_error_px: f64,
     /// Each position predicted by the others.
     pub cross_validation: CrossValidation,
 }
@@ -103,6 +105,9 @@ impl OrderFigures {
     }
 }
 
+/// Standard error of the fit at a frame's position above which an order is flagged \[pixel\]: the accuracy asked of wavelengths left out.
+const LOOSE_PX: f64 = 0.3;
+
 /// Figures of a position.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PositionFigures {
@@ -125,7 +130,7 @@ pub struct OrderReport {
     pub trace: Option<FieldReport>,
     /// Of its dispersion.
     pub wavelength: Option<FieldReport>,
-    /// Why the nominal order is kept.
+    /// Why the nominal order is kept, or what to beware of.
     pub problem: Option<String>,
 }
 
@@ -219,7 +224,12 @@ fn fit_order(positions: &[PositionMeasurement], order: &Order, settings: &Settin
     }
     match fit_field(positions, order, settings) {
         Ok(OrderField { order, trace, wavelength }) => {
-            let report = OrderReport { order: order.number, trace: Some(trace), wavelength: Some(wavelength), problem: None };
+            let error = trace.worst_error_px.max(wavelength.worst_error_px);
+            let problem = (error > LOOSE_PX).then(|| {
+                let (used, all) = (wavelength.positions_used.len(), positions.len());
+                format!("{used} of {all} positions have lines: the fit is uncertain by {error:.2} pixel at some others")
+            });
+            let report = OrderReport { order: order.number, trace: Some(trace), wavelength: Some(wavelength), problem };
             Ok((order, report))
         }
         Err(error) if order.number == 1 => Err(error),

@@ -76,7 +76,8 @@ pub fn fit_ridge(cutout: &Cutout<'_>, from: i64, to: i64, centre: &dyn Fn(f64) -
                 break;
             }
         }
-        if (c - start).abs() > half {
+        // The light that draws the fit away is a neighbour's.
+        if c.abs() > reach + 0.5 {
             return None;
         }
     }
@@ -154,7 +155,7 @@ fn gauss_newton(samples: &[Sample], columns: usize, c: f64, s: f64) -> Option<((
         right = (right.0 + p.weight * jc * residual, right.1 + p.weight * js * residual);
     }
     let determinant = normal[0] * normal[2] - normal[1] * normal[1];
-    if !(determinant > 1e-12 * normal[0] * normal[2]) {
+    if determinant.is_nan() || determinant <= 1e-12 * normal[0] * normal[2] {
         return None;
     }
     Some((((normal[2] * right.0 - normal[1] * right.1) / determinant, (normal[0] * right.1 - normal[1] * right.0) / determinant), normal))

@@ -3,7 +3,7 @@
 //! # Formula
 //! `z(x, y) = sum g d / e^2 / root(sum g^2 / e^2)` along a column, clipped to -3..10; the score of (shift, tilt) is its mean over columns along
 //! `centre(x) + shift + tilt (x - pivot)`, less 30 % at the end of the search. For lines (a nebula) z is what it has above its running median
-//! over 31 columns, so that the even light of a star beside or across it does not count.
+//! over 31 columns and three errors, so that the even light of a star beside or across it does not count.
 //! # Symbols
 //! g  Gaussian of 1.2 pixel (a point source of 0.2");  d, e  rate above the column's median and its error
 //! # Source
@@ -17,6 +17,12 @@ use super::cutout::{Cutout, median};
 const SIGMA: f64 = 1.2;
 /// Largest error of the guessed tilt.
 const TILT: f64 = 0.012;
+
+/// What lines must have above the running median, in errors, to count.
+const NOISE: f64 = 3.0;
+
+/// Least score of lines: one column in two hundred at the clip. Below it the ridge of even light is sought.
+const LEAST: f64 = 0.03;
 
 /// A ridge found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +38,7 @@ pub struct Found {
 }
 
 /// Searches columns `from..to` around `centre`, `reach` rows either way, for a ridge of `lines` or of even light; `None` without a column on the frame.
-pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f64, reach: f64, lines: bool) -> Option<Found> {
+pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: &dyn Fn(f64) -> f64, reach: f64, lines: bool) -> Option<Found> {
     let pivot = 0.5 * (from + to) as f64;
     let margin = (reach + TILT * 0.5 * (to - from) as f64).ceil() as i64 + 1;
     let (first, last) = cutout.columns();
@@ -68,6 +74,9 @@ pub fn search(cutout: &Cutout<'_>, from: i64, to: i64, centre: impl Fn(f64) -> f
         }
     }
     let best = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if lines && best.0 < LEAST {
+        return search(cutout, from, to, centre, reach, false);
+    }
     let rival = all.iter().filter(|a| (a.1 - best.1).abs() > 5.0).map(|a| a.0).fold(0.0, f64::max);
     Some(Found { shift: best.1, tilt: best.2, score: best.0, rival: rival / best.0.max(1e-9) })
 }
@@ -79,7 +88,7 @@ fn above_running_median(columns: &mut [(f64, i64, Vec<f64>)]) {
         let z: Vec<f64> = columns.iter().map(|c| c.2[row]).collect();
         for (i, column) in columns.iter_mut().enumerate() {
             let mut near = z[i.saturating_sub(15)..(i + 16).min(z.len())].to_vec();
-            column.2[row] = (z[i] - median(&mut near)).max(0.0);
+            column.2[row] = (z[i] - median(&mut near) - NOISE).max(0.0);
         }
     }
 }

@@ -216,7 +216,6 @@ pub fn measure_sensitivity(
 }
 
 /// The trace of a star; a problem that leaves it out, or an error that ends the run.
-#[expect(clippy::type_complexity, reason = "one caller takes it apart at once")]
 fn open_star<'a>(
     standard: &Standard<'a>,
     configuration: &Nominal,

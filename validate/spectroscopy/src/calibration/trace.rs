@@ -7,7 +7,8 @@
 //! # Source
 //! The toolkit's first function; see [`super::ridge`], [`super::polynomial`].
 //! # Limits
-//! Bins without light enough (a nebula between its lines) have no point. The zeroth order is a point: a constant.
+//! Bins without light enough (a nebula between its lines) have no point. With few points the degree is lowered to two below their number.
+//! The zeroth order has its own measurement ([`super::zeroth`]).
 
 use super::cutout::Cutout;
 use super::edits::OrderEdits;
@@ -76,7 +77,7 @@ pub struct TraceFit {
     pub points: Vec<TracePoint>,
     /// Root mean square of the residuals used \[pixel\].
     pub rms_px: f64,
-    /// Score of the best other ridge relative to this one: above 0.5 the trace may be a neighbour's.
+    /// Score of the best other ridge relative to this one: near 1 the trace may be a neighbour's.
     pub rival: f64,
 }
 
@@ -119,21 +120,21 @@ pub fn measure_trace(
     let from = (frame.x0 + low).floor() as i64;
     let to = (frame.x0 + high).ceil() as i64 + 1;
     let centre = |x: f64| frame.y0 + row_at(&nominal, x - frame.x0);
-    let needed = settings.trace_degree + 3;
+    let needed = 4;
     let missing = |found| CalibrationError::TraceNotFound { frame: frame.name.into(), order: order.number, found, needed };
-    let found = search(&cutout, from, to, centre, settings.search_px, frame.calibrator == Calibrator::Nebula).ok_or_else(|| missing(0))?;
+    let found = search(&cutout, from, to, &centre, settings.search_px, frame.calibrator == Calibrator::Nebula).ok_or_else(|| missing(0))?;
     let pivot = 0.5 * (from + to) as f64;
     let first = |x: f64| centre(x) + found.shift + found.tilt * (x - pivot);
     let mut points = points_along(frame, &cutout, (from, to), &first, 3.0, settings);
     let range = (from as f64 - frame.x0, to as f64 - frame.x0);
     judge_widths(&mut points);
-    let rough = fit_points(&mut points, range, settings, &OrderEdits::default(), order.number).map_err(|n| missing(n))?;
+    let rough = fit_points(&mut points, range, settings, &OrderEdits::default()).map_err(missing)?;
     // Once more from the fitted ridge, with what a person added or took back.
     let second = |x: f64| frame.y0 + rough.at(x - frame.x0);
     let mut points = points_along(frame, &cutout, (from, to), &second, 1.5, settings);
     judge_widths(&mut points);
     add_by_hand(frame, &cutout, &mut points, settings, edits);
-    let polynomial = fit_points(&mut points, range, settings, edits, order.number).map_err(|n| missing(n))?;
+    let polynomial = fit_points(&mut points, range, settings, edits).map_err(missing)?;
     let used: Vec<&TracePoint> = points.iter().filter(|p| p.fate == Fate::Used).collect();
     let rms_px = (used.iter().map(|p| p.residual * p.residual).sum::<f64>() / used.len() as f64).sqrt();
     let widths: Vec<Point> =
@@ -213,13 +214,7 @@ fn add_by_hand(frame: &CalibrationFrame<'_>, cutout: &Cutout<'_>, points: &mut V
 }
 
 /// Fits the points that may be used and writes residuals and fates; the number of points when there are too few.
-fn fit_points(
-    points: &mut [TracePoint],
-    range: (f64, f64),
-    settings: &Settings,
-    edits: &OrderEdits,
-    order: i32,
-) -> Result<Polynomial, usize> {
+fn fit_points(points: &mut [TracePoint], range: (f64, f64), settings: &Settings, edits: &OrderEdits) -> Result<Polynomial, usize> {
     for p in points.iter_mut() {
         if edits.points_rejected.contains(&p.column) {
             p.fate = Fate::Manual;
@@ -229,11 +224,12 @@ fn fit_points(
     }
     let kept = |p: &TracePoint| p.added || edits.points_kept.contains(&p.column);
     let chosen: Vec<usize> = (0..points.len()).filter(|&i| points[i].fate == Fate::Used).collect();
-    let degree = if order == 0 { 0 } else { settings.trace_degree };
-    let fewest = if order == 0 { 1 } else { degree + 3 };
+    let fewest = 4;
     if chosen.len() < fewest {
         return Err(chosen.len());
     }
+    // A nebula in a faint order has few points: the field fit takes the points, this polynomial only has to lead there.
+    let degree = settings.trace_degree.min(chosen.len() - 2);
     let values: Vec<Point> = chosen
         .iter()
         .map(|&i| &points[i])

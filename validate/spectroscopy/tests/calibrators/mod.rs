@@ -228,8 +228,10 @@ pub fn nebula_frame(grating: &Grating, x0: f64, y0: f64, seed: u64) -> OwnedFram
     let origin = ((x0 - 850.0).max(0.0) as usize, (y0 - 60.0).max(0.0) as usize);
     let mut painter = Painter::new(origin, 1700, 130, seed);
     painter.source(grating, x0, y0, &nebula());
-    let (x, y) = (origin.0 as f64, origin.1 as f64);
-    painter.crossing((x + 900.0, y + 20.0), (x + 1650.0, y + 110.0), 1.5);
+    // Another neighbour in each frame: to the left or right, rising or falling.
+    let (x, y) = (origin.0 as f64 + 100.0 * (seed * 7 % 10) as f64, origin.1 as f64);
+    let (first, last) = if seed.is_multiple_of(2) { (20.0, 110.0) } else { (115.0, 15.0) };
+    painter.crossing((x, y + first), (x + 750.0, y + last), 1.5);
     painter.expose(180)
 }
 
