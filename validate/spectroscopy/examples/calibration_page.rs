@@ -1,7 +1,7 @@
 //! Opens the calibration page on a painted grid of nebulae, to be looked at: `cargo run --release -p spectroscopy --example calibration_page [port]`.
 
-#[path = "../tests/painter/mod.rs"]
-mod painter;
+#[path = "../tests/calibrators/mod.rs"]
+mod calibrators;
 
 use spectroscopy::calibration::line_list::vacuum_list;
 use spectroscopy::calibration::page::{Session, SessionFrame, serve};
@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port: u16 = std::env::args().nth(1).map_or(Ok(0), |p| p.parse())?;
-    let truth = painter::true_grating(1.0);
-    let frames = painter::grid(4)
+    let truth = calibrators::true_grating(1.0);
+    let frames = calibrators::grid(4)
         .into_iter()
         .enumerate()
         .map(|(k, (x0, y0))| SessionFrame {
@@ -20,10 +20,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             calibrator: Calibrator::Nebula,
             x0,
             y0,
-            frame: painter::nebula_frame(&truth, x0, y0, k as u64),
+            frame: calibrators::nebula_frame(&truth, x0, y0, k as u64),
         })
         .collect();
-    let nominal = Nominal { detector: "26".into(), band: "GV".into(), grating: painter::nominal_grating(1.0) };
+    let nominal = Nominal { detector: "26".into(), band: "GV".into(), grating: calibrators::nominal_grating(1.0) };
     let path = std::env::temp_dir().join("calibration_edits.json");
     let session = Session::new(frames, nominal, vacuum_list(0.0), Settings::default(), Edits::default(), Some(path))?;
     let session = serve(session, ([127, 0, 0, 1], port).into(), &AtomicBool::new(false), |at| println!("http://{at}/"))?;
