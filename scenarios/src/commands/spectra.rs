@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use instruments::description::load;
 use scenarios::spectra::{calibrate, closure, configuration, extract, redshifts};
+use sim_core::frame::Window;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -102,10 +103,23 @@ pub enum Spectra {
         /// Detector of the configurations.
         #[arg(long, default_value_t = 1)]
         detector: u16,
+        /// Window over which configurations are compared; the whole detector when absent.
+        #[arg(long, value_name = "X0,Y0,NX,NY", value_parser = window)]
+        window: Option<Window>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A window by its four numbers.
+fn window(text: &str) -> Result<Window, String> {
+    let numbers: Vec<usize> =
+        text.split(',').map(|n| n.trim().parse().map_err(|_| format!("{n:?} is no whole number"))).collect::<Result<_, _>>()?;
+    match numbers[..] {
+        [x0, y0, nx, ny] if nx > 0 && ny > 0 => Ok(Window { x0, y0, nx, ny }),
+        _ => Err("four numbers: first column and row, columns and rows".into()),
+    }
 }
 
 /// The instrument that takes spectra.
@@ -158,11 +172,11 @@ impl Spectra {
                     }
                 }
             }
-            Self::Closure { folder, configuration, detector, json } => {
+            Self::Closure { folder, configuration, detector, window, json } => {
                 if folder.is_none() && configuration.is_none() {
                     bail!("nothing to compare: give a folder with spectra, or --configuration");
                 }
-                let orders = configuration.map(|c| closure::configurations(&c, &instrument, detector)).transpose()?;
+                let orders = configuration.map(|c| closure::configurations(&c, &instrument, detector, window)).transpose()?;
                 let fluxes = folder.map(|f| closure::fluxes(&f)).transpose()?;
                 if json {
                     println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "orders": orders, "fluxes": fluxes }))?);
@@ -176,8 +190,8 @@ impl Spectra {
 }
 
 fn print_calibrated(grating: &calibrate::Calibrated) {
-    println!("{}: {} positions", grating.name, grating.calibration.positions.len());
-    for order in &grating.calibration.report.orders {
+    println!("{}: {} positions", grating.name, grating.calibration.as_ref().map_or(0, |c| c.positions.len()));
+    for order in grating.calibration.iter().flat_map(|c| &c.report.orders) {
         let trace = order.trace.as_ref().map_or("not measured".into(), |t| format!("{:.3} px", t.cross_validation.rms_px));
         let waves = order.wavelength.as_ref().map_or("not measured".into(), |w| {
             let nm = w.cross_validation.rms_nm.map_or(String::new(), |nm| format!(" ({nm:.3} nm)"));

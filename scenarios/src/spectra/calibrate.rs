@@ -8,10 +8,11 @@ use crate::sky::calibrator_sed;
 use anyhow::{Context as _, bail};
 use catalogs::Library;
 use instruments::description::{DetectorSpec, Instrument};
+use sim_core::bandpass::Bandpass;
 use sim_core::dispersion::Grating;
 use sim_core::files::write_atomically;
 use sim_core::spectrum::Spectrum;
-use sim_core::units::{AB_ZERO_ERG_S_CM2_HZ, SPEED_OF_LIGHT_M_S};
+use sim_core::units::{AB_ZERO_ERG_S_CM2_HZ, Nanometre, SPEED_OF_LIGHT_M_S};
 use spectroscopy::calibration::page::{Session, SessionFrame, serve};
 use spectroscopy::calibration::report::{Calibration, calibrate};
 use spectroscopy::calibration::sensitivity::{Aperture, Sensitivity, Standard, measure_sensitivity, white_dwarf_masks};
@@ -43,8 +44,10 @@ pub struct Plan {
 pub struct Calibrated {
     /// Detector and side.
     pub name: String,
-    /// Traces and wavelengths.
-    pub calibration: Calibration,
+    /// The grating: as measured, or as drawn where nothing was.
+    pub grating: Grating,
+    /// Traces and wavelengths; `None` when no frame has a calibrator on this side.
+    pub calibration: Option<Calibration>,
     /// Sensitivities of the orders that could be measured.
     pub sensitivities: Vec<Sensitivity>,
     /// What could not be done, and why.
@@ -84,11 +87,15 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
             if let Some(model) = &model {
                 said(&format!("{name}: sensitivities"));
                 let stars = on(&standards, Calibrator::WhiteDwarf)?;
-                sensitivities(&mut calibrated, &stars, &nominal, model, conf.area_cm2);
+                if stars.is_empty() {
+                    calibrated.notes.push("no standard star on this side of the border: sensitivities are the nominal ones".into());
+                } else {
+                    sensitivities(&mut calibrated, &stars, &nominal, model, conf.area_cm2);
+                }
             } else {
                 calibrated.notes.push("no standard star: sensitivities are the nominal ones".into());
             }
-            gratings.push(calibrated.calibration.grating.clone());
+            gratings.push(calibrated.grating.clone());
             write_figures(&plan.out, &calibrated)?;
             out.push(calibrated);
         }
@@ -130,6 +137,10 @@ fn placed(
 }
 
 fn one(plan: &Plan, name: &str, frames: &[SessionFrame], nominal: &Nominal) -> anyhow::Result<Calibrated> {
+    if frames.is_empty() {
+        let notes = vec!["no nebula on this side of the border: the grating is as drawn".into()];
+        return Ok(Calibrated { name: name.into(), grating: nominal.grating.clone(), calibration: None, sensitivities: Vec::new(), notes });
+    }
     let list = line_list::vacuum_list(0.0);
     let settings = Settings::default();
     let edits_path = plan.edits.as_ref().map(|folder| folder.join(format!("{name}.edits.json")));
@@ -147,18 +158,19 @@ fn one(plan: &Plan, name: &str, frames: &[SessionFrame], nominal: &Nominal) -> a
     }
     let views: Vec<CalibrationFrame<'_>> = frames.iter().map(SessionFrame::view).collect();
     let calibration = calibrate(&views, nominal, &list, &settings, &edits).with_context(|| format!("grating {name}"))?;
-    Ok(Calibrated { name: name.into(), calibration, sensitivities: Vec::new(), notes: Vec::new() })
+    let grating = calibration.grating.clone();
+    Ok(Calibrated { name: name.into(), grating, calibration: Some(calibration), sensitivities: Vec::new(), notes: Vec::new() })
 }
 
 /// Measures the sensitivity of every order and gives it to the grating.
 fn sensitivities(out: &mut Calibrated, stars: &[SessionFrame], nominal: &Nominal, model: &Spectrum, area_cm2: f64) {
-    let calibrated = Nominal { grating: out.calibration.grating.clone(), ..nominal.clone() };
+    let calibrated = Nominal { grating: out.grating.clone(), ..nominal.clone() };
     let standards: Vec<Standard<'_>> = stars.iter().map(|star| Standard { frame: star.view(), model }).collect();
     let masks = white_dwarf_masks();
-    for order in &mut out.calibration.grating.orders {
+    for order in &mut out.grating.orders {
         let measured =
             measure_sensitivity(&standards, &calibrated, order.number, area_cm2, &masks, Aperture::Measured, &Settings::default());
-        let found = measured.map_err(anyhow::Error::from).and_then(|s| Ok((s.bandpass()?, s)));
+        let found = measured.map_err(anyhow::Error::from).and_then(|s| Ok((joined(&order.efficiency, &s)?, s)));
         match found {
             Ok((bandpass, sensitivity)) => {
                 order.efficiency = bandpass.into();
@@ -169,11 +181,27 @@ fn sensitivities(out: &mut Calibrated, stars: &[SessionFrame], nominal: &Nominal
     }
 }
 
+/// The measured curve where it is valid; beyond, the nominal one scaled to meet it.
+fn joined(nominal: &Bandpass, measured: &Sensitivity) -> anyhow::Result<Bandpass> {
+    let (low, high) = measured.valid_nm;
+    let own = measured.bandpass()?;
+    let ratio = |nm: f64| if nominal.at(Nanometre(nm)) > 0.0 { own.at(Nanometre(nm)) / nominal.at(Nanometre(nm)) } else { 1.0 };
+    let outside = |keep: &dyn Fn(f64) -> bool, scale: f64| -> Vec<(f64, f64)> {
+        let pairs = nominal.wavelength_nm().iter().zip(nominal.efficiency());
+        pairs.filter(|(w, _)| keep(**w)).map(|(w, e)| (*w, (e * scale).clamp(0.0, 1.0))).collect()
+    };
+    let mut rows = outside(&|w| w < low, ratio(low));
+    rows.extend(own.wavelength_nm().iter().copied().zip(own.efficiency().iter().copied()));
+    rows.extend(outside(&|w| w > high, ratio(high)));
+    let (wavelengths, efficiencies) = rows.into_iter().unzip();
+    Ok(Bandpass::new(nominal.name.clone(), wavelengths, efficiencies)?)
+}
+
 fn write_figures(folder: &Path, calibrated: &Calibrated) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let path = folder.join(format!("CSST_{}.report.json", calibrated.name));
     let json = serde_json::json!({
-        "traces_and_wavelengths": calibrated.calibration.report,
+        "traces_and_wavelengths": calibrated.calibration.as_ref().map(|c| &c.report),
         "sensitivities": calibrated.sensitivities,
         "notes": calibrated.notes,
     });

@@ -91,7 +91,8 @@ fn ellipse(frame: &SlitlessFrame, (x, y): (f64, f64), radius_arcsec: f64, (g1, g
     Morphology::Ellipse { half_light_px, axis_ratio: ((1.0 - g) / (1.0 + g)).max(0.02), angle_deg, bulge: bulge.clamp(0.0, 1.0) }
 }
 
-fn ids(table: &Table) -> Option<Vec<u64>> {
+/// Numbers of the sources of a table.
+pub(super) fn ids(table: &Table) -> Option<Vec<u64>> {
     match &table.column("OBJ_ID")?.data {
         ColumnData::I64(v) => Some(v.iter().map(|i| *i as u64).collect()),
         _ => table.f64s("OBJ_ID").map(|v| v.iter().map(|i| *i as u64).collect()),

@@ -9,10 +9,11 @@ use super::extract::own_list;
 use super::frames::{SlitlessFrame, of_folders};
 use super::{configuration, side};
 use anyhow::Context as _;
-use instruments::description::{DetectorSpec, Instrument};
+use instruments::description::Instrument;
 use instruments::optics::slitless;
 use sim_core::dispersion::{Grating, Order};
 use sim_core::fits::{self, Data};
+use sim_core::frame::Window;
 use sim_core::table::Table;
 use sim_core::units::Nanometre;
 use spectroscopy::extraction::table;
@@ -36,29 +37,30 @@ pub struct OrderClosure {
     pub sensitivity: (f64, f64),
 }
 
-/// Compares the first and other orders of configurations with the gratings as built.
+/// Compares the orders of configurations with the gratings as built, over a window of the detector.
 ///
 /// # Errors
 /// When a configuration cannot be read.
-pub fn configurations(folder: &Path, instrument: &Instrument, detector: u16) -> anyhow::Result<Vec<OrderClosure>> {
+pub fn configurations(folder: &Path, instrument: &Instrument, detector: u16, window: Option<Window>) -> anyhow::Result<Vec<OrderClosure>> {
     let spec = instrument.detectors.get(&detector).with_context(|| format!("{} has no detector {detector}", instrument.name))?;
     let found = configuration::read(folder, &spec.geometry.filter, detector)?;
     let truth = slitless::gratings(spec)?;
+    let window = window.unwrap_or_else(|| spec.geometry.full_window());
     let mut out = Vec::new();
     for (number, (conf, truth)) in found.iter().zip(&truth).enumerate() {
         for order in &conf.grating.orders {
             if let Some(exact) = truth.orders.iter().find(|o| o.number == order.number) {
                 let name = format!("{}{detector:02} {} {:+}", spec.geometry.filter, side(number), order.number);
-                out.push(order_closure(name, order, exact, truth, spec));
+                out.push(order_closure(name, order, exact, truth, window));
             }
         }
     }
     Ok(out)
 }
 
-fn order_closure(name: String, order: &Order, exact: &Order, grating: &Grating, spec: &DetectorSpec) -> OrderClosure {
-    let (nx, ny) = (spec.geometry.nx as f64, spec.geometry.ny as f64);
-    let (from, to) = (grating.opening.from.max(0.0), grating.opening.to.min(nx));
+fn order_closure(name: String, order: &Order, exact: &Order, grating: &Grating, window: Window) -> OrderClosure {
+    let (x0, x1, ny) = (window.x0 as f64, (window.x0 + window.nx) as f64, window.ny as f64);
+    let (from, to) = (grating.opening.from.max(x0), grating.opening.to.min(x1));
     let (low, high) = exact.efficiency.range_nm();
     let peak = exact.efficiency.efficiency().iter().copied().fold(0.0, f64::max);
     let bright: Vec<f64> = (0..=200)
@@ -67,7 +69,7 @@ fn order_closure(name: String, order: &Order, exact: &Order, grating: &Grating, 
         .collect();
     let (mut across, mut along, mut worst, mut count) = (0.0, 0.0, 0.0_f64, 0.0);
     for i in 0..81 {
-        let (x, y) = (from + (to - from) * (f64::from(i % 9) + 0.5) / 9.0, ny * (f64::from(i / 9) + 0.5) / 9.0);
+        let (x, y) = (from + (to - from) * (f64::from(i % 9) + 0.5) / 9.0, window.y0 as f64 + ny * (f64::from(i / 9) + 0.5) / 9.0);
         let (a, b) = (order.trace(x, y), exact.trace(x, y));
         for nm in bright.iter().step_by(10) {
             let (ta, tb) = (a.parameter(*nm), b.parameter(*nm));
@@ -118,7 +120,7 @@ pub fn fluxes(folder: &Path) -> anyhow::Result<Vec<FluxClosure>> {
         let path = folder.join("spectra").join(format!("{}_spec.fits", frame.name()));
         let truth = truth_spectra(&frame)?;
         for spectrum in table::load(&path)?.iter().filter(|s| s.order == 1) {
-            if let Some(truth) = truth.get(&spectrum.id)
+            if let Some(truth) = truth.get(&(spectrum.id, spectrum.grating))
                 && let Some(row) = against(spectrum, truth, frame.level1.exposure_s)
             {
                 rows.push(row);
@@ -142,26 +144,20 @@ pub fn fluxes(folder: &Path) -> anyhow::Result<Vec<FluxClosure>> {
         .collect())
 }
 
-/// Wavelengths and electrons per column of a source's first orders: those of the grating with more of its light.
-fn truth_spectra(frame: &SlitlessFrame) -> anyhow::Result<BTreeMap<u64, Vec<(f64, f64)>>> {
+/// Wavelengths and electrons per column of the first orders by source and grating.
+fn truth_spectra(frame: &SlitlessFrame) -> anyhow::Result<BTreeMap<(u64, usize), Vec<(f64, f64)>>> {
     let path = own_list(&frame.path)?;
     let table = named(&path, "SPECTRA")?;
     let column = |name: &str| table.f64s(name).with_context(|| format!("{}: column {name} is missing", path.display()));
-    let (id, order, grating) = (column("OBJ_ID")?, column("ORDER")?, column("GRATING")?);
+    let id = super::catalogue::ids(&table).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
+    let (order, grating) = (column("ORDER")?, column("GRATING")?);
     let (nm, electrons) = (column("WAVELENGTH")?, column("ELECTRONS")?);
-    let mut sides: BTreeMap<u64, [Vec<(f64, f64)>; 2]> = BTreeMap::new();
+    let mut out: BTreeMap<(u64, usize), Vec<(f64, f64)>> = BTreeMap::new();
     for i in (0..table.rows()).filter(|i| order[*i] == 1.0) {
-        sides.entry(id[i] as u64).or_default()[usize::from(grating[i] > 0.5)].push((nm[i], electrons[i]));
+        out.entry((id[i], grating[i] as usize)).or_default().push((nm[i], electrons[i]));
     }
-    let light = |s: &[(f64, f64)]| s.iter().map(|p| p.1).sum::<f64>();
-    Ok(sides
-        .into_iter()
-        .map(|(id, [left, right])| {
-            let mut spectrum = if light(&left) >= light(&right) { left } else { right };
-            spectrum.sort_by(|a, b| a.0.total_cmp(&b.0));
-            (id, spectrum)
-        })
-        .collect())
+    out.values_mut().for_each(|spectrum| spectrum.sort_by(|a, b| a.0.total_cmp(&b.0)));
+    Ok(out)
 }
 
 fn named(path: &Path, name: &str) -> anyhow::Result<Table> {
@@ -234,7 +230,8 @@ pub fn redshifts(folders: &[PathBuf], results: &[SourceRedshift]) -> anyhow::Res
         let path = own_list(&frame.path)?;
         let table = named(&path, "OBJECTS")?;
         let column = |name: &str| table.f64s(name).with_context(|| format!("{}: column {name} is missing", path.display()));
-        truth.extend(column("OBJ_ID")?.iter().map(|i| *i as u64).zip(column("REDSHIFT")?));
+        let ids = super::catalogue::ids(&table).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
+        truth.extend(ids.into_iter().zip(column("REDSHIFT")?));
     }
     let snr = |r: &SourceRedshift| r.snr.iter().rev().copied().find(|s| s.is_finite()).unwrap_or(0.0);
     let known: Vec<(&SourceRedshift, f64)> = results.iter().filter_map(|r| Some((r, *truth.get(&r.id)?))).collect();
@@ -293,11 +290,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spec = &msc.detectors[&1];
         configuration::write(folder.path(), spec, msc.area_cm2, &slitless::gratings(spec).unwrap()).unwrap();
-        for order in configurations(folder.path(), &msc, 1).unwrap() {
+        for order in configurations(folder.path(), &msc, 1, None).unwrap() {
             assert!(order.trace_px < 1e-6 && order.wavelength_px < 1e-6 && order.sensitivity.1 < 1e-6, "{order:?}");
         }
         configuration::write_nominal(&msc, &[1], folder.path()).unwrap();
-        let first = configurations(folder.path(), &msc, 1).unwrap().into_iter().find(|o| o.name.ends_with("left +1")).unwrap();
+        let first = configurations(folder.path(), &msc, 1, None).unwrap().into_iter().find(|o| o.name.ends_with("left +1")).unwrap();
         assert!(first.wavelength_px > 0.3 && first.trace_px > 0.1, "{first:?}");
         assert!(configuration::write_nominal(&msc, &[7], folder.path()).unwrap_err().to_string().contains("detector 7 is no slitless"));
     }

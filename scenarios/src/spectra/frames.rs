@@ -33,8 +33,10 @@ impl SlitlessFrame {
         if !BANDS.contains(&level1.filter.as_str()) {
             return Ok(None);
         }
-        let detector = level1.detector.trim().parse();
-        let detector = detector.with_context(|| format!("{}: detector {:?} is no number", image.display(), level1.detector))?;
+        // The label ends with the number: MSC_01.
+        let detector = level1.detector.trim().rsplit(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+        let detector =
+            detector.with_context(|| format!("{}: detector {:?} does not end with a number", image.display(), level1.detector))?;
         // Flagged pixels have no weight: their error is not a number, and the flags say why.
         let error = level1.weight.mapv(|w| if w > 0.0 { 1.0 / w.sqrt() } else { f32::NAN });
         let frame =

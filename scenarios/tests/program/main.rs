@@ -9,6 +9,7 @@ mod loops;
 mod moving;
 mod observer;
 mod one_effect;
+mod spectra;
 mod traps;
 
 use std::collections::BTreeMap;

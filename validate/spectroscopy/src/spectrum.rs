@@ -9,6 +9,8 @@ pub struct Extracted {
     pub band: String,
     /// Number of the order.
     pub order: i32,
+    /// Place of the grating among those of the detector: 0 before the border.
+    pub grating: usize,
     /// Vacuum wavelength \[nm\].
     pub wavelength_nm: Vec<f64>,
     /// Rate of the source in the element, contamination taken away \[electron / s\].

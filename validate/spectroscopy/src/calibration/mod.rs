@@ -14,6 +14,7 @@
 //! Positions are measured one by one ([`measure::measure_position`]), then fitted together ([`field::fit_field`]); [`sensitivity`] follows with the
 //! fitted configuration. [`page`] shows the same measurements in a browser and sends a person's choices ([`edits::Edits`]) to the same functions.
 
+pub mod carried;
 pub mod cutout;
 pub mod detect;
 pub mod dispersion;

@@ -3,6 +3,7 @@
 //! [`calibrate`] is the batch run: it measures all positions (in parallel), fits all orders, and says of each position and order what was used, rejected
 //! and left.
 
+use super::carried::{carried, turn};
 use super::edits::Edits;
 use super::error::CalibrationError;
 use super::field::{OrderField, fit_field, fit_zeroth};
@@ -203,6 +204,7 @@ pub fn calibrate(
         orders.push(fitted);
         reports.push(report);
     }
+    carry(&mut orders, &mut reports, &nominal.grating, &positions);
     let report = CalibrationReport {
         detector: nominal.detector.clone(),
         band: nominal.band.clone(),
@@ -212,6 +214,21 @@ pub fn calibrate(
         orders: reports,
     };
     Ok(Calibration { grating: Grating { opening: nominal.grating.opening, orders }, positions, report })
+}
+
+/// Orders that could not be measured are turned and scaled with the first.
+fn carry(orders: &mut [Order], reports: &mut [OrderReport], nominal: &Grating, positions: &[PositionMeasurement]) {
+    let first = |orders: &[Order]| orders.iter().find(|o| o.number == 1).cloned();
+    let places: Vec<(f64, f64)> = positions.iter().map(|p| (p.x0, p.y0)).collect();
+    let (Some(drawn), Some(measured)) = (first(&nominal.orders), first(orders)) else { return };
+    let Some(found) = turn(&drawn, &measured, &places) else { return };
+    for (order, report) in orders.iter_mut().zip(reports) {
+        if report.trace.is_none() && order.number != 0 {
+            *order = carried(order, found);
+            let why = report.problem.take().unwrap_or_default();
+            report.problem = Some(format!("{why}; follows the first order: scale {:.5}, turn {:.4} deg", found.0, found.1.to_degrees()));
+        }
+    }
 }
 
 fn fit_order(positions: &[PositionMeasurement], order: &Order, settings: &Settings) -> Result<(Order, OrderReport), CalibrationError> {

@@ -37,6 +37,7 @@ pub fn table(spectra: &[Extracted]) -> Table {
         Column::new("ID", "", "number of the source in the catalogue", id),
         Column::new("BAND", "", "band of the grating", band),
         i32s("ORDER", "order of the grating", &|_, s, _| s.order),
+        i32s("GRATING", "grating of the detector, 0 before the border", &|_, s, _| s.grating as i32),
         f64s("WAVELENGTH", "nm", "vacuum wavelength of the middle of the element", &|s, i| s.wavelength_nm[i]),
         f64s("RATE", RATE, "rate of the source, contamination and background taken away", &|s, i| s.rate[i]),
         f64s("RATE_ERR", RATE, "standard error of RATE", &|s, i| s.rate_error[i]),
@@ -57,7 +58,7 @@ pub fn table(spectra: &[Extracted]) -> Table {
 pub fn spectra(table: &Table) -> Result<Vec<Extracted>, ExtractionError> {
     let missing = |column| ExtractionError::Column { table: table.name.clone(), column };
     let f64s = |name: &'static str| table.f64s(name).ok_or_else(|| missing(name));
-    let (number, order, flags) = (f64s("SPECTRUM")?, f64s("ORDER")?, f64s("FLAGS")?);
+    let (number, order, grating, flags) = (f64s("SPECTRUM")?, f64s("ORDER")?, f64s("GRATING")?, f64s("FLAGS")?);
     let id = match table.column("ID").map(|c| &c.data) {
         Some(ColumnData::I64(v)) => v,
         _ => return Err(missing("ID")),
@@ -73,7 +74,8 @@ pub fn spectra(table: &Table) -> Result<Vec<Extracted>, ExtractionError> {
     for i in 0..number.len() {
         if i == 0 || number[i] != number[i - 1] {
             let band = band[i].trim_end().to_string();
-            out.push(Extracted { id: id[i] as u64, band, order: order[i] as i32, line_fwhm_nm: fwhm[i], ..Extracted::default() });
+            let (order, grating) = (order[i] as i32, grating[i] as usize);
+            out.push(Extracted { id: id[i] as u64, band, order, grating, line_fwhm_nm: fwhm[i], ..Extracted::default() });
         }
         let last = out.len() - 1;
         let s = &mut out[last];

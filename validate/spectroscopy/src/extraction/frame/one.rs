@@ -123,7 +123,8 @@ pub fn extract_one(
     let Some((patch, elements, left)) = elements(task, order, source, spectrum, drawn)? else { return Ok(None) };
     let n = elements.len();
     let with = || Vec::with_capacity(n);
-    let mut out = Extracted { id: source.id, band: task.instrument.band.into(), order: order.order.number, ..Extracted::default() };
+    let (band, number) = (task.instrument.band.into(), order.order.number);
+    let mut out = Extracted { id: source.id, band, order: number, grating: order.grating, ..Extracted::default() };
     (out.wavelength_nm, out.rate, out.rate_error, out.contamination) = (with(), with(), with(), with());
     (out.background, out.flux, out.flux_error, out.flags) = (with(), with(), with(), Vec::with_capacity(n));
     let mut dispersions: Vec<f64> = Vec::with_capacity(n);
