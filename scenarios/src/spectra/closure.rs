@@ -144,15 +144,18 @@ pub fn fluxes(folder: &Path) -> anyhow::Result<Vec<FluxClosure>> {
         .collect())
 }
 
-/// Wavelengths and electrons per column of the first orders by source and grating.
-fn truth_spectra(frame: &SlitlessFrame) -> anyhow::Result<BTreeMap<(u64, usize), Vec<(f64, f64)>>> {
+/// Wavelengths \[nm\] and electrons per column, by source and grating.
+type TrueSpectra = BTreeMap<(u64, usize), Vec<(f64, f64)>>;
+
+/// The noiseless spectra of first orders.
+fn truth_spectra(frame: &SlitlessFrame) -> anyhow::Result<TrueSpectra> {
     let path = own_list(&frame.path)?;
     let table = named(&path, "SPECTRA")?;
     let column = |name: &str| table.f64s(name).with_context(|| format!("{}: column {name} is missing", path.display()));
     let id = super::catalogue::ids(&table).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
     let (order, grating) = (column("ORDER")?, column("GRATING")?);
     let (nm, electrons) = (column("WAVELENGTH")?, column("ELECTRONS")?);
-    let mut out: BTreeMap<(u64, usize), Vec<(f64, f64)>> = BTreeMap::new();
+    let mut out = TrueSpectra::new();
     for i in (0..table.rows()).filter(|i| order[*i] == 1.0) {
         out.entry((id[i], grating[i] as usize)).or_default().push((nm[i], electrons[i]));
     }

@@ -124,6 +124,7 @@ mod tests {
             id,
             band: "GV".into(),
             order,
+            grating: 1,
             wavelength_nm: (0..n).map(|i| 400.0 + 0.52 * i as f64).collect(),
             rate: (0..n).map(|i| i as f64).collect(),
             rate_error: vec![0.1; n],
