@@ -80,6 +80,9 @@ pub enum Spectra {
         /// FWHM of the PSF across traces where the frame has too few bright stars to measure it [pixel].
         #[arg(long, default_value_t = 3.0)]
         psf_fwhm: f64,
+        /// Reduced folder with bright stars on the same detector, such as the standard's, to measure the PSF on; without it the frame's own stars.
+        #[arg(long)]
+        psf: Option<PathBuf>,
     },
     /// Measure redshifts, types, lines and temperatures of extracted spectra.
     Redshift {
@@ -151,8 +154,8 @@ impl Spectra {
                 }
                 println!("configuration in {}", plan.out.display());
             }
-            Self::Extract { folder, configuration, catalogue, faintest, boxed, psf_fwhm } => {
-                let plan = extract::Plan { folder, configuration, catalogue, faintest, boxed, psf_fwhm_px: psf_fwhm };
+            Self::Extract { folder, configuration, catalogue, faintest, boxed, psf_fwhm, psf } => {
+                let plan = extract::Plan { folder, configuration, catalogue, faintest, boxed, psf_fwhm_px: psf_fwhm, psf };
                 for frame in extract::run(&plan, &instrument, &mut said)? {
                     print_extraction(&frame);
                 }

@@ -121,10 +121,17 @@ fn placed(
             if nominal.grating.opening.share(source.x) < SHARE || row < 0.0 || row >= ny as f64 {
                 continue;
             }
+            // A calibrator whose first order is not on the frame says nothing.
+            let nx = frame.frame.rate.ncols();
+            let middle = nominal.grating.orders.iter().find(|o| o.number == 1).map(|o| o.trace(source.x, source.y).offset(0.5).0);
+            let column = source.x + middle.unwrap_or(0.0) - frame.frame.origin.0 as f64;
+            if !(0.0..nx as f64).contains(&column) {
+                continue;
+            }
             let from = (row as usize).saturating_sub(PAGE_ROWS);
             let to = (row as usize + PAGE_ROWS).min(ny);
             out.push(SessionFrame {
-                name: format!("{}#{}", frame.name(), source.id),
+                name: format!("{} in {}", source.id, frame.observation()),
                 detector: nominal.detector.clone(),
                 calibrator,
                 x0: source.x,

@@ -2,12 +2,14 @@
 
 use super::catalogue::Catalogue;
 use super::configuration;
-use super::frames::of_folders;
+use super::frames::{SlitlessFrame, of_folders};
 use crate::folder::Folder;
 use anyhow::{Context as _, bail};
 use instruments::description::Instrument;
+use sim_core::dispersion::Grating;
 use sim_core::fits::Header;
-use spectroscopy::extraction::{self, Psf, Settings, extract_frame};
+use spectroscopy::extraction::{self, FrameSpectra, Psf, Settings, Source, extract_frame};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How to extract.
@@ -22,8 +24,10 @@ pub struct Plan {
     pub faintest: f64,
     /// Sum over an aperture instead of the fit of a profile.
     pub boxed: bool,
-    /// Width of the PSF across traces where the frame has too few bright stars \[pixel\].
+    /// Width of the PSF across traces where no bright stars tell it \[pixel\].
     pub psf_fwhm_px: f64,
+    /// Reduced folder with bright stars on the same detectors (those of a standard) that the PSF is measured on; the frame's own stars without it.
+    pub psf: Option<PathBuf>,
 }
 
 /// What came out of a frame.
@@ -54,6 +58,68 @@ pub fn own_list(image: &Path) -> anyhow::Result<PathBuf> {
     Ok(found)
 }
 
+/// What the frames of a detector are extracted with.
+struct Setup {
+    gratings: Vec<Grating>,
+    area_cm2: f64,
+    pivot_nm: f64,
+    detector: String,
+    filter: String,
+}
+
+impl Setup {
+    fn read(plan: &Plan, frame: &SlitlessFrame) -> anyhow::Result<Self> {
+        let filter = frame.level1.filter.clone();
+        let confs = configuration::read(&plan.configuration, &filter, frame.detector)?;
+        let area_cm2 = confs[0].area_cm2;
+        let gratings: Vec<Grating> = confs.into_iter().map(|c| c.grating).collect();
+        let pivot_nm = gratings[0].orders.iter().find(|o| o.number == 1).map_or(700.0, |o| o.efficiency.pivot_nm());
+        Ok(Self { gratings, area_cm2, pivot_nm, detector: format!("{:02}", frame.detector), filter })
+    }
+
+    fn sources(&self, plan: &Plan, frame: &SlitlessFrame, bands: &[(String, f64)]) -> anyhow::Result<Vec<Source>> {
+        // A catalogue that was given is of the field, not of the standard's.
+        let own = !frame.path.starts_with(&plan.folder);
+        let given = plan.catalogue.clone().filter(|_| !own);
+        let list = given.map_or_else(|| own_list(&frame.path), Ok)?;
+        Catalogue::read(&list, self.pivot_nm, bands)?.on(frame)
+    }
+
+    /// Extracts a frame; `measure` asks for the PSF of its own stars.
+    fn extract(&self, plan: &Plan, frame: &SlitlessFrame, sources: &[Source], psf: Psf, measure: bool) -> anyhow::Result<FrameSpectra> {
+        let known = extraction::Instrument {
+            configured_detector: &self.detector,
+            frame_detector: &self.detector,
+            band: &self.filter,
+            gratings: &self.gratings,
+            area_cm2: self.area_cm2,
+            psf,
+        };
+        let mut settings = Settings { faintest_ab: plan.faintest, measure_psf: measure, ..Settings::default() };
+        if plan.boxed {
+            settings.method = extraction::Method::Box { share: 0.9 };
+        }
+        extract_frame(&frame.frame.image(), &known, sources, &settings).with_context(|| frame.path.display().to_string())
+    }
+}
+
+/// PSFs measured on the frames of a folder, by detector.
+fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
+    let mut out = BTreeMap::new();
+    for frame in of_folders(&[folder.to_path_buf()])? {
+        let setup = Setup::read(plan, &frame)?;
+        let sources = setup.sources(plan, &frame, &[])?;
+        let first = Psf::gaussian(&[(setup.pivot_nm, plan.psf_fwhm_px)])?;
+        let found = setup.extract(plan, &frame, &sources, first, true)?;
+        if !found.psf_measured {
+            bail!("{}: too few bright isolated stars to measure the PSF", frame.path.display());
+        }
+        said(&format!("{}: PSF of {:.2} pixel FWHM", frame.name(), found.psf.fwhm(setup.pivot_nm)));
+        out.insert(frame.detector, found.psf);
+    }
+    Ok(out)
+}
+
 /// Extracts the spectra of all slitless frames of a folder into `FOLDER/spectra`.
 ///
 /// # Errors
@@ -62,37 +128,23 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
     let out = plan.folder.join("spectra");
     let bands: Vec<(String, f64)> =
         instrument.bands.iter().filter(|(_, b)| b.grating.is_none()).map(|(name, b)| (name.clone(), b.bandpass.pivot_nm())).collect();
+    let psfs = plan.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(plan, folder, said))?;
     let mut done = Vec::new();
     for frame in of_folders(std::slice::from_ref(&plan.folder))? {
-        let filter = frame.level1.filter.clone();
-        let confs = configuration::read(&plan.configuration, &filter, frame.detector)?;
-        let area_cm2 = confs[0].area_cm2;
-        let gratings: Vec<_> = confs.into_iter().map(|c| c.grating).collect();
-        let pivot_nm = gratings[0].orders.iter().find(|o| o.number == 1).map_or(700.0, |o| o.efficiency.pivot_nm());
-        let list = plan.catalogue.clone().map_or_else(|| own_list(&frame.path), Ok)?;
-        let sources = Catalogue::read(&list, pivot_nm, &bands)?.on(&frame)?;
+        let setup = Setup::read(plan, &frame)?;
+        let sources = setup.sources(plan, &frame, &bands)?;
         said(&format!("{}: {} sources", frame.name(), sources.len()));
-        let detector = format!("{:02}", frame.detector);
-        let known = extraction::Instrument {
-            configured_detector: &detector,
-            frame_detector: &detector,
-            band: &filter,
-            gratings: &gratings,
-            area_cm2,
-            psf: Psf::gaussian(&[(pivot_nm, plan.psf_fwhm_px)])?,
+        let (psf, measure) = match psfs.get(&frame.detector) {
+            Some(psf) => (psf.clone(), false),
+            None => (Psf::gaussian(&[(setup.pivot_nm, plan.psf_fwhm_px)])?, true),
         };
-        let mut settings = Settings { faintest_ab: plan.faintest, measure_psf: true, ..Settings::default() };
-        if plan.boxed {
-            settings.method = extraction::Method::Box { share: 0.9 };
-        }
-        let image = frame.frame.image();
-        let found = extract_frame(&image, &known, &sources, &settings).with_context(|| frame.path.display().to_string())?;
+        let found = setup.extract(plan, &frame, &sources, psf, measure)?;
         std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let path = out.join(format!("{}_spec.fits", frame.name()));
         let mut header = Header::default();
         header.set("L1FILE", frame.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "level-1 image");
         header.set("EXPTIME", frame.level1.exposure_s, "[s] exposure time");
-        header.set("FILTER", filter.as_str(), "grating");
+        header.set("FILTER", setup.filter.as_str(), "grating");
         header.set("CHIPID", i64::from(frame.detector), "detector");
         extraction::table::save(&path, header, &found.spectra)?;
         done.push(Extraction {

@@ -50,6 +50,13 @@ impl SlitlessFrame {
         self.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().replace("_img", ""))
     }
 
+    /// Number of the observation by the file's name, or all of the name where it has another form.
+    #[must_use]
+    pub fn observation(&self) -> String {
+        let name = self.name();
+        name.split('_').nth(6).map_or(name.clone(), str::to_string)
+    }
+
     /// Place on the whole detector of a position of the sky \[pixel\]; `None` behind the camera.
     ///
     /// # Errors
