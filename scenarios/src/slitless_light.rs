@@ -32,12 +32,13 @@ pub fn draw(imaging: &Imaging<'_>, spec: &DetectorSpec, sources: &[Source], trut
     let mut spectra = Spectra { orders: drawn.orders, pixels: Vec::new() };
     if truth {
         let by_id: BTreeMap<u64, &Source> = sources.iter().map(|source| (source.id, source)).collect();
-        for light in spectra.orders.iter().filter(|light| light.electrons_in_frame >= SPECTRUM_ELECTRONS) {
-            let grating = &gratings[light.grating];
-            let order = grating.orders.iter().find(|order| order.number == light.order);
-            if let (Some(source), Some(order)) = (by_id.get(&light.id), order) {
-                let pixels = slitless::one_dimensional(imaging, order, &grating.opening, source)?;
-                spectra.pixels.push((light.id, light.order, light.grating, pixels));
+        for (number, grating) in gratings.iter().enumerate() {
+            for order in &grating.orders {
+                let mine = |light: &&OrderLight| (light.grating, light.order) == (number, order.number);
+                let bright = spectra.orders.iter().filter(mine).filter(|light| light.electrons_in_frame >= SPECTRUM_ELECTRONS);
+                let of: Vec<&Source> = bright.filter_map(|light| by_id.get(&light.id).copied()).collect();
+                let drawn = slitless::one_dimensional(imaging, order, &grating.opening, &of)?;
+                spectra.pixels.extend(of.iter().zip(drawn).map(|(source, pixels)| (source.id, order.number, number, pixels)));
             }
         }
     }

@@ -31,6 +31,9 @@ const CHUNK_PIXELS: usize = 1 << 20;
 /// No transfer function is followed beyond this frequency \[cycles / pixel\].
 const CUTOFF_MAX: f64 = 4.0;
 
+/// Pieces of spectra that are nowhere brighter than this share of the tolerance are left out, of the truth too: most of all faint sources in weak orders.
+const INVISIBLE: f64 = 0.1;
+
 struct Planned {
     index: usize,
     figure: Figure,
@@ -181,9 +184,9 @@ fn check(imaging: &Imaging<'_>) -> Result<(), OpticsError> {
     Ok(())
 }
 
-pub(super) fn references(sources: &[Source]) -> HashMap<usize, BandQuadrature> {
+pub(super) fn references<'a>(sources: impl IntoIterator<Item = &'a Source>) -> HashMap<usize, BandQuadrature> {
     let mut out = HashMap::new();
-    for component in sources.iter().flat_map(|s| &s.components) {
+    for component in sources.into_iter().flat_map(|s| &s.components) {
         if let Brightness::Ab { band, .. } = &component.brightness {
             out.entry(Arc::as_ptr(band) as usize).or_insert_with(|| BandQuadrature::new(band, 1));
         }
@@ -202,6 +205,9 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
     if parts.is_empty() {
         let extents = Extents { period: Period::square(SIZES[0]), difference: None, cutoff: 0.0, colours: 1 };
         return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
+    }
+    if figure.streak.is_some() && response.peak(&parts) < INVISIBLE * tolerance {
+        return None;
     }
     let across = 2.0 * response.radius(&parts, tolerance) + 2.0;
     let (long, high) = figure.streak.as_ref().map_or((0.0, 0.0), |s| (s.extent.0.abs(), s.extent.1.abs()));

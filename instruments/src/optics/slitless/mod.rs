@@ -8,7 +8,7 @@
 //! # Source
 //! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`] and `streak.rs`.
 //! # Limits
-//! Traces run along the columns' axis, within 45 degrees. Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
+//! Traces run along the columns' axis, within 45 degrees. Pieces nowhere brighter than a tenth of the tolerance are left out. Shapes are those of the undispersed image. A piece, of 96 pixels at most, has the PSF of its middle: where coma changes by 40 nm a degree its
 //! ends are displaced by 0.001 pixel. The electrons that the truth states are a quadrature of 200 intervals an order, those that are drawn are integrated exactly. A source whose undispersed image lies on the border of two gratings gives each its share of
 //! the beam's area ([`sim_core::dispersion::Opening`]); the diffraction at the border is left out.
 //! # Twin

@@ -5,7 +5,7 @@
 //! # Source
 //! Geometry of the trace; no PSF, so a line is in one column.
 //! # Limits
-//! Traces run along the columns' axis. Steps of a twentieth of a column and the samples of the spectrum's band by the midpoint rule.
+//! Traces run along the columns' axis. Steps of an eighth of a column and the samples of the spectrum's band by the midpoint rule.
 //! # Twin
 //! The extracted spectrum.
 
@@ -15,12 +15,13 @@ use super::super::error::OpticsError;
 use super::super::render;
 use super::super::scene::Resolver;
 use super::streak::Piece;
+use rayon::prelude::*;
 use sim_core::dispersion::{Opening, Order};
 use sim_core::source::Source;
 use sim_core::table::{Column, ColumnData, Table};
 
 /// Steps in a column.
-const STEPS: usize = 20;
+const STEPS: usize = 8;
 
 /// A column of a spectrum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,7 +36,7 @@ pub struct SpectrumPixel {
     pub electrons: f64,
 }
 
-/// The spectrum of a source in an order, columns rising; empty when the grating has none of its light.
+/// The spectra of sources in an order, each with its columns rising; empty where the grating has none of the light.
 ///
 /// # Errors
 /// As [`Imaging::render`].
@@ -43,12 +44,12 @@ pub fn one_dimensional(
     imaging: &Imaging<'_>,
     order: &Order,
     opening: &Opening,
-    source: &Source,
-) -> Result<Vec<SpectrumPixel>, OpticsError> {
+    sources: &[&Source],
+) -> Result<Vec<Vec<SpectrumPixel>>, OpticsError> {
     let (low, high) = order.efficiency.range_nm();
     let piece = Piece { order, from_nm: low, to_nm: high };
     let band = BandQuadrature::new(&order.efficiency, 1);
-    let references = render::references(std::slice::from_ref(source));
+    let references = render::references(sources.iter().copied());
     let resolver = Resolver {
         band: &band,
         references: &references,
@@ -58,7 +59,12 @@ pub fn one_dimensional(
         achromatic: true,
         piece: Some((&piece, opening)),
     };
-    let Some(figure) = resolver.figure(source, &mut Palette::default())? else { return Ok(Vec::new()) };
+    sources.par_iter().map_init(Palette::default, |palette, source| one(&resolver, order, source, palette)).collect()
+}
+
+fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Palette) -> Result<Vec<SpectrumPixel>, OpticsError> {
+    let (low, high) = order.efficiency.range_nm();
+    let Some(figure) = resolver.figure(source, palette)? else { return Ok(Vec::new()) };
     let (x0, y0) = (figure.truth.x, figure.truth.y);
     let trace = order.trace(x0, y0);
     let ends = [low, high].map(|nm| x0 + trace.offset(trace.parameter(nm)).0);
