@@ -39,7 +39,7 @@ pub enum Spectra {
         /// Reduced folder with frames of a standard star. May be given several times.
         #[arg(long, value_name = "FOLDER")]
         standards: Vec<PathBuf>,
-        /// Model spectrum of the standard star: CSV with wavelength_nm and flux [erg/s/cm2/nm].
+        /// Model spectrum of the standard star: CSV with the columns wavelength_nm and flux (erg/s/cm2/nm).
         #[arg(long)]
         model: Option<PathBuf>,
         /// FITS table with OBJ_ID, RA, DEC and MAG of the calibrators; the folder's own objects when absent.
@@ -77,7 +77,7 @@ pub enum Spectra {
         /// Sum over an aperture instead of the optimal extraction.
         #[arg(long = "box")]
         boxed: bool,
-        /// FWHM of the PSF across traces where the frame has too few bright stars to measure it [pixel].
+        /// FWHM of the PSF across traces, in pixels, where the frame has too few bright stars to measure it.
         #[arg(long, default_value_t = 3.0)]
         psf_fwhm: f64,
         /// Reduced folder with bright stars on the same detector, such as the standard's, to measure the PSF on; without it the frame's own stars.
