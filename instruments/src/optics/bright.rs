@@ -18,15 +18,7 @@ pub(super) fn points(imaging: &Imaging<'_>, sources: &[Source], least_electrons:
 pub(super) fn electrons(imaging: &Imaging<'_>, sources: &[Source]) -> Result<Vec<Option<BrightPoint>>, OpticsError> {
     let band = BandQuadrature::new(imaging.band, 1);
     let references = render::references(sources);
-    let resolver = Resolver {
-        band: &band,
-        references: &references,
-        wcs: imaging.wcs,
-        pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
-        zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
-        achromatic: true,
-        piece: None,
-    };
+    let resolver = Resolver::new(imaging, &band, &references, true, None);
     let mut palette = Palette::default();
     let mut point = |source: &Source| -> Result<Option<BrightPoint>, OpticsError> {
         let figure = resolver.figure(source, &mut palette)?;

@@ -71,15 +71,7 @@ pub(super) fn render(
     // Sources to figures.
     let clock = Instant::now();
     let references = references(sources);
-    let resolver = Resolver {
-        band: &band,
-        references: &references,
-        wcs: imaging.wcs,
-        pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
-        zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
-        achromatic: colours == 1,
-        piece,
-    };
+    let resolver = Resolver::new(imaging, &band, &references, colours == 1, piece);
     let resolved: Vec<Result<Option<Planned>, OpticsError>> = sources
         .par_iter()
         .enumerate()

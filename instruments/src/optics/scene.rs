@@ -7,6 +7,7 @@
 //! # Limits
 //! Flux and size only are magnified; nothing is moved.
 
+use super::Imaging;
 use super::colour::{BandQuadrature, Hue, Palette, Weights};
 use super::error::OpticsError;
 use super::knots;
@@ -149,7 +150,25 @@ pub(crate) struct Resolver<'a> {
     pub(crate) piece: Option<(&'a Piece<'a>, &'a Opening)>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// For a camera, with the quadrature of its band and those of the bands magnitudes are in.
+    pub(crate) fn new(
+        imaging: &Imaging<'a>,
+        band: &'a BandQuadrature,
+        references: &'a HashMap<usize, BandQuadrature>,
+        achromatic: bool,
+        piece: Option<(&'a Piece<'a>, &'a Opening)>,
+    ) -> Self {
+        Self {
+            band,
+            references,
+            wcs: imaging.wcs,
+            pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
+            zero_electrons: imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
+            achromatic,
+            piece,
+        }
+    }
     /// A source in pixels, or `None` when it is not in front of the camera.
     pub(crate) fn figure(&self, source: &Source, palette: &mut Palette) -> Result<Option<Figure>, OpticsError> {
         let id = source.id;

@@ -14,6 +14,7 @@ use instruments::optics::slitless;
 use sim_core::dispersion::{Grating, Order};
 use sim_core::fits::{self, Data};
 use sim_core::frame::Window;
+use sim_core::median::SIGMA_PER_MAD;
 use sim_core::table::Table;
 use sim_core::units::Nanometre;
 use spectroscopy::extraction::table;
@@ -137,7 +138,7 @@ pub fn fluxes(folder: &Path) -> anyhow::Result<Vec<FluxClosure>> {
                 snr: (edge[0], edge[1]),
                 spectra: of.len(),
                 ratio: (quantile(&ratios, 0.5), 0.5 * (quantile(&ratios, 0.84) - quantile(&ratios, 0.16))),
-                pull_width: 1.4826 * quantile(&pulls, 0.5),
+                pull_width: SIGMA_PER_MAD * quantile(&pulls, 0.5),
                 elements: pulls.len(),
             }
         })
@@ -261,7 +262,7 @@ pub fn redshifts(folders: &[PathBuf], results: &[SourceRedshift]) -> anyhow::Res
 
 fn nmad(values: &[f64]) -> f64 {
     let middle = quantile(values, 0.5);
-    1.4826 * quantile(&values.iter().map(|v| (v - middle).abs()).collect::<Vec<_>>(), 0.5)
+    SIGMA_PER_MAD * quantile(&values.iter().map(|v| (v - middle).abs()).collect::<Vec<_>>(), 0.5)
 }
 
 fn quantile(values: &[f64], share: f64) -> f64 {

@@ -78,9 +78,8 @@ impl Setup {
     }
 
     fn sources(&self, plan: &Plan, frame: &SlitlessFrame, bands: &[(String, f64)]) -> anyhow::Result<Vec<Source>> {
-        // A catalogue that was given is of the field, not of the standard's.
-        let own = !frame.path.starts_with(&plan.folder);
-        let given = plan.catalogue.clone().filter(|_| !own);
+        // A catalogue that was given is of the field, not of the standard's frames.
+        let given = plan.catalogue.clone().filter(|_| frame.path.starts_with(&plan.folder));
         let list = given.map_or_else(|| own_list(&frame.path), Ok)?;
         Catalogue::read(&list, self.pivot_nm, bands)?.on(frame)
     }

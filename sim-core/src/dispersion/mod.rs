@@ -124,6 +124,27 @@ impl Trace {
         let (first, last) = (self.wavelength_nm(0.0), self.wavelength_nm(1.0));
         self.parameter_near(wavelength_nm, (wavelength_nm - first) / (last - first))
     }
+    /// The parameter at which the trace is `columns` from the undispersed image, by Newton's method; `None` where that does not settle and on a trace without
+    /// dispersion, all of which is in one column.
+    #[must_use]
+    pub fn parameter_of_column(&self, columns: f64) -> Option<f64> {
+        let (first, last) = (self.offset(0.0).0, self.offset(1.0).0);
+        if (last - first).abs() < 1e-6 {
+            return None;
+        }
+        let mut t = (columns - first) / (last - first);
+        for _ in 0..30 {
+            let step = (columns - self.offset(t).0) / self.direction(t).0;
+            t += step;
+            if !t.is_finite() {
+                return None;
+            }
+            if step.abs() < 1e-12 {
+                return Some(t);
+            }
+        }
+        None
+    }
     /// As [`Trace::parameter`], from a first guess.
     #[must_use]
     pub fn parameter_near(&self, wavelength_nm: f64, guess: f64) -> f64 {
@@ -165,6 +186,9 @@ mod tests {
         assert_eq!(trace.offset(0.5), (710.0 + 240.0, 2.5));
         for t in [0.0, 0.3, 1.0, 1.1] {
             assert!((trace.parameter(trace.wavelength_nm(t)) - t).abs() < 1e-12);
+            assert!((trace.parameter_of_column(trace.offset(t).0).unwrap() - t).abs() < 1e-12);
         }
+        let still = Trace { x: vec![3.0], ..trace };
+        assert_eq!(still.parameter_of_column(3.0), None, "all of it is in one column");
     }
 }

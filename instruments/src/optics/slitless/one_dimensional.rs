@@ -10,11 +10,11 @@
 //! The extracted spectrum.
 
 use super::super::Imaging;
-use super::super::colour::{BandQuadrature, Palette, Walk};
+use super::super::colour::{BandQuadrature, Palette};
 use super::super::error::OpticsError;
 use super::super::render;
 use super::super::scene::Resolver;
-use super::streak::Piece;
+use super::streak::{Photons, Piece};
 use rayon::prelude::*;
 use sim_core::dispersion::{Opening, Order};
 use sim_core::source::Source;
@@ -50,15 +50,8 @@ pub fn one_dimensional(
     let piece = Piece { order, from_nm: low, to_nm: high };
     let band = BandQuadrature::new(&order.efficiency, 1);
     let references = render::references(sources.iter().copied());
-    let resolver = Resolver {
-        band: &band,
-        references: &references,
-        wcs: imaging.wcs,
-        pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec,
-        zero_electrons: order.efficiency.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s,
-        achromatic: true,
-        piece: Some((&piece, opening)),
-    };
+    let through = Imaging { band: &order.efficiency, ..*imaging };
+    let resolver = Resolver::new(&through, &band, &references, true, Some((&piece, opening)));
     sources.par_iter().map_init(Palette::default, |palette, source| one(&resolver, order, source, palette)).collect()
 }
 
@@ -71,22 +64,21 @@ fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Pa
     let (first, last) = ((ends[0].min(ends[1]) + 0.5).floor() as i32, (ends[0].max(ends[1]) + 0.5).floor() as i32);
     let mut pixels: Vec<SpectrumPixel> = (first..=last)
         .map(|column| {
-            let t = trace_parameter(&trace, f64::from(column) - x0);
+            // An order that is not dispersed is in one column.
+            let t = trace.parameter_of_column(f64::from(column) - x0).unwrap_or(0.5);
             SpectrumPixel { column, y: y0 + trace.offset(t).1, wavelength_nm: trace.wavelength_nm(t), electrons: 0.0 }
         })
         .collect();
     let count = STEPS * pixels.len();
     for part in &figure.parts {
         let Some((sed, photons)) = &part.sed else { continue };
-        let mut spectrum = Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), 1.0 / (1.0 + sed.redshift));
-        let mut whole = Walk::new(order.efficiency.wavelength_nm(), order.efficiency.efficiency(), 1.0);
-        let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
+        let mut density = Photons::new(sed, &order.efficiency);
         let width = (high - low) / count as f64;
         let mut t = trace.parameter(low);
         for k in 0..count {
             let nm = low + width * (k as f64 + 0.5);
             t = trace.parameter_near(nm, t);
-            let light = spectrum.at(nm) * whole.at(nm) * nm * dust.as_mut().map_or(1.0, |d| d.at(nm)) * width;
+            let light = density.at(nm) * width;
             let column = (x0 + trace.offset(t).0 + 0.5).floor() as i32 - first;
             if let Some(pixel) = pixels.get_mut(column.max(0) as usize) {
                 pixel.electrons += part.electrons * light / photons;
@@ -94,24 +86,6 @@ fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Pa
         }
     }
     Ok(pixels)
-}
-
-/// The parameter at which a trace is at a column, by Newton's method.
-fn trace_parameter(trace: &sim_core::dispersion::Trace, dx: f64) -> f64 {
-    let (a, b) = (trace.offset(0.0).0, trace.offset(1.0).0);
-    // An order that is not dispersed is at one column.
-    if (b - a).abs() < 1e-6 {
-        return 0.5;
-    }
-    let mut t = (dx - a) / (b - a);
-    for _ in 0..20 {
-        let step = (dx - trace.offset(t).0) / trace.direction(t).0;
-        t += step;
-        if step.abs() < 1e-12 {
-            break;
-        }
-    }
-    t
 }
 
 /// The table of noiseless spectra: one row a column of a source's order.

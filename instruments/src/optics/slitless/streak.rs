@@ -247,13 +247,31 @@ fn spline(f: f64) -> [f64; 4] {
     [g * g * g, 3.0 * f3 - 6.0 * f2 + 4.0, -3.0 * f3 + 3.0 * f2 + 3.0 * f + 1.0, f3].map(|w| w / 6.0)
 }
 
+/// Photons per wavelength of a spectrum through an efficiency, in the spectrum's unit, read at rising wavelengths.
+pub(crate) struct Photons<'a> {
+    spectrum: Walk<'a>,
+    efficiency: Walk<'a>,
+    dust: Option<Walk<'a>>,
+}
+
+impl<'a> Photons<'a> {
+    pub(crate) fn new(sed: &'a Sed, efficiency: &'a Bandpass) -> Self {
+        Self {
+            spectrum: Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), 1.0 / (1.0 + sed.redshift)),
+            efficiency: Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0),
+            dust: sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0)),
+        }
+    }
+    pub(crate) fn at(&mut self, nm: f64) -> f64 {
+        self.spectrum.at(nm) * self.efficiency.at(nm) * nm * self.dust.as_mut().map_or(1.0, |d| d.at(nm))
+    }
+}
+
 /// Puts the photons of a spectrum on the mesh, times the colour terms; cell 0 is the middle of the streak.
 fn deposit(streak: &Streak, sed: &Sed, efficiency: &Bandpass, band: &BandQuadrature, cell: f64, mesh: &mut [[f32; NODES_MAX]]) {
     let to_rest = 1.0 / (1.0 + sed.redshift);
-    let mut spectrum = Walk::new(sed.template.wavelength_nm(), sed.template.flux_lambda(), to_rest);
-    let mut whole = Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0);
-    let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
-    let mut photons = |nm: f64| spectrum.at(nm) * whole.at(nm) * nm * dust.as_mut().map_or(1.0, |d| d.at(nm));
+    let mut density = Photons::new(sed, efficiency);
+    let mut photons = |nm: f64| density.at(nm);
     // Steps of half a cell, and the spectrum's own samples, so that nothing narrow is stepped over.
     let steps = (2.0 * streak.extent.0.hypot(streak.extent.1) / cell).ceil().max(16.0) as usize;
     let samples = sed.template.wavelength_nm();

@@ -9,7 +9,6 @@
 //! # Limits
 //! A Gaussian stands for the line spread. Features closer than 0.8 widths share their light as the list says, with an error of 15 % of their distance.
 
-use super::identify::Pattern;
 use super::line_list::Feature;
 use super::ridge_spectrum::RidgeSpectrum;
 use nalgebra::{DMatrix, DVector};
@@ -168,12 +167,6 @@ pub fn groups(guessed: &[(&Feature, f64, f64)], column: &dyn Fn(f64) -> f64, wid
         }
     }
     all.into_iter().map(|(_, members)| members).collect()
-}
-
-/// Column of a wavelength: the guess, moved by the pattern.
-#[must_use]
-pub fn column_of(pattern: &Pattern, guess: &dyn Fn(f64) -> f64, wavelength_nm: f64) -> f64 {
-    pattern.at(guess(wavelength_nm))
 }
 
 #[cfg(test)]

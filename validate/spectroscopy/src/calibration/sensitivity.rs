@@ -23,7 +23,7 @@ use serde::Serialize;
 use sim_core::bandpass::Bandpass;
 use sim_core::dispersion::{Order, Trace};
 use sim_core::spectrum::Spectrum;
-use sim_core::units::{Nanometre, PLANCK_J_S, SPEED_OF_LIGHT_M_S};
+use sim_core::units::{HC_ERG_NM, Nanometre};
 
 /// A frame of a star with its model.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +141,7 @@ struct Row {
 
 /// Photons per erg at a wavelength times an area \[cm2\].
 fn per_erg(area_cm2: f64, wavelength_nm: f64) -> f64 {
-    area_cm2 * wavelength_nm * 1e-9 / (PLANCK_J_S * SPEED_OF_LIGHT_M_S * 1e7)
+    area_cm2 * wavelength_nm / HC_ERG_NM
 }
 
 /// Measures the sensitivity of an order with a calibrated configuration. Stars whose trace is not found are flagged and not used.
@@ -245,16 +245,6 @@ fn open_star<'a>(
     Ok(Ok(Star { standard: *standard, columns, trace, solution, open }))
 }
 
-/// Parameter of a column, by Newton's method.
-fn parameter_of(trace: &Trace, dx: f64) -> f64 {
-    let (a, b) = (trace.offset(0.0).0, trace.offset(1.0).0);
-    let mut t = (dx - a) / (b - a);
-    for _ in 0..12 {
-        t += (dx - trace.offset(t).0) / trace.direction(t).0;
-    }
-    t
-}
-
 /// Share of the light in the wide box over wavelength: rings of all stars in eight pieces of the order, a robust straight line; and its error.
 fn measured_share(stars: &[Star<'_>], range: (f64, f64), settings: &Settings) -> Result<(Polynomial, f64), CalibrationError> {
     let (h, far) = (settings.wide_half_box + 0.5, settings.growth_half_box + 0.5);
@@ -270,7 +260,7 @@ fn measured_share(stars: &[Star<'_>], range: (f64, f64), settings: &Settings) ->
                 let growth = 1.0 + ring / rate;
                 let k = (growth - 1.0) / (growth / h - 1.0 / far);
                 let middle = piece[piece.len() / 2].x as f64 - x0;
-                let x = star.solution.wavelength_nm(parameter_of(&star.solution, middle));
+                let x = star.solution.wavelength_nm(star.solution.parameter_of_column(middle).unwrap_or(f64::NAN));
                 points.push(Point { x, y: 1.0 - k / h, error: (error / (1.0 - h / far)).max(1e-4), kept: false });
             }
         }
@@ -286,7 +276,7 @@ fn rows_of(index: usize, star: &Star<'_>, knots: &Knots, share: &Polynomial, are
         .iter()
         .filter_map(|column| {
             let dx = column.x as f64 - x0;
-            let t = parameter_of(&star.solution, dx);
+            let t = star.solution.parameter_of_column(dx).unwrap_or(f64::NAN);
             let wavelength = star.solution.wavelength_nm(t);
             if !(0.0..=1.0).contains(&t) || masks.iter().any(|(middle, half)| (wavelength - middle).abs() < *half) {
                 return None;
@@ -296,7 +286,7 @@ fn rows_of(index: usize, star: &Star<'_>, knots: &Knots, share: &Polynomial, are
             let step = 0.1 * width;
             for k in -45..=45 {
                 let u = step * f64::from(k);
-                let t = parameter_of(&star.solution, dx + u);
+                let t = star.solution.parameter_of_column(dx + u).unwrap_or(f64::NAN);
                 let (w, slope) =
                     (star.solution.wavelength_nm(t), (star.solution.wavelength_slope_nm(t) / star.solution.direction(t).0).abs());
                 let spread = (-0.5 * (u / width).powi(2)).exp() / (width * (2.0 * std::f64::consts::PI).sqrt());

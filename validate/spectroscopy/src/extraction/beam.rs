@@ -12,7 +12,7 @@
 use super::catalogue::Source;
 use super::error::ExtractionError;
 use super::response::ReadyOrder;
-use sim_core::dispersion::{Grating, Trace};
+use sim_core::dispersion::Grating;
 
 /// A column of a beam.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,22 +40,6 @@ pub struct Beam {
     pub peak: f64,
 }
 
-/// Parameter of a column's middle, from a guess; `None` when Newton's method does not settle.
-fn parameter_of_column(trace: &Trace, offset: f64, guess: f64) -> Option<f64> {
-    let mut t = guess;
-    for _ in 0..30 {
-        let step = (offset - trace.offset(t).0) / trace.direction(t).0;
-        t += step;
-        if !t.is_finite() {
-            return None;
-        }
-        if step.abs() < 1e-12 {
-            return Some(t);
-        }
-    }
-    None
-}
-
 impl Beam {
     /// The columns of an order of a source, on the frame or not; `None` where the grating gets none of its light.
     ///
@@ -81,8 +65,7 @@ impl Beam {
         let mut columns = Vec::with_capacity((high - low) as usize + 1);
         for column in low.ceil() as i64..=high.floor() as i64 {
             let offset = column as f64 - source.x;
-            let guess = (offset - first) / (last - first);
-            let t = parameter_of_column(&trace, offset, guess).ok_or_else(|| fault("a column has no parameter t"))?;
+            let t = trace.parameter_of_column(offset).ok_or_else(|| fault("a column has no parameter t"))?;
             let wavelength_nm = trace.wavelength_nm(t);
             let dispersion = (trace.wavelength_slope_nm(t) / trace.direction(t).0).abs();
             let response = share * order.response.at(wavelength_nm);

@@ -30,6 +30,7 @@ pub mod response;
 pub mod shape;
 pub mod stack;
 pub mod table;
+mod weighted_median;
 
 pub use catalogue::{Morphology, Source};
 pub use error::ExtractionError;

@@ -14,6 +14,7 @@ use super::boxed::Element;
 use super::elements::{Patch, PatchColumn};
 use super::profile::{Profile, STEP};
 use super::psf::unpixelled;
+use super::weighted_median::weighted_median;
 use sim_core::flags::COSMIC_RAY;
 
 /// Uncertainty of the profile in a pixel, of the pixel and of the column (assumed).
@@ -37,7 +38,8 @@ pub fn column(column: &mut PatchColumn, profile: &Profile, half: f64, reject: f6
     }
     // The frame's edge cuts the profile too: what is missing counts as lost.
     whole = whole.max(below(half) - below(-half));
-    let mut rate = weighted_median(column, &used);
+    let each = used.iter().map(|&(i, s)| (column.pixels[i].rate / s, s / column.pixels[i].variance.sqrt()));
+    let mut rate = weighted_median(each.collect()).unwrap_or(0.0);
     loop {
         for &(i, s) in &used {
             let p = &mut column.pixels[i];
@@ -89,21 +91,6 @@ fn fit(column: &PatchColumn, used: &[(usize, f64)]) -> Element {
     }
     let (contamination, background, lever) = (contamination / bottom, background / bottom, lever / bottom);
     Element { rate: top / bottom, variance: 1.0 / bottom, contamination, background, lever, flags: 0, partial: false }
-}
-
-fn weighted_median(column: &PatchColumn, used: &[(usize, f64)]) -> f64 {
-    let mut values: Vec<(f64, f64)> =
-        used.iter().map(|&(i, s)| (column.pixels[i].rate / s, s / column.pixels[i].variance.sqrt())).collect();
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = 0.5 * values.iter().map(|v| v.1).sum::<f64>();
-    let mut sum = 0.0;
-    values
-        .iter()
-        .find(|v| {
-            sum += v.1;
-            sum >= half
-        })
-        .map_or(0.0, |v| v.0)
 }
 
 /// All columns.

@@ -11,11 +11,9 @@
 
 use super::error::ExtractionError;
 use sim_core::dispersion::{Grating, Order, Trace};
-use sim_core::units::{Nanometre, PLANCK_J_S, SPEED_OF_LIGHT_M_S};
+use sim_core::units::{HC_ERG_NM, Nanometre};
 use std::sync::Arc;
 
-/// h c \[erg nm\].
-pub const HC_ERG_NM: f64 = PLANCK_J_S * SPEED_OF_LIGHT_M_S * 1e7 * 1e9;
 /// How far beyond 0..1 the parameter of a trace may go (assumed).
 const BEYOND: f64 = 0.1;
 /// Step of a response \[nm\].

@@ -12,6 +12,7 @@
 //! half have no value.
 
 use super::error::{ExtractionError, within};
+use super::weighted_median::weighted_median;
 use crate::spectrum::Extracted;
 
 /// A stacked spectrum.
@@ -128,7 +129,8 @@ pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result
         let mut kept: Vec<usize> =
             (0..rebinned.len()).filter(|&i| rebinned[i].flux[k].is_finite() && rebinned[i].variance[k] > 0.0).collect();
         if kept.len() >= 3 {
-            let middle = weighted_median(kept.iter().map(|&i| (rebinned[i].flux[k], 1.0 / rebinned[i].variance[k].sqrt())).collect());
+            let middle = weighted_median(kept.iter().map(|&i| (rebinned[i].flux[k], 1.0 / rebinned[i].variance[k].sqrt())).collect())
+                .unwrap_or(f64::NAN);
             kept.retain(|&i| (rebinned[i].flux[k] - middle).powi(2) <= clip * clip * rebinned[i].variance[k]);
         }
         let sum: f64 = kept.iter().map(|&i| 1.0 / rebinned[i].variance[k]).sum();
@@ -147,19 +149,6 @@ pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result
         out.correlation.push(if next > k && errors > 0.0 { shared / errors } else { 0.0 });
     }
     Ok(out)
-}
-
-fn weighted_median(mut values: Vec<(f64, f64)>) -> f64 {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = 0.5 * values.iter().map(|v| v.1).sum::<f64>();
-    let mut sum = 0.0;
-    values
-        .iter()
-        .find(|v| {
-            sum += v.1;
-            sum >= half
-        })
-        .map_or(f64::NAN, |v| v.0)
 }
 
 /// Puts the bands of one source side by side, by rising wavelength; where bands overlap both keep their bins.

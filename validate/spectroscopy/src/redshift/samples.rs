@@ -18,6 +18,7 @@ use super::nnls::MOST;
 use super::options::{Photometry, RedshiftError, RedshiftOptions, SourceInput};
 use super::templates::grid::{FIRST_NM, LAST_NM, STEP, rung};
 use sim_core::bandpass::Bandpass;
+use sim_core::median::median;
 use sim_core::units::{Nanometre, SPEED_OF_LIGHT_M_S};
 
 /// Bin in ln lambda.
@@ -104,14 +105,6 @@ fn check(input: &SourceInput) -> Result<(), RedshiftError> {
     }
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    if values.is_empty() {
-        return f64::NAN;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
-}
-
 /// A photometric row's data: flux per nm and its error.
 fn photometric(p: &Photometry, options: &RedshiftOptions) -> Option<(BandRow, f64, f64)> {
     let nodes = p.band.nodes(40);
@@ -153,7 +146,7 @@ impl Samples {
             }
             let known = ["GU", "GV", "GI"].iter().position(|b| *b == s.band);
             if let (Some(k), false) = (known, own.is_empty()) {
-                ratios[k].push(median(&mut own));
+                ratios[k].push(median(&mut own).unwrap_or(f64::NAN));
             }
         }
         if elements.is_empty() {
@@ -175,7 +168,8 @@ impl Samples {
         let smooth = smoothed(&merged);
         let mut sizes: Vec<f64> = smooth.iter().map(|v| v.abs()).collect();
         let mut noise: Vec<f64> = merged.iter().map(|x| x.variance.sqrt()).collect();
-        let scale = median(&mut sizes).max(0.05 * median(&mut noise)).max(f64::MIN_POSITIVE);
+        let middle = |values: &mut [f64]| median(values).unwrap_or(f64::NAN);
+        let scale = middle(&mut sizes).max(0.05 * middle(&mut noise)).max(f64::MIN_POSITIVE);
         let mut s = Self {
             ln_nm: merged.iter().map(|x| x.ln_nm).collect(),
             nm: merged.iter().map(|x| x.ln_nm.exp()).collect(),
