@@ -257,3 +257,65 @@ fn brightness_in_electrons_is_refused() {
     let message = error.unwrap_err().to_string();
     assert!(message.contains('7') && message.contains("brightness") && message.contains("AB magnitudes"), "{message}");
 }
+
+/// A spectrum with one line of a width and equivalent width \[nm\].
+fn with_line(width: f64, equivalent: f64) -> Sed {
+    let waves: Vec<f64> = (0..4000).map(|k| 600.0 + 0.05 * f64::from(k)).collect();
+    let line = |w: f64| equivalent / (width * (2.0 * std::f64::consts::PI).sqrt()) * (-0.5 * ((w - 701.3) / width).powi(2)).exp();
+    let flux = waves.iter().map(|&w| 1.0 + line(w)).collect();
+    Sed::rest(Arc::new(Spectrum::new("line", waves, flux).unwrap()))
+}
+
+#[test]
+fn smooth_spectra_drawn_at_once_stay_within_the_tolerance() {
+    let order = first_order();
+    let disk = |radius: f64, g1: f64, g2: f64| Profile::Sersic { index: 1.0, half_light_radius_arcsec: radius, shear: Shear { g1, g2 } };
+    let bulge = Profile::Sersic { index: 4.0, half_light_radius_arcsec: 0.15, shear: Shear { g1: -0.3, g2: 0.2 } };
+    let knots = Profile::Knots { count: 9, half_light_radius_arcsec: 0.25, shear: Shear { g1: 0.1, g2: 0.2 } };
+    let (flat, line) = (Sed::rest(Arc::new(Spectrum::flat_fnu())), |equivalent| with_line(0.3, equivalent));
+    let cases = [
+        ("star", vec![component(Profile::Point, red(), 20.0)]),
+        ("star with a line", vec![component(Profile::Point, line(3.0), 20.0)]),
+        ("inclined disk", vec![component(disk(0.3, 0.05, 0.5), red(), 20.0)]),
+        ("inclined disk with a line", vec![component(disk(0.3, 0.0, -0.6), line(10.0), 20.0)]),
+        ("disk along the trace with a line", vec![component(disk(0.4, 0.6, 0.0), line(10.0), 20.0)]),
+        ("bulge and disk", vec![component(bulge, flat.clone(), 21.0), component(disk(0.5, 0.2, 0.3), red(), 20.5)]),
+        ("knots", vec![component(knots, flat, 20.0)]),
+    ];
+    // One below the other, so that the slices are drawn once.
+    const ROWS: usize = 96;
+    let camera = Camera::new(256, ROWS * cases.len());
+    let place = |k: usize| (41.3 - 0.13 * k as f64, 47.6 + (ROWS * k) as f64 + 0.19 * k as f64);
+    let sources: Vec<Source> = cases.iter().enumerate().map(|(k, (_, parts))| source(k as u64, place(k), parts.clone())).collect();
+    let all = slice_by_slice(&camera, &order, &sources, 0.002);
+    let tolerance = 0.05;
+    for (k, (name, _)) in cases.iter().enumerate() {
+        let rows = ndarray::s![ROWS * k..ROWS * (k + 1), ..];
+        let exact = all.slice(rows).to_owned();
+        let light: f64 = exact.sum();
+        let mut smooth = 0;
+        for fainter in 0..9 {
+            let mut faint = sources[k].clone();
+            for part in &mut faint.components {
+                if let Brightness::Ab { magnitude, .. } = &mut part.brightness {
+                    *magnitude += f64::from(fainter);
+                }
+            }
+            let drawn = camera.disperse(&grating(order.clone()), &[faint], tolerance);
+            if drawn.rendered.timings.modes > 0.0 {
+                assert_eq!(smooth, 0, "{name}: the brighter is the rougher");
+                continue;
+            }
+            smooth += 1;
+            let scale = 10.0_f64.powf(-0.4 * f64::from(fainter));
+            let pixels = drawn.rendered.light.pixels.slice(rows).to_owned();
+            let peak = scale * exact.iter().copied().fold(0.0, f64::max);
+            let off = worst(&pixels, &(&exact * scale));
+            println!("{name}, {fainter} mag fainter: {off:.4} of {peak:.3} electron");
+            assert!(off < tolerance, "{name}, {fainter} mag fainter: {off} electron of {peak}");
+            let sum: f64 = pixels.iter().map(|v| f64::from(*v)).sum();
+            assert!((sum / (scale * light) - 1.0).abs() < 5e-3, "{name}: {sum} of {}", scale * light);
+        }
+        assert!(smooth > 0, "{name}: never smooth");
+    }
+}

@@ -107,7 +107,7 @@ impl BandQuadrature {
         &self.nodes_nm
     }
     /// Whether a spectrum has samples closer than half a step of the quadrature, so that lines may lie between its nodes.
-    fn steps_over(&self, sed: &Sed) -> bool {
+    pub(crate) fn steps_over(&self, sed: &Sed) -> bool {
         let (Some(first), Some(last)) = (self.wavelength_nm.first(), self.wavelength_nm.last()) else { return false };
         let step = (last - first) / self.wavelength_nm.len() as f64;
         let to_rest = 1.0 / (1.0 + sed.redshift);

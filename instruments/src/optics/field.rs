@@ -87,36 +87,55 @@ impl Field {
             (0..self.transfers.len()).filter(|n| (n % NODES).is_multiple_of(2) && (n / NODES).is_multiple_of(2)).collect();
         let odd: Vec<usize> = (0..self.transfers.len()).filter(|n| n % NODES % 2 == 1 && n / NODES % 2 == 1).collect();
         self.evaluate(psf, geometry, wavelengths_nm, &[even, odd.clone()].concat())?;
-        let scale = self.sampling.pixel_scale_arcsec;
-        let (mut fx, mut fy, mut pixel) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut fx, mut fy) = (Vec::new(), Vec::new());
         for ring in 1..16 {
             for angle in 0..12 {
                 let (sin, cos) = (std::f64::consts::PI * f64::from(angle) / 12.0).sin_cos();
                 let f = 0.1 * f64::from(ring);
-                fx.push(f * cos / scale);
-                fy.push(f * sin / scale);
-                pixel.push(match self.sampling.pixel {
-                    PixelResponse::Square => (sinc(f * cos) * sinc(f * sin)).abs(),
-                    PixelResponse::InPsf => 1.0,
-                });
+                fx.push(f * cos);
+                fy.push(f * sin);
             }
         }
-        let sampled = |node: usize, wavelength: usize| {
-            let mut out = vec![Complex64::default(); fx.len()];
-            if let Some(transfers) = &self.transfers[node] {
-                transfers[wavelength].sample(&fx, &fy, &mut out);
-            }
-            out
-        };
         let mut worst = 0.0_f64;
-        for (node, wavelength) in odd.iter().flat_map(|&n| (0..wavelengths_nm.len()).map(move |w| (n, w))) {
-            let mut difference = sampled(node, wavelength);
+        for &node in &odd {
+            let mut difference = self.evaluated(node, &fx, &fy);
             for (parent, weight) in parents(node) {
-                difference.iter_mut().zip(sampled(parent, wavelength)).for_each(|(d, v)| *d -= v * weight);
+                let theirs = self.evaluated(parent, &fx, &fy);
+                difference.iter_mut().flatten().zip(theirs.iter().flatten()).for_each(|(d, v)| *d -= v * weight);
             }
-            worst = difference.iter().zip(&pixel).map(|(d, p)| d.norm() * p).fold(worst, f64::max);
+            worst = difference.iter().flatten().map(|d| d.norm()).fold(worst, f64::max);
         }
         Ok(worst <= SMOOTH)
+    }
+    /// Transfer functions of a node that was computed, times the pixel's response, at frequencies \[cycles / pixel\], by wavelength.
+    fn evaluated(&self, node: usize, fx: &[f64], fy: &[f64]) -> Vec<Vec<Complex64>> {
+        let scale = self.sampling.pixel_scale_arcsec;
+        let (per_arcsec_x, per_arcsec_y): (Vec<f64>, Vec<f64>) = fx.iter().zip(fy).map(|(x, y)| (x / scale, y / scale)).unzip();
+        let pixel = |x: f64, y: f64| match self.sampling.pixel {
+            PixelResponse::Square => sinc(x) * sinc(y),
+            PixelResponse::InPsf => 1.0,
+        };
+        let of = |transfer: &Box<dyn Transfer>| {
+            let mut out = vec![Complex64::default(); fx.len()];
+            transfer.sample(&per_arcsec_x, &per_arcsec_y, &mut out);
+            out.iter_mut().zip(fx.iter().zip(fy)).for_each(|(v, (x, y))| *v *= pixel(*x, *y));
+            out
+        };
+        self.transfers[node].iter().flatten().map(of).collect()
+    }
+    /// As [`Field::evaluated`] of any node whose origins were evaluated.
+    pub(crate) fn response(&self, node: usize, fx: &[f64], fy: &[f64]) -> Vec<Vec<Complex64>> {
+        let mut sum: Vec<Vec<Complex64>> = Vec::new();
+        for (origin, weight) in self.origins(node) {
+            let values = self.evaluated(origin, fx, fy);
+            sum.resize(values.len(), vec![Complex64::default(); fx.len()]);
+            sum.iter_mut().flatten().zip(values.iter().flatten()).for_each(|(s, v)| *s += v * weight);
+        }
+        sum
+    }
+    /// Nodes of the lattice.
+    pub(crate) fn node_count(&self) -> usize {
+        self.transfers.len()
     }
     /// The nodes a node follows from, with their weights: itself when it is computed from the PSF.
     fn origins(&self, node: usize) -> Vec<(usize, f64)> {

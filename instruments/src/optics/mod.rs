@@ -146,7 +146,10 @@ impl Imaging<'_> {
     /// # Errors
     /// As [`Imaging::render`].
     pub fn render_with(&self, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
-        render::render(self, None, sources, progress)
+        let mut light = Frame::<Light>::zeros(self.window);
+        let drawn = render::render(self, None, sources, &mut light, progress)?;
+        let truth = drawn.truth.into_iter().map(|(_, row)| row).collect();
+        Ok(Rendered { light, truth, ledger: drawn.ledger, timings: drawn.timings, clipped: drawn.clipped })
     }
     /// Sources of at least `least_electrons`, inside and outside the window, where they are drawn and with the electrons
     /// they are drawn with: what effects of the light plane make ghosts and scattered light of.

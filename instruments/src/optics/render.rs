@@ -12,7 +12,7 @@ use super::paint::{Brush, Extents, Painter, Stamp};
 use super::plan::{Period, Response, SIZES, size_for};
 use super::scene::{Figure, Resolver};
 use super::slitless::Piece;
-use super::{Imaging, RenderTolerance, Rendered, Timings};
+use super::{Imaging, RenderTolerance, Timings};
 use rayon::prelude::*;
 use sim_core::dispersion::Opening;
 use sim_core::frame::{Frame, Window};
@@ -32,7 +32,7 @@ const CHUNK_PIXELS: usize = 1 << 20;
 const CUTOFF_MAX: f64 = 4.0;
 
 /// Pieces of spectra that are nowhere brighter than this share of the tolerance are left out, of the truth too: most of all faint sources in weak orders.
-const INVISIBLE: f64 = 0.1;
+pub(super) const INVISIBLE: f64 = 0.1;
 
 struct Planned {
     index: usize,
@@ -48,13 +48,25 @@ struct Slot {
     inside: f64,
 }
 
-/// Draws sources; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images.
+/// What a drawing tells besides its light.
+pub(super) struct Drawn {
+    /// Place in the catalogue and truth of every object that touches the window.
+    pub(super) truth: Vec<(usize, TruthRow)>,
+    /// Electrons added.
+    pub(super) ledger: Ledger,
+    pub(super) timings: Timings,
+    /// Objects whose wings were folded into the largest period.
+    pub(super) clipped: usize,
+}
+
+/// Draws sources into `light`; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images.
 pub(super) fn render(
     imaging: &Imaging<'_>,
     piece: Option<(&Piece<'_>, &Opening)>,
     sources: &[Source],
+    light: &mut Frame<Light>,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Rendered, OpticsError> {
+) -> Result<Drawn, OpticsError> {
     check(imaging)?;
     let mut timings = Timings::default();
     let clock = Instant::now();
@@ -62,8 +74,7 @@ pub(super) fn render(
     // The PSF at the detector's centre, for planning.
     let colours = if imaging.psf.is_achromatic() { 1 } else { nodes_for(imaging.band) };
     let band = BandQuadrature::new(imaging.band, colours);
-    let pixel = if imaging.psf.contains_pixel_response() { PixelResponse::InPsf } else { PixelResponse::Square };
-    let sampling = Sampling { pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec, pixel };
+    let sampling = sampling(imaging);
     let mut field = Field::new(imaging.psf, imaging.geometry, band.nodes_nm(), band.mix(), sampling)?;
     let response = Response::new(field.central(), band.mix(), sampling, 128, CUTOFF_MAX);
     timings.psf_s += clock.elapsed().as_secs_f64();
@@ -78,7 +89,7 @@ pub(super) fn render(
         .with_min_len(64)
         .map_init(Palette::default, |palette, (index, source)| {
             let Some(figure) = resolver.figure(source, palette)? else { return Ok(None) };
-            Ok(plan(imaging, &response, index, figure))
+            Ok(plan(imaging, &response, piece.is_some(), index, figure))
         })
         .collect();
     let mut planned = Vec::with_capacity(sources.len());
@@ -106,7 +117,6 @@ pub(super) fn render(
     let has = |period: Period, size: usize| period.nx == size || period.ny == size;
     let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size) || p.extents.difference.is_some_and(|d| has(d, size)));
     let painter = Painter::new(&field, (imaging.band, &band), uses);
-    let mut light = Frame::<Light>::zeros(imaging.window);
     let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
     let mut ledger = Ledger::default();
     let mut modes = 0.0;
@@ -138,7 +148,7 @@ pub(super) fn render(
         timings.paint_s += clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let painted = &slots[..chunk.len()];
-        add(&mut light, painted.iter().flat_map(|slot| &slot.stamps));
+        add(light, painted.iter().flat_map(|slot| &slot.stamps));
         for (p, Slot { inside, .. }) in chunk.iter().zip(painted) {
             let mut row = p.figure.truth.clone();
             row.electrons_in_frame = *inside;
@@ -153,7 +163,13 @@ pub(super) fn render(
     truth.sort_by_key(|(index, _)| *index);
     timings.objects = planned.len();
     timings.modes = modes;
-    Ok(Rendered { light, truth: truth.into_iter().map(|(_, row)| row).collect(), ledger, timings, clipped })
+    Ok(Drawn { truth, ledger, timings, clipped })
+}
+
+/// How the PSF is sampled on a camera's pixels.
+pub(super) fn sampling(imaging: &Imaging<'_>) -> Sampling {
+    let pixel = if imaging.psf.contains_pixel_response() { PixelResponse::InPsf } else { PixelResponse::Square };
+    Sampling { pixel_scale_arcsec: imaging.geometry.pixel_scale_arcsec, pixel }
 }
 
 fn check(imaging: &Imaging<'_>) -> Result<(), OpticsError> {
@@ -187,7 +203,7 @@ pub(super) fn references<'a>(sources: impl IntoIterator<Item = &'a Source>) -> H
 }
 
 /// Period and cutoff of a figure; `None` when it does not touch the window.
-fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure) -> Option<Planned> {
+fn plan(imaging: &Imaging<'_>, response: &Response, is_spectrum: bool, index: usize, figure: Figure) -> Option<Planned> {
     let parts: Vec<_> = figure.parts.iter().map(|part| part.extent(figure.streak.as_ref())).collect();
     let tolerance = match imaging.tolerance {
         RenderTolerance::Electrons(tolerance) => tolerance,
@@ -198,7 +214,7 @@ fn plan(imaging: &Imaging<'_>, response: &Response, index: usize, figure: Figure
         let extents = Extents { period: Period::square(SIZES[0]), difference: None, cutoff: 0.0, colours: 1 };
         return w.contains(figure.x, figure.y).then_some(Planned { index, figure, extents, clipped: false });
     }
-    if figure.streak.is_some() && response.peak(&parts) < INVISIBLE * tolerance {
+    if is_spectrum && response.peak(&parts) < INVISIBLE * tolerance {
         return None;
     }
     let across = 2.0 * response.radius(&parts, tolerance) + 2.0;
@@ -252,7 +268,7 @@ fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> 
 }
 
 /// The light of a stamp inside the window.
-fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
+pub(super) fn sum_inside(stamp: &Stamp, window: Window) -> f64 {
     let (Some((sx, _, nx)), Some((sy, _, ny))) =
         (overlap(stamp.x0, stamp.nx, window.x0, window.nx), overlap(stamp.y0, stamp.ny, window.y0, window.ny))
     else {
@@ -277,7 +293,7 @@ fn row_sum(row: &[f32]) -> f64 {
 }
 
 /// Adds stamps to the frame, in order in every row.
-fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
+pub(super) fn add<'s>(light: &mut Frame<Light>, stamps: impl Iterator<Item = &'s Stamp>) {
     let window = light.window;
     let boxes: Vec<_> = stamps
         .filter_map(|s| {

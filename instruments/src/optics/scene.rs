@@ -15,7 +15,7 @@ use super::picture::SIDE_MAX;
 use super::plan::Extent;
 use super::sersic::INDEX_RANGE;
 use super::shape::{self, Map};
-use super::slitless::{Piece, Streak};
+use super::slitless::{self, Piece, Streak};
 use sim_core::dispersion::Opening;
 use sim_core::source::{Brightness, Component, Position, Profile, Shear, Source};
 use sim_core::spectrum::Sed;
@@ -57,7 +57,7 @@ impl Part {
     pub(crate) fn extent(&self, streak: Option<&Streak>) -> Extent {
         let (major, minor) = shape::stretches(&self.map);
         // Along a spectrum each wavelength has its own colour: the polynomials reach these values at the ends of the band.
-        let colour = if self.sed.is_some() { [1.0, 1.8, 2.3, 2.7] } else { self.weights };
+        let colour = if streak.is_some() { [1.0, 1.8, 2.3, 2.7] } else { self.weights };
         let length = streak.map_or(0.0, |s| s.extent.0.hypot(s.extent.1));
         // A piece of a few pixels is a point.
         let (concentration, length) = if length < POINT_LENGTH { (1.0, 0.0) } else { (self.concentration, length) };
@@ -84,7 +84,7 @@ pub(crate) struct Figure {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) parts: Vec<Part>,
-    /// The line that its light is drawn out along; its middle is (x, y).
+    /// The line that its light is drawn out along, if it is; its middle is (x, y).
     pub(crate) streak: Option<Streak>,
     pub(crate) truth: TruthRow,
 }
@@ -248,6 +248,8 @@ impl<'a> Resolver<'a> {
         parts.retain(|p| p.electrons > 0.0);
         let streak = self.piece.map(|(piece, _)| piece.streak(x, y));
         let (dx, dy) = streak.as_ref().map_or((0.0, 0.0), |s| s.middle);
+        // Light that is not drawn out is an image.
+        let streak = streak.filter(|s| s.extent.0.hypot(s.extent.1) > slitless::BEND);
         Ok(Some(Figure { x: x + dx, y: y + dy, parts, streak, truth }))
     }
 

@@ -3,8 +3,9 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! Each order is cut into short straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
-//! light along it.
+//! An order whose light changes so slowly along the trace that it does not matter in which row it lies is drawn at once: light along the trace times the
+//! profile across it (`smooth.rs`). Any other is cut into short straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times
+//! the transform of the light along it.
 //! # Source
 //! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`] and `streak.rs`.
 //! # Limits
@@ -14,18 +15,22 @@
 //! # Twin
 //! The extraction of spectra.
 
+mod columns;
 mod gratings;
 mod one_dimensional;
 mod ruling;
+mod sections;
+mod smooth;
 mod streak;
 
 pub use gratings::{all_orders, gratings, nominal_gratings, sky_columns};
 pub use one_dimensional::{SpectrumPixel, one_dimensional, order_table, spectrum_table};
 pub use ruling::{Fitted, Ruling};
-pub(crate) use streak::{Piece, Spread, SpreadScratch, Streak};
+pub(crate) use streak::{BEND, Piece, Spread, SpreadScratch, Streak};
 
 use super::error::OpticsError;
 use super::{Imaging, Rendered, bright, render};
+use sections::Sections;
 use sim_core::dispersion::{Grating, Opening, Order};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
@@ -33,6 +38,7 @@ use sim_core::plane::Light;
 use sim_core::source::Source;
 use sim_core::truth::TruthRow;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// What an order puts on the detector.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +76,12 @@ fn places(imaging: &Imaging<'_>) -> Vec<(f64, f64)> {
     along.iter().flat_map(|v| along.map(|u| (u * nx, v * ny))).collect()
 }
 
+/// Wavelengths \[nm\] that any order of these gratings lets through.
+fn range_of(gratings: &[Grating]) -> (f64, f64) {
+    let ranges = gratings.iter().flat_map(|g| &g.orders).map(|order| order.efficiency.range_nm());
+    ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((1.0, 2.0))
+}
+
 /// Draws sources through gratings: as [`Imaging::render`]; orders have their own efficiency, the band of `imaging` is what the truth states
 /// magnitudes in.
 ///
@@ -94,7 +106,6 @@ pub fn disperse(
             return Err(OpticsError::Setting { key: "order", value: f64::from(order.number), unit: "", range });
         }
     }
-    let place_of: BTreeMap<u64, usize> = sources.iter().enumerate().map(|(place, source)| (source.id, place)).collect();
     let zero_electrons = imaging.band.ab_zero_electron_s(imaging.area_cm2) * imaging.time_s;
     let direct = bright::electrons(imaging, sources)?;
     let mut rendered = Rendered {
@@ -106,41 +117,46 @@ pub fn disperse(
     };
     let mut truth: BTreeMap<usize, TruthRow> = BTreeMap::new();
     let mut orders: BTreeMap<(usize, usize), OrderLight> = BTreeMap::new();
-    let (all, mut done) = (lines.iter().map(|l| l.3.len()).sum::<usize>(), 0);
+    let clock = Instant::now();
+    let sections = Sections::new(imaging, range_of(gratings), render::sampling(imaging))?;
+    rendered.timings.psf_s += clock.elapsed().as_secs_f64();
+    let (all, mut done) = (lines.iter().map(|l| l.3.len() + 1).sum::<usize>(), 0);
     for (line, (grating, opening, order, pieces)) in lines.iter().enumerate() {
         let whole = bright::electrons(&Imaging { band: &order.efficiency, ..*imaging }, sources)?;
         let (blue_nm, red_nm) = order.efficiency.range_nm();
+        let mut book = |at: usize, row: TruthRow| {
+            let trace = order.trace(row.x, row.y);
+            let end = |nm: f64| {
+                let (dx, dy) = trace.offset(trace.parameter(nm));
+                (row.x + dx, row.y + dy)
+            };
+            let light = orders.entry((at, line)).or_insert_with(|| OrderLight {
+                id: row.id,
+                grating: *grating,
+                order: order.number,
+                blue: end(blue_nm),
+                red: end(red_nm),
+                electrons: whole[at].map_or(0.0, |p| p.electrons) * opening.share(row.x),
+                electrons_in_frame: 0.0,
+            });
+            light.electrons_in_frame += row.electrons_in_frame;
+            let electrons = direct[at].map_or(0.0, |p| p.electrons);
+            let magnitude = -2.5 * (electrons / zero_electrons).log10();
+            truth.entry(at).or_insert(TruthRow { magnitude, electrons: 0.0, electrons_in_frame: 0.0, ..row });
+        };
+        let rough = smooth::draw(imaging, (order, opening), &sections, sources, &mut rendered, &mut book)?;
+        done += 1;
+        progress(done, all);
+        let in_pieces: Vec<Source> = rough.iter().map(|&at| sources[at].clone()).collect();
         for piece in pieces {
             let band = piece.band();
-            let drawn = render::render(&Imaging { band: &band, ..*imaging }, Some((piece, opening)), sources, &|_, _| {})?;
-            rendered.light.pixels += &drawn.light.pixels;
+            let through = Imaging { band: &band, ..*imaging };
+            let drawn = render::render(&through, Some((piece, opening)), &in_pieces, &mut rendered.light, &|_, _| {})?;
             rendered.ledger = rendered.ledger.plus(drawn.ledger);
             rendered.timings = rendered.timings.plus(&drawn.timings);
             rendered.clipped += drawn.clipped;
-            for row in drawn.truth {
-                let at = place_of[&row.id];
-                let trace = order.trace(row.x, row.y);
-                let end = |nm: f64| {
-                    let (dx, dy) = trace.offset(trace.parameter(nm));
-                    (row.x + dx, row.y + dy)
-                };
-                let light = orders.entry((at, line)).or_insert_with(|| OrderLight {
-                    id: row.id,
-                    grating: *grating,
-                    order: order.number,
-                    blue: end(blue_nm),
-                    red: end(red_nm),
-                    electrons: whole[at].map_or(0.0, |p| p.electrons) * opening.share(row.x),
-                    electrons_in_frame: 0.0,
-                });
-                light.electrons_in_frame += row.electrons_in_frame;
-                let electrons = direct[at].map_or(0.0, |p| p.electrons);
-                truth.entry(at).or_insert(TruthRow {
-                    magnitude: -2.5 * (electrons / zero_electrons).log10(),
-                    electrons: 0.0,
-                    electrons_in_frame: 0.0,
-                    ..row
-                });
+            for (place, row) in drawn.truth {
+                book(rough[place], row);
             }
             done += 1;
             progress(done, all);
