@@ -5,7 +5,7 @@
 //! apart; in a row their longitudes are `step_x / cos(lowest latitude of the mosaic)` apart. With steps a little less than a detector, each detector alone
 //! sees each place once per visit: a band with n detectors gives n exposures. A pointing is kept when the cell (step_x by step_y) about any of its
 //! detectors reaches into the area, so that the depth is full up to the border. Rows and columns may stand on the middle or half a step beside it: the
-//! choice with the fewest pointings is taken. Visits are shifted by their dithers.
+//! choice with the fewest pointings is taken (areas of more than 5000 pointings: on the middle). Visits are shifted by their dithers.
 //! # Symbols
 //! Steps and dithers along the mosaic's axes \[deg\]
 //! # Source
@@ -51,6 +51,8 @@ pub struct Programme {
 
 /// Points per side of a detector's cell that are looked for in the area.
 const SAMPLES: u32 = 5;
+/// Pointings beyond which rows and columns are not tried half a step beside.
+const MOST_TRIED: usize = 5000;
 
 struct Frame {
     x: Vector,
@@ -166,8 +168,14 @@ pub fn tile(area: &Area, programme: &Programme, plane: &FocalPlane, first_id: u6
     let mut out: Vec<Target> = Vec::new();
     for visit in 1..=p.visits {
         let dither = if p.dithers_deg.is_empty() { (0.0, 0.0) } else { p.dithers_deg[(visit as usize - 1) % p.dithers_deg.len()] };
-        let passes = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)].map(|phases| pass(area, p, plane, phases, dither));
-        let fewest = passes.into_iter().min_by_key(Vec::len).unwrap_or_default();
+        let mut fewest = pass(area, p, plane, (0.0, 0.0), dither);
+        // A row more or less does not matter to a large area.
+        if fewest.len() <= MOST_TRIED {
+            for phases in [(0.5, 0.0), (0.0, 0.5), (0.5, 0.5)] {
+                let other = pass(area, p, plane, phases, dither);
+                fewest = if other.len() < fewest.len() { other } else { fewest };
+            }
+        }
         for (boresight, north) in fewest {
             let (ra_deg, dec_deg) = degrees(&boresight);
             out.push(Target {

@@ -64,7 +64,7 @@ mod tests {
 
     const LIMB: EarthLimb = EarthLimb { bright_deg: 70.0, dark_deg: 30.0 };
     /// acos(6371 / 6771).
-    const DIP: f64 = 19.7869;
+    const DIP: f64 = 19.792597;
 
     #[test]
     fn the_margin_is_that_of_the_closed_form_by_day_and_by_night() {
