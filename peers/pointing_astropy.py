@@ -23,6 +23,7 @@ LIMIT_DEG = 0.02
 # The ground track: UT1 is not UTC (0.004 deg at most) and the pole moves (0.0002 deg).
 TRACK_DEG = 0.005
 iers.conf.auto_download = False
+iers.conf.auto_max_age = None
 iers.conf.iers_degraded_accuracy = "warn"
 # Leap seconds and UT1 of years to come are not known.
 warnings.filterwarnings("ignore")
@@ -113,7 +114,7 @@ def files(work):
 
 def main(program, work):
     work = Path(work)
-    subprocess.run([program, str(work), "survey25", "60"], check=True)
+    subprocess.run([program, str(work), "survey25", "200"], check=True)
     plan, equal = files(work)
     found = [bodies(work), equal, depth(work, plan)]
     return 0 if all(found) else 1

@@ -12,8 +12,8 @@
 //! that [`crate::verify`] looks at.
 
 use crate::almanac::Almanac;
-use crate::constraints::Rules;
 use crate::constraints::cmg::Ledger;
+use crate::constraints::{Constraint, Rules};
 use crate::focal_plane::Attitude;
 use crate::moment::Moment;
 use crate::orbit::{OrbitError, Track};
@@ -143,7 +143,7 @@ impl Schedule {
                 }
             }
             let Some((k, start_s, start_mjd)) = taken else {
-                now_s += WAIT_S;
+                now_s += WAIT_S.max(out_of_season_s(&waiting, rules, &clock.at(now_s * 1000)?));
                 continue;
             };
             let done = waiting.swap_remove(k);
@@ -157,6 +157,13 @@ impl Schedule {
         left.sort_by_key(|t| t.obs_id);
         Ok(Self { pointings, left, length_d: last_end_s / DAY_S })
     }
+}
+
+/// How long the Sun is off the panel for all that waits \[s\], at least: it goes by 1.02 deg a day at most.
+fn out_of_season_s(waiting: &[Waiting<'_>], rules: &Rules, moment: &Moment) -> u64 {
+    let nearest = waiting.iter().map(|w| rules.panel.margin_deg(moment, &w.attitude)).fold(f64::NEG_INFINITY, f64::max);
+    let whole = (-nearest / 1.1 * DAY_S / WAIT_S as f64).floor().max(0.0);
+    whole as u64 * WAIT_S
 }
 
 /// Whether all rules of moments hold through an exposure.

@@ -213,7 +213,7 @@ fn region_panel(area: &Area<'_>, canvas: &Canvas<'_>, (number, region): (usize, 
     // Gnomonic, north up, east to the left: x of the mosaic at angle 0 is west.
     canvas.fill(area, (left, top, side, side), &|u, v| Some(attitude.sky_from_mosaic(u * reach, v * reach)))?;
     area.draw(&Rectangle::new([(left, top), (left + side, top + side)], MUTED.stroke_width(1)))?;
-    label(area, format!("{number}   ra {ra:.2}  dec {dec:+.2} deg"), (left, y0 + 16), 16, INK)?;
+    label(area, format!("{number}: ra {ra:.2}, dec {dec:+.2} deg"), (left, y0 + 16), 16, INK)?;
     // Ticks at round numbers, four or so to a side.
     let raw = reach / 2.0;
     let power = 10.0_f64.powf(raw.log10().floor());
@@ -230,8 +230,7 @@ fn region_panel(area: &Area<'_>, canvas: &Canvas<'_>, (number, region): (usize, 
         area.draw(&PathElement::new(vec![(left - 5, top + side - along), (left, top + side - along)], MUTED.stroke_width(1)))?;
         label(area, text.clone(), (left - 8 - 7 * text.len() as i32, top + side - along - 6), 12, MUTED)?;
     }
-    label(area, "west of the middle [deg]", (left + side / 2 - 72, top + side + 24), 13, INK)?;
-    label(area, "north [deg]", (left - 52, top - 16), 13, INK)
+    label(area, "west and north of the middle [deg]", (left + side / 2 - 104, top + side + 24), 13, INK)
 }
 
 /// Draws the exposures of a band into an SVG: the whole sky, then the largest regions.
@@ -274,8 +273,8 @@ pub fn picture(map: &Coverage, shown: &Shown, path: &Path) -> Result<(), Coverag
             let mut levels = vec![1, half, most];
             levels.dedup();
             let areas: Vec<String> = levels.iter().map(|n| format!("{n} or more: {:.2} deg2", deg2(*n))).collect();
-            let more = if hidden > 0 { format!("   ({hidden} more regions)") } else { String::new() };
-            label(&root, format!("{}{more}", areas.join("   ")), (x + 20, 46), 14, MUTED)?;
+            let more = if hidden > 0 { format!(" ({hidden} more regions)") } else { String::new() };
+            label(&root, format!("{}{more}", areas.join(", ")), (x + 20, 46), 14, MUTED)?;
             whole_sky(&root, &canvas, &parts, (0, HEAD))?;
             for (k, region) in parts.iter().enumerate() {
                 let place = k as i32 + 2;
