@@ -201,3 +201,43 @@ fn measure_hardness(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::area::ecliptic_pole;
+    use crate::focal_plane::position_angle_deg;
+    use sim_core::direction::{unit, vector};
+
+    #[test]
+    fn waiting_out_a_season_ends_before_the_panel_sees_the_sun_again() {
+        let (track, rules) = (Track::shipped(), Rules::shipped());
+        let start = 61_771.0;
+        // GOODS-North with +x to the ecliptic's pole: +y is 90 deg east of it.
+        let boresight = vector(189.2, 62.2);
+        let north = ecliptic_pole();
+        let up = unit(std::array::from_fn(|k| north[k] - sim_core::direction::dot(&north, &boresight) * boresight[k]));
+        let target = Target {
+            obs_id: 1,
+            ra_deg: 189.2,
+            dec_deg: 62.2,
+            position_angle_deg: (position_angle_deg(&boresight, &up) + 90.0) % 360.0,
+            exposure_s: 150.0,
+            programme: "wide".into(),
+            visit: 1,
+        };
+        let waiting = [Waiting { target: &target, attitude: target.attitude(), hardness: 0.0 }];
+        let margin = |mjd: f64| rules.panel.margin_deg(&Moment::at(&track, mjd).unwrap(), &waiting[0].attitude);
+        let (mut mjd, mut skips) = (start, 0);
+        while margin(mjd) < -0.1 {
+            let skip = out_of_season_s(&waiting, &rules, &Moment::at(&track, mjd).unwrap());
+            let last = mjd + skip as f64 / DAY_S;
+            // Nowhere within the skip.
+            assert!((0..=20).all(|k| margin(mjd + (last - mjd) * f64::from(k) / 20.0) < 0.0), "{mjd}");
+            mjd = last + WAIT_S as f64 / DAY_S;
+            skips += 1;
+        }
+        assert!(mjd - start > 10.0 && skips < 200, "{} d in {skips} skips", mjd - start);
+        assert_eq!(out_of_season_s(&waiting, &rules, &Moment::at(&track, mjd + 20.0).unwrap()), 0);
+    }
+}
