@@ -6,7 +6,7 @@
 //!                                                                              '-- Coverage --> map, MOC, area, picture
 //! ```
 //! [`survey`] holds areas and programmes, [`orbit`] where the telescope is, [`moment`] where Sun, Moon and Earth are for it, [`constraints`] what forbids
-//! an exposure, [`tiling`] where exposures go, [`schedule`] when, [`verify`] whether a plan keeps the rules, whoever made it, [`table`] its files,
+//! an exposure, [`tiling`] where exposures go, [`schedule`] when, [`mod@verify`] whether a plan keeps the rules, whoever made it, [`table`] its files,
 //! [`coverage`] what the detectors see of the sky. Numbers come with their status from `scenarios/data/surveys`.
 //!
 //! Axes are those of the GCRS, dates are modified Julian dates in UTC, angles are degrees unless the name says otherwise.

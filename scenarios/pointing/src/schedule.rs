@@ -9,7 +9,7 @@
 //! A reward of features as rubin_scheduler has, and the hard sky first as Hu et al. 2021 (Appl. Sci. 11, 7584); weights are assumed.
 //! # Limits
 //! Greedy: no exchange of exposures afterwards, no look ahead beyond v. Starts are whole multiples of [`GRID_S`] after the plan's. Rules are kept at the times
-//! that [`crate::verify`] looks at.
+//! that [`mod@crate::verify`] looks at.
 
 use crate::almanac::Almanac;
 use crate::constraints::cmg::Ledger;

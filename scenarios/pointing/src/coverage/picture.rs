@@ -199,9 +199,9 @@ fn whole_sky(area: &Area<'_>, canvas: &Canvas<'_>, parts: &[Region], (x0, y0): (
         area.draw(&Circle::new(at, size, INK.stroke_width(1)))?;
         label(area, format!("{}", k + 1), (at.0 + size + 2, at.1 - size - 2), 15, INK)?;
     }
-    label(area, "ecliptic", (x0 + 20, y0 + PANEL - 24), 13, ECLIPTIC)?;
-    label(area, "galactic plane", (x0 + 84, y0 + PANEL - 24), 13, GALAXY)?;
-    label(area, "Hammer-Aitoff, right ascension grows to the left [deg]", (x0 + 190, y0 + PANEL - 24), 13, MUTED)
+    label(area, "ecliptic", (x0 + 20, y0 + 2), 13, ECLIPTIC)?;
+    label(area, "galactic plane", (x0 + 84, y0 + 2), 13, GALAXY)?;
+    label(area, "Hammer-Aitoff, right ascension grows to the left [deg]", (x0 + 190, y0 + 2), 13, MUTED)
 }
 
 fn region_panel(area: &Area<'_>, canvas: &Canvas<'_>, (number, region): (usize, &Region), (x0, y0): (i32, i32)) -> Drawn {
