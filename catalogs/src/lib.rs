@@ -8,8 +8,6 @@ pub mod band;
 pub mod bench_field;
 pub mod clusters;
 pub mod cosmos;
-pub mod dates;
-mod direction;
 pub mod draw;
 pub mod examine;
 pub mod extinction;
@@ -35,6 +33,8 @@ pub use band::ReferenceBands;
 pub use footprint::Footprint;
 pub use region::Region;
 pub use sed::SedLibrary;
+pub use sim_core::dates;
+use sim_core::direction;
 
 /// Spectra and reference bands, shared by all sources.
 #[derive(Debug, Clone)]

@@ -5,9 +5,12 @@
 //! [`correction::Correction`] walks back with nothing but [`knowledge::Knowledge`].
 //! Truth ([`truth`]) is recorded by the very call that makes the light.
 
+pub mod axes;
 pub mod bandpass;
 pub mod correction;
+pub mod dates;
 pub mod detector;
+pub mod direction;
 pub mod dispersion;
 pub mod effect;
 pub mod exposure;
@@ -24,7 +27,9 @@ pub mod median;
 pub mod memory;
 pub mod moving;
 pub mod noise;
+pub mod orbit;
 pub mod plane;
+pub mod polygon;
 pub mod psf;
 pub mod quantity;
 pub mod source;

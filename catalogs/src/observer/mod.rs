@@ -18,13 +18,12 @@
 //! # Twin
 //! The scale of the world coordinates in level 0 has the factor (VAFACTOR); what is left over the field is below 1 mas.
 
-mod orbit;
 mod sight;
 #[cfg(test)]
 mod tests;
 
-pub use orbit::Orbit;
 pub use sight::{AU_KM, AU_LIGHT_S, DAY_S, SUN_MU, Sight};
+pub use sim_core::orbit::Orbit;
 
 use crate::dates::{DateError, barycentric_time};
 use crate::direction::{cross, dot};

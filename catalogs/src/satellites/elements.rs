@@ -16,7 +16,6 @@
 
 use super::SatelliteError;
 use crate::dates::J2000_MJD;
-use sofars::pnp::{nut00b, obl80, pnm00b};
 use std::path::Path;
 
 /// A satellite of a file.
@@ -82,16 +81,6 @@ fn two_lines(text: &str, fault: &impl Fn(String) -> SatelliteError) -> Result<Ve
         Some(name) => Err(fault(format!("ends after `{name}`, without its element set"))),
         None => Ok(sets),
     }
-}
-
-/// Turns TEME to axes of the ICRS at a date in terrestrial time.
-pub(super) fn from_teme((a, b): (f64, f64)) -> [[f64; 3]; 3] {
-    let matrix = pnm00b(a, b);
-    let (nutation, _) = nut00b(a, b);
-    let (s, c) = (nutation * obl80(a, b).cos()).sin_cos();
-    // Rz(-e) takes TEME to the true equinox; the transposed matrix takes that to the ICRS.
-    let true_of_date = [[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]];
-    std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| matrix[k][i] * true_of_date[k][j]).sum()))
 }
 
 impl Tracked {

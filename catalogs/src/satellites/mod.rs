@@ -277,7 +277,8 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn new(sight: &'a Sight) -> Self {
         // The sight has checked the date.
-        let teme = terrestrial_time(sight.middle_mjd).map_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], elements::from_teme);
+        let teme =
+            terrestrial_time(sight.middle_mjd).map_or([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], sim_core::axes::gcrs_from_teme);
         Self { sight, teme, sun_km: sight.sun_from_earth_km(), earth_km_s: sight.earth_km_s() }
     }
     /// Place about the centre of the Earth \[km\].

@@ -5,7 +5,7 @@ use sofars::ts::{dtdb, taitt, utctai};
 /// J2000 as a modified Julian date.
 pub const J2000_MJD: f64 = 51_544.5;
 /// MJD 0 as a Julian date.
-const MJD_ZERO: f64 = 2_400_000.5;
+pub const MJD_ZERO: f64 = 2_400_000.5;
 
 /// Why a date cannot be used.
 #[derive(Debug, Clone, thiserror::Error, PartialEq)]
