@@ -108,8 +108,23 @@ fn take(transaction: &Transaction<'_>, path: &Path, name: &str) -> Result<usize,
         let objects = l.objects.map(|n| n as i64);
         let class = l.class.map(|c| c.name());
         event.execute(params![
-            name, first + k as i64, l.unit, l.key, outcome, l.chunk, l.attempt, l.host, l.pid, l.time, l.wall_s, l.cpu_s, l.peak_mb, l.beside,
-            objects, class, l.error,
+            name,
+            first + k as i64,
+            l.unit,
+            l.key,
+            outcome,
+            l.chunk,
+            l.attempt,
+            l.host,
+            l.pid,
+            l.time,
+            l.wall_s,
+            l.cpu_s,
+            l.peak_mb,
+            l.beside,
+            objects,
+            class,
+            l.error,
         ])?;
         for p in &l.products {
             product.execute(params![l.unit, l.key, p.path, p.bytes as i64, p.sha256])?;
@@ -129,10 +144,32 @@ fn put_units(transaction: &Transaction<'_>, seen: &[Seen<'_>]) -> rusqlite::Resu
         let (u, last) = (s.unit, s.last);
         let objects = last.and_then(|l| l.objects).map(|n| n as i64);
         insert.execute(params![
-            u.index, u.chunk, u.name, u.obs_id as i64, u.detector, u.ra_deg, u.dec_deg, u.position_angle_deg, u.start_mjd, u.exposure_s, u.band,
-            u.objects, u.cost_s, u.memory_mb, u.path, u.key, s.state.name(), s.attempts, last.map(|l| &l.host), last.and_then(|l| l.wall_s),
-            last.and_then(|l| l.cpu_s), last.and_then(|l| l.peak_mb), objects, last.map(|l| l.bytes() as i64),
-            last.and_then(|l| l.class).map(|c| c.name()), last.and_then(|l| l.error.as_ref()),
+            u.index,
+            u.chunk,
+            u.name,
+            u.obs_id as i64,
+            u.detector,
+            u.ra_deg,
+            u.dec_deg,
+            u.position_angle_deg,
+            u.start_mjd,
+            u.exposure_s,
+            u.band,
+            u.objects,
+            u.cost_s,
+            u.memory_mb,
+            u.path,
+            u.key,
+            s.state.name(),
+            s.attempts,
+            last.map(|l| &l.host),
+            last.and_then(|l| l.wall_s),
+            last.and_then(|l| l.cpu_s),
+            last.and_then(|l| l.peak_mb),
+            objects,
+            last.map(|l| l.bytes() as i64),
+            last.and_then(|l| l.class).map(|c| c.name()),
+            last.and_then(|l| l.error.as_ref()),
         ])?;
     }
     Ok(())

@@ -262,8 +262,8 @@ impl Work<'_> {
     /// The products of a unit that has just been made, by its record.
     fn products(&self, unit: &UnitRow) -> Result<Vec<Product>, UnitError> {
         let fault = |text: String| UnitError::new(ErrorClass::Unit, text);
-        let record = Record::beside(&self.run.path().join(&unit.path))
-            .ok_or_else(|| fault(format!("{}: was made without a record", unit.path)))?;
+        let record =
+            Record::beside(&self.run.path().join(&unit.path)).ok_or_else(|| fault(format!("{}: was made without a record", unit.path)))?;
         if record.key != unit.key {
             return Err(fault(format!("{}: was made with the key {}, planned was {}", unit.path, record.key, unit.key)));
         }

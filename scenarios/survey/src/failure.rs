@@ -59,7 +59,11 @@ impl ErrorClass {
 pub fn is_storage(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
     )
 }
 

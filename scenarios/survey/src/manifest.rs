@@ -110,7 +110,8 @@ pub(crate) fn write_with(path: &Path, rows: &[UnitRow], extra: &[Extra]) -> Resu
         Field::new(name, kind.clone(), !extra.is_empty()).with_metadata(metadata)
     };
     let own = COLUMNS.iter().map(|(name, unit, kind, _)| described(name, unit, kind));
-    let schema = Arc::new(Schema::new(own.chain(extra.iter().map(|e| described(e.name, e.unit, e.values.data_type()))).collect::<Vec<_>>()));
+    let schema =
+        Arc::new(Schema::new(own.chain(extra.iter().map(|e| described(e.name, e.unit, e.values.data_type()))).collect::<Vec<_>>()));
     let file = AtomicFile::create(path).map_err(SurveyError::io(path))?;
     let level = ZstdLevel::try_new(1).map_err(|e| failed(&e))?;
     let properties = WriterProperties::builder()

@@ -31,7 +31,7 @@ fn a_database_is_filled_again_and_again_without_doubles() {
     assert_eq!(count(&database, "SELECT count(*) FROM unit WHERE state = 'done' AND cpu_s >= 0"), 18);
     assert_eq!(count(&database, "SELECT count(*) FROM product"), 36);
     assert_eq!(count(&database, "SELECT count(*) FROM event"), 38);
-    assert_eq!(count(&database, "SELECT sum(bytes) FROM product") , count(&database, "SELECT sum(bytes) FROM unit"));
+    assert_eq!(count(&database, "SELECT sum(bytes) FROM product"), count(&database, "SELECT sum(bytes) FROM unit"));
     assert_eq!(count(&database, "SELECT attempts FROM unit WHERE unit = 3"), 2);
 }
 

@@ -76,11 +76,8 @@ fn a_failed_unit_does_not_stop_the_others_and_classes_decide_the_exit() {
 fn too_many_failures_end_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let (run, rows) = plan(folder.path(), 30);
-    let toy = Toy {
-        folder: Some(folder.path()),
-        before: Some(Box::new(|_| Err(UnitError::new(ErrorClass::Unit, "no")))),
-        ..Toy::default()
-    };
+    let toy =
+        Toy { folder: Some(folder.path()), before: Some(Box::new(|_| Err(UnitError::new(ErrorClass::Unit, "no")))), ..Toy::default() };
     let summary = make_all(&run, &rows, &toy, &Options { max_failures: Some(3), threads: 1, ..options() });
     assert_eq!((summary.failed[&ErrorClass::Unit], summary.left, summary.exit()), (3, 27, Exit::UnitFailed));
     assert!(summary.halted.unwrap().contains("3 units failed"));

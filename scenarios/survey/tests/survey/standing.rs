@@ -67,7 +67,9 @@ fn ten_thousand_units_are_counted_from_files_and_journals() {
             std::fs::write(record::path_of(&product), b"{}").unwrap();
             let line = Line { unit: unit.index, name: unit.name.clone(), key: unit.key.clone(), ..Line::default() };
             journal.write(&mut line.clone()).unwrap();
-            journal.write(&mut Line { outcome: Outcome::Made, wall_s: Some(4.6), cpu_s: Some(4.5), objects: Some(22_000), ..line }).unwrap();
+            journal
+                .write(&mut Line { outcome: Outcome::Made, wall_s: Some(4.6), cpu_s: Some(4.5), objects: Some(22_000), ..line })
+                .unwrap();
         }
     }
     let began = Instant::now();

@@ -1,5 +1,7 @@
 //! A maker of small files, and the process that runs it.
 
+use sim_core::files::write_atomically;
+use sim_core::manifest::sha256;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -11,8 +13,6 @@ use survey::folder::Run;
 use survey::manifest::{self, UnitRow};
 use survey::record;
 use survey::signals::{self, Stop};
-use sim_core::files::write_atomically;
-use sim_core::manifest::sha256;
 
 /// Makes two files and a record of each unit; the bytes follow from the key alone.
 #[derive(Default)]
