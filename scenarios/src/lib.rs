@@ -22,4 +22,5 @@ pub mod simulate;
 pub mod sky;
 pub mod slitless_light;
 pub mod spectra;
+pub mod survey_run;
 pub mod unit;
