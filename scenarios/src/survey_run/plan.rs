@@ -158,3 +158,41 @@ impl Planned {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Scenario, built_in};
+
+    #[test]
+    fn an_exposure_is_planned_with_those_that_its_detectors_remember() {
+        let text = built_in("persistence").unwrap();
+        let mut scenario = Scenario::parse(text, "persistence").unwrap();
+        scenario.calibration = None;
+        assert_eq!(scenario.exposure.len(), 2);
+        // All at once, as `simulate` plans, and one after the other.
+        let whole = Plan::new(scenario.clone()).unwrap();
+        let exposures = Exposures::new(scenario.exposure.clone(), &whole).unwrap();
+        let mut plan = whole.clone();
+        for (k, exposure) in scenario.exposure.iter().enumerate() {
+            exposures.turn(&mut plan, k).unwrap();
+            assert!(!plan.units.is_empty() && plan.units.iter().all(|u| u.exposure.id == exposure.id));
+            assert_eq!(plan.remembered_by(&plan.units[0]).unwrap().len(), k);
+            for unit in &plan.units {
+                assert!(whole.units.contains(unit) && plan.key(unit) == whole.key(unit));
+            }
+        }
+    }
+
+    #[test]
+    fn exposures_without_memory_are_planned_alone() {
+        let (survey, pointings) = Survey::resolve("cutout").unwrap();
+        let mut plan = Plan::new(survey.scenario.clone()).unwrap();
+        let list: Vec<ExposureSpec> = (0..3).map(|k| ExposureSpec { id: 7 + k, ..pointings[0].exposure() }).collect();
+        let exposures = Exposures::new(list, &plan).unwrap();
+        exposures.turn(&mut plan, 2).unwrap();
+        assert_eq!((plan.all.len(), plan.units.len(), exposures.place(9)), (3, 3, Some(2)));
+        assert_eq!(plan.units[0].exposure.pointing.ra_deg, pointings[0].ra_deg);
+        assert_eq!(Survey::resolve("cutout").unwrap().0, toml::from_str(&survey.to_toml().unwrap()).unwrap());
+    }
+}
