@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use scenarios::in_words;
 use scenarios::reduced::Choices;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -209,15 +210,6 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// The error and its causes, each once: an error whose text ends with that of its cause says it already.
-fn in_words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
-        true => cause,
-        false if text.ends_with(&cause) => text,
-        false => format!("{text}: {cause}"),
-    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -3,6 +3,7 @@
 use super::survey_watch::Watch;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use scenarios::in_words;
 use scenarios::survey_run::maker::Maker;
 use scenarios::survey_run::plan::Planned;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ pub struct RunArgs {
 /// Does it, says what went wrong, and ends as batch systems understand it.
 fn ended(what: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     let exit = what().unwrap_or_else(|error| {
-        eprintln!("skyloop: {}", crate::in_words(&error));
+        eprintln!("skyloop: {}", in_words(&error));
         match error.downcast_ref::<SurveyError>() {
             Some(e) => e.exit(),
             None if ErrorClass::of(error.as_ref()) == ErrorClass::Storage => Exit::UnitFailed,

@@ -5,6 +5,7 @@ use super::pointings::Pointing;
 use super::spec::Survey;
 use crate::folder::Folder;
 use crate::history::Held;
+use crate::in_words;
 use crate::simulate::{render_unit, write_unit};
 use crate::sky::Sky;
 use crate::unit::Plan;
@@ -83,7 +84,7 @@ fn pointing(row: &UnitRow) -> Pointing {
 fn classed(class: ErrorClass) -> impl Fn(anyhow::Error) -> UnitError {
     move |error| {
         let found = ErrorClass::of(error.as_ref());
-        UnitError::new(if found == ErrorClass::Storage { found } else { class }, format!("{error:#}"))
+        UnitError::new(if found == ErrorClass::Storage { found } else { class }, in_words(&error))
     }
 }
 

@@ -39,7 +39,7 @@ const COLUMNS: [(&str, f64, f64); 6] = [
 impl Pointing {
     fn of(values: [f64; 6]) -> Self {
         let [obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s] = values;
-        Self { obs_id: obs_id as u64, ra_deg: ra_deg % 360.0, dec_deg, position_angle_deg, start_mjd, exposure_s }
+        Self { obs_id: obs_id as u64, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s }
     }
     fn values(&self) -> [f64; 6] {
         [self.obs_id as f64, self.ra_deg, self.dec_deg, self.position_angle_deg, self.start_mjd, self.exposure_s]
@@ -53,7 +53,7 @@ impl Pointing {
             time_s: self.exposure_s,
             dither_east_arcsec: 0.0,
             dither_north_arcsec: 0.0,
-            pointing: Some(PointingSpec { ra_deg: self.ra_deg, dec_deg: self.dec_deg, rotation_deg: self.position_angle_deg }),
+            pointing: Some(PointingSpec { ra_deg: self.ra_deg % 360.0, dec_deg: self.dec_deg, rotation_deg: self.position_angle_deg }),
         }
     }
 }
