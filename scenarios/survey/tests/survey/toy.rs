@@ -14,6 +14,9 @@ use survey::manifest::{self, UnitRow};
 use survey::record;
 use survey::signals::{self, Stop};
 
+/// What is done before a unit is made.
+pub type Before<'a> = Box<dyn Fn(&UnitRow) -> Result<(), UnitError> + Sync + 'a>;
+
 /// Makes two files and a record of each unit; the bytes follow from the key alone.
 #[derive(Default)]
 pub struct Toy<'a> {
@@ -21,7 +24,7 @@ pub struct Toy<'a> {
     /// Time each unit takes beside its writing.
     pub pause: Duration,
     /// Called before anything is written.
-    pub before: Option<Box<dyn Fn(&UnitRow) -> Result<(), UnitError> + Sync + 'a>>,
+    pub before: Option<Before<'a>>,
 }
 
 pub fn bytes_of(key: &str, count: usize) -> Vec<u8> {
