@@ -3,14 +3,14 @@
 //! # Formula
 //! t = p (d + sum of effects) + o n; M = b + p m; B = bytes per pixel times pixels.
 //! # Symbols
-//! p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object \[core-s\];
-//! n: objects; b, m: memory of the program and of a whole detector \[MB\].
+//! p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object
+//! \[core-s\]; n: objects; b, m: memory of the program and of a whole detector \[MB\].
 //! # Source
 //! `scenarios/data/cost_model.toml`, from this program's own benchmarks with their dates.
 //! # Limits
-//! Bright stars, crowding, and effects without a figure there are not counted; opening the sky of an exposure is not either. The figures are
-//! of whole detectors: a slitless cut-out is crossed by the spectra of objects far outside, and 512 x 256 pixels took 28 CPU s where the line
-//! says 0.2.
+//! Bright stars, crowding, and effects without a figure there are not counted; opening the sky of an exposure is not either. The figures
+//! are of whole detectors: a slitless cut-out is crossed by the spectra of objects far outside, and 512 x 256 pixels took 28 CPU s where
+//! the line says 0.2.
 
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;

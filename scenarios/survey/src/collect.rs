@@ -1,7 +1,7 @@
 //! From files and journals to a database, in bulk.
 //!
-//! One writer; workers never open it. Journals are read from where the last call ended, some thousand lines in a transaction with the place they
-//! reach, so that a call that was killed is completed by the next. Units are looked at afresh each time.
+//! One writer; workers never open it. Journals are read from where the last call ended, some thousand lines in a transaction with the
+//! place they reach, so that a call that was killed is completed by the next. Units are looked at afresh each time.
 //!
 //! # Limits
 //! SQLite belongs on a local disk: on network file systems its locks do not hold.

@@ -33,8 +33,8 @@ impl<'a> Pool<'a> {
     fn lock(&self) -> MutexGuard<'_, Inner<'a>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// The next unit and how many are at work beside it; waits until one fits. A unit that never fits is made alone. `None` when there is no more
-    /// to do, or the run is to stop.
+    /// The next unit and how many are at work beside it; waits until one fits. A unit that never fits is made alone. `None` when there is
+    /// no more to do, or the run is to stop.
     pub fn take(&self, stop: &Stop) -> Option<(&'a UnitRow, u32)> {
         let mut inner = self.lock();
         loop {

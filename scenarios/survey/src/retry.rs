@@ -1,7 +1,7 @@
 //! What is still to be made, in chunks of its own.
 //!
-//! Units that failed for their input are left out: the same again fails again. Units that began without an end are expected to need half as much
-//! memory again, because the system kills processes for memory without a word.
+//! Units that failed for their input are left out: the same again fails again. Units that began without an end are expected to need half
+//! as much memory again, because the system kills processes for memory without a word.
 
 use crate::chunks::{self, Wanted};
 use crate::failure::SurveyError;
@@ -26,7 +26,8 @@ pub struct Retry {
     pub with_more_memory: usize,
 }
 
-/// Writes the manifest of what is missing or failed ([`Run::retry`]), in chunks of whole exposures; with nothing left there is no such file.
+/// Writes the manifest of what is missing or failed ([`Run::retry`]), in chunks of whole exposures; with nothing left there is no such
+/// file.
 ///
 /// # Errors
 /// When the manifest or a journal cannot be read, or the new manifest not written.

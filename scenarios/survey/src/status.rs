@@ -1,8 +1,8 @@
 //! How a run stands, from its files and journals alone: nothing has to run, and no product is read.
 //!
 //! # Limits
-//! A product is there or not: bytes are compared by [`mod@crate::verify`]. Time left is that of the rate of the last hour of work, whether or not
-//! anybody works now.
+//! A product is there or not: bytes are compared by [`mod@crate::verify`]. Time left is that of the rate of the last hour of work,
+//! whether or not anybody works now.
 
 use crate::failure::{ErrorClass, Exit, SurveyError};
 use crate::folder::Run;
@@ -84,7 +84,8 @@ pub fn look<'a>(run: &Run, units: &'a [UnitRow], lines: &'a [Line]) -> Vec<Seen<
         .collect()
 }
 
-/// How a unit stands, from whether its files are there and what the journal says; its record is read only when the journal does not know its key.
+/// How a unit stands, from whether its files are there and what the journal says; its record is read only when the journal does not know
+/// its key.
 fn state(run: &Run, unit: &UnitRow, last: Option<&Line>, done: Option<&str>) -> UnitState {
     let product = run.path().join(&unit.path);
     if !record::path_of(&product).exists() || !product.exists() {
