@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// OUT/without_X/                 the science exposures simulated without X, for pairs
 /// OUT/L2/*_cat                   measured catalogues
 /// OUT/report/report.html, .json  the verdict
+/// OUT/survey.toml                of a survey run: the survey as it was resolved, beside what the crate `survey` keeps
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder(PathBuf);
@@ -55,6 +56,11 @@ impl Folder {
     #[must_use]
     pub fn scenario(&self) -> PathBuf {
         self.0.join("scenario.toml")
+    }
+    /// The resolved survey.
+    #[must_use]
+    pub fn survey(&self) -> PathBuf {
+        self.0.join("survey.toml")
     }
     /// Raw science frames.
     #[must_use]
@@ -124,9 +130,7 @@ impl Folder {
     /// The manifest beside a product.
     #[must_use]
     pub fn manifest_of(product: &Path) -> PathBuf {
-        let mut name = product.as_os_str().to_owned();
-        name.push(".manifest.json");
-        PathBuf::from(name)
+        survey::record::path_of(product)
     }
     /// The ledger of the effects that goes with a level-0 file.
     #[must_use]

@@ -22,4 +22,15 @@ pub mod simulate;
 pub mod sky;
 pub mod slitless_light;
 pub mod spectra;
+pub mod survey_run;
 pub mod unit;
+
+/// The error and its causes, each once: an error whose text ends with that of its cause says it already.
+#[must_use]
+pub fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
+        true => cause,
+        false if text.ends_with(&cause) => text,
+        false => format!("{text}: {cause}"),
+    })
+}

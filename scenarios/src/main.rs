@@ -3,6 +3,7 @@
 mod commands;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use scenarios::in_words;
 use scenarios::reduced::Choices;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,13 +76,61 @@ enum Command {
         #[arg(long)]
         criteria: Option<PathBuf>,
     },
-    /// Judge references on calibration exposures they were not made of: exit 0 they hold, 1 one does not, 2 failure.
+    /// Judge references on calibration exposures they were not made of: exit 0 they hold, 1 one does not, 2 failure. A folder made by
+    /// `plan` (it holds units.parquet) is verified as a run: every product is read and compared with its record, exit 0 all are
+    /// whole, 1 one is not.
     Verify {
-        /// Folder with calibration exposures.
+        /// Folder with calibration exposures, or of a run.
         folder: PathBuf,
-        /// Take the references from this folder instead of the folder's own.
+        /// Take the references from this folder instead of the folder's own; not of a run.
         #[arg(long)]
         masters: Option<PathBuf>,
+    },
+    /// Plan a survey: many pointings of one scenario, as units in chunks, with what they cost.
+    ///
+    /// The survey file names a scenario (instrument, sky, seed, effects, detectors), a table of pointings (CSV, FITS or Parquet with the
+    /// columns obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s) or `[[pointing]]` entries, and if wanted `detectors`.
+    /// `plan`, `run`, `status`, `retry`, `collect`, `clean` end with 0 all done, 1 a unit failed, 2 usage, 3 bad input (the same again fails
+    /// again), 4 not complete (`status`), 75 interrupted (run again).
+    Plan(commands::survey::PlanArgs),
+    /// Make the units of a planned survey that are not there, all or those of one chunk.
+    ///
+    /// What is whole with the planned key is kept, so the same command completes a run that was interrupted or killed. The first SIGINT or
+    /// SIGTERM lets units at work come to an end for 20 s, the second leaves at once; neither leaves half a product.
+    Run(commands::survey::RunArgs),
+    /// How a run stands: done, failed by reason, stale, missing, slowest units, time left; exit 0 complete, 1 failures, 4 incomplete.
+    Status {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the units of a run that are missing or failed in chunks of their own, for `run --retry`.
+    Retry {
+        /// Folder of the run.
+        run: PathBuf,
+        #[command(flatten)]
+        division: commands::survey::Division,
+    },
+    /// Fill a SQLite database (tables unit, event, product) or a Parquet table with the state of a run.
+    Collect {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Database, on a local disk; RUN/run.sqlite when neither is given.
+        #[arg(long, value_name = "FILE")]
+        db: Option<PathBuf>,
+        /// Parquet table of the units and how they stand.
+        #[arg(long, value_name = "FILE")]
+        parquet: Option<PathBuf>,
+    },
+    /// Remove the temporary files of killed processes from a run.
+    Clean {
+        /// Folder of the run.
+        run: PathBuf,
+        /// Those of other hosts too: only while nothing runs there.
+        #[arg(long)]
+        all_hosts: bool,
     },
     /// Print what a scenario resolves to: units, chain, every number with its source, every assumed one marked.
     Explain {
@@ -163,17 +212,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes, each once: an error whose text ends with that of its cause says it already.
-fn in_words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
-        true => cause,
-        false if text.ends_with(&cause) => text,
-        false => format!("{text}: {cause}"),
-    })
-}
-
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let quiet = cli.quiet;
+    let (quiet, jobs) = (cli.quiet, cli.jobs);
     match cli.command {
         Command::Demo { out, scenario } => commands::loops::demo(&scenario, &out, quiet),
         Command::Simulate { scenario, out, pair } => commands::loops::simulate(&scenario, &out, &pair, quiet),
@@ -182,7 +222,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             commands::loops::reduce(&folder, masters.as_deref(), &choices, explain, quiet)
         }
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
+        Command::Verify { folder, masters: None } if commands::survey::is_run(&folder) => Ok(commands::survey::verify(&folder)),
         Command::Verify { folder, masters } => commands::loops::verify(&folder, masters.as_deref()),
+        Command::Plan(args) => Ok(commands::survey::plan(&args)),
+        Command::Run(args) => Ok(commands::survey::run(&args, jobs, quiet)),
+        Command::Status { run, json } => Ok(commands::survey::status(&run, json)),
+        Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
+        Command::Collect { run, db, parquet } => Ok(commands::survey::collect(&run, db.as_deref(), parquet.as_deref())),
+        Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),
         Command::Apply(one) => one.apply(quiet),

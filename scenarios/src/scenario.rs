@@ -183,6 +183,9 @@ pub struct ExposureSpec {
     /// Shift of the boresight in declination \[arcsec\].
     #[serde(default)]
     pub dither_north_arcsec: f64,
+    /// Pointing of this exposure in place of the scenario's; the shifts are added to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointing: Option<PointingSpec>,
 }
 
 impl ExposureSpec {

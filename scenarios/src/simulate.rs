@@ -35,6 +35,7 @@ use sim_core::wcs::Wcs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use survey::record::{self, State};
 
 /// What became of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,11 +117,8 @@ fn refuse_strangers(plan: &Plan, folder: &Folder) -> anyhow::Result<()> {
 
 /// Whether a unit's products are there with the same key and unchanged bytes.
 fn is_whole(plan: &Plan, unit: &Unit, folder: &Folder) -> bool {
-    let path = unit.level0_path(folder, &plan.instrument.name);
-    let Ok(text) = std::fs::read_to_string(Folder::manifest_of(&path)) else { return false };
-    let Ok(manifest) = serde_json::from_str::<UnitManifest>(&text) else { return false };
-    manifest.key == plan.key(unit)
-        && manifest.manifest.products.iter().all(|(name, hash)| sha256_file(&folder.path().join(name)).is_ok_and(|found| found == *hash))
+    let product = unit.level0_path(folder, &plan.instrument.name);
+    record::state(folder.path(), &product, &plan.key(unit)) == State::Whole
 }
 
 /// A unit in memory.

@@ -1,16 +1,17 @@
 //! Units of work: one exposure of one detector. Each is made whole or not at all, and known by its key.
 
 use crate::folder::Folder;
-use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, PumpingPlan, Scenario, Throughput};
+use crate::scenario::{CALIBRATION_ID, CalibrationPlan, DetectorChoice, ExposureSpec, PumpingPlan, Scenario, Throughput};
 use anyhow::{Context as _, bail};
 use instruments::chain::Chain;
 use instruments::description::{DetectorSpec, Instrument, ThroughputSet, load_with};
 use instruments::effects::{registry, trails};
 use instruments::product::names::{NameStyle, ProductName};
+use sha2::{Digest, Sha256};
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
 use sim_core::frame::Window;
-use sim_core::manifest::{PHYSICS, sha256};
+use sim_core::manifest::PHYSICS;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -40,6 +41,7 @@ impl Unit {
 }
 
 /// A scenario with everything it names read and checked.
+#[derive(Clone)]
 pub struct Plan {
     /// The scenario.
     pub scenario: Scenario,
@@ -51,8 +53,10 @@ pub struct Plan {
     pub all: Vec<Unit>,
     /// SHA-256 of the files the scenario reads, by name, taken once when the plan was made.
     pub inputs: BTreeMap<String, String>,
-    /// Key of what all units share: physics, instrument, inputs, settings.
-    common_key: String,
+    /// The detectors and their windows.
+    windows: Vec<(u16, Window)>,
+    /// Hash of what all units share, to be continued: physics, instrument, inputs, settings.
+    common_key: Sha256,
 }
 
 impl Plan {
@@ -120,7 +124,23 @@ impl Plan {
                 instrument.name
             );
         }
-        Ok(Self { scenario, instrument, all: units.clone(), units, inputs, common_key: text })
+        let common_key = Sha256::new_with_prefix(text).chain_update("\n");
+        Ok(Self { scenario, instrument, all: units.clone(), units, inputs, windows, common_key })
+    }
+
+    /// Turns to one exposure of many: the units are those of `exposure`, and `before` are the exposures before it whose light its
+    /// detectors may remember. What does not depend on exposures stays, so that a survey of any size needs the memory of one exposure.
+    ///
+    /// # Errors
+    /// When a start is not a date.
+    pub fn turn_to(&mut self, before: &[ExposureSpec], exposure: &ExposureSpec) -> anyhow::Result<()> {
+        self.scenario.calibration = None;
+        self.scenario.exposure = before.iter().chain(std::iter::once(exposure)).cloned().collect();
+        let exposures = science_exposures(&self.scenario)?;
+        let unit = |exposure: &Exposure, &(detector, window): &(u16, Window)| Unit { exposure: exposure.clone(), detector, window };
+        self.all = exposures.iter().flat_map(|exposure| self.windows.iter().map(move |window| unit(exposure, window))).collect();
+        self.units = self.all.iter().filter(|unit| unit.exposure.id == exposure.id).cloned().collect();
+        Ok(())
     }
 
     /// The specification of a unit's detector.
@@ -140,7 +160,7 @@ impl Plan {
         for before in self.remembered_by(unit).unwrap_or_default() {
             own += &serde_json::to_string(&before.exposure).unwrap_or_default();
         }
-        sha256(format!("{}\n{own}", self.common_key).as_bytes())
+        self.common_key.clone().chain_update(own).finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
 
     /// Whether the chain of this scenario has an effect.
@@ -217,11 +237,11 @@ fn window_on(instrument: &Instrument, choice: &DetectorChoice) -> anyhow::Result
 }
 
 fn science_exposures(scenario: &Scenario) -> anyhow::Result<Vec<Exposure>> {
-    let base = &scenario.pointing;
     scenario
         .exposure
         .iter()
         .map(|e| {
+            let base = e.pointing.as_ref().unwrap_or(&scenario.pointing);
             let dec_deg = (base.dec_deg + e.dither_north_arcsec / 3600.0).clamp(-90.0, 90.0);
             let ra_deg = (base.ra_deg + e.dither_east_arcsec / 3600.0 / dec_deg.to_radians().cos().max(1e-6)).rem_euclid(360.0);
             Ok(Exposure {

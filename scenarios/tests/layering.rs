@@ -16,7 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("validate/spectroscopy", &["sim-core"]),
     ("validate", &["sim-core"]),
     ("scenarios/pointing", &["sim-core"]),
-    ("scenarios", &["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing"]),
+    ("scenarios/survey", &["sim-core"]),
+    ("scenarios", &["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey"]),
 ];
 
 fn root() -> &'static Path {
@@ -26,7 +27,7 @@ fn root() -> &'static Path {
 fn internal_dependencies(folder: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = toml::from_str(&text).unwrap();
-    let crates = ["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "scenarios"];
+    let crates = ["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey", "scenarios"];
     let table = manifest.get("dependencies").and_then(|d| d.as_table()).cloned().unwrap_or_default();
     table.keys().filter(|k| crates.contains(&k.as_str())).cloned().collect()
 }

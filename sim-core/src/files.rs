@@ -1,12 +1,14 @@
 //! Whole files or none: a product appears under its name only when it is complete.
 //!
-//! Bytes go to a temporary name in the same folder (`.name.pid-n.part`), reach the disk (fsync), and are then renamed.
+//! Bytes go to a temporary name in the same folder (`.name.host.pid-n.part`), reach the disk (fsync), and are then renamed.
 //! An error, a panic or a full disk removes the temporary file; a killed process can leave one `.part` file behind,
-//! never a half-written product, and the next run into the folder removes that ([`sweep`]).
+//! never a half-written product, and the next run into the folder removes that ([`sweep`]). The host is in the name because
+//! a folder may be shared: which processes live is known of one's own host alone.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Writes `bytes` to `path`, replacing a file that is there.
@@ -19,21 +21,48 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     file.commit()
 }
 
-/// Removes what killed processes were writing in a folder: temporary files of processes that are no more. Where the system does not tell
-/// which processes there are (no `/proc`), nothing is removed. Returns how many were.
+/// Removes what killed processes were writing in a folder: temporary files of processes of this host that are no more. Where the
+/// system does not tell which processes there are (no `/proc`), nothing is removed. Returns how many were.
 #[must_use]
 pub fn sweep(folder: &Path) -> usize {
+    remove(folder, |host, pid| host == our_host() && !lives(pid))
+}
+
+/// As [`sweep`], and the temporary files of all other hosts too: for when nothing runs there. Returns how many were removed.
+#[must_use]
+pub fn sweep_all_hosts(folder: &Path) -> usize {
+    remove(folder, |host, pid| host != our_host() || !lives(pid))
+}
+
+fn lives(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Removes temporary files by the host and the process that wrote them.
+fn remove(folder: &Path, abandoned: impl Fn(&str, u32) -> bool) -> usize {
     if !Path::new("/proc/self").exists() {
         return 0;
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let abandoned = |name: &str| {
-        let number = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?.1.split_once('-')?.0;
-        number.parse::<u32>().ok().filter(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+    let writer = |name: &str| {
+        let (name, number) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
+        let pid = number.split_once('-')?.0.parse::<u32>().ok()?;
+        Some(abandoned(name.rsplit_once('.')?.1, pid))
     };
     let paths = entries.flatten().map(|e| e.path());
-    let left = paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(|n| abandoned(n).is_some()));
+    let left = paths.filter(|p| p.file_name().and_then(|n| n.to_str()).and_then(writer) == Some(true));
     left.filter(|path| std::fs::remove_file(path).is_ok()).count()
+}
+
+/// Name of this host, without dots; `local` where the system does not tell.
+#[must_use]
+pub fn our_host() -> &'static str {
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name: String = name.trim().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        if name.is_empty() { "local".into() } else { name }
+    })
 }
 
 /// A file being written under a temporary name; dropped without [`AtomicFile::commit`] it vanishes.
@@ -89,7 +118,7 @@ fn temporary_name(name: &std::ffi::OsStr) -> std::ffi::OsString {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mut out = std::ffi::OsString::from(".");
     out.push(name);
-    out.push(format!(".{}-{}.part", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    out.push(format!(".{}.{}-{}.part", our_host(), std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     out
 }
 
@@ -139,15 +168,19 @@ mod tests {
     #[test]
     fn what_a_dead_process_was_writing_is_swept_and_what_a_living_one_writes_is_not() {
         let folder = tempfile::tempdir().unwrap();
+        let (here, living) = (our_host(), std::process::id());
         // Numbers of processes end at 2^22.
-        let (dead, living) = (".a.fits.4294967295-3.part".to_string(), format!(".b.fits.{}-0.part", std::process::id()));
-        for name in [&dead, &living, &"c.part".to_string(), &".d.x-1.part".to_string(), &"e.fits".to_string()] {
+        let dead = format!(".a.fits.{here}.4294967295-3.part");
+        let elsewhere = format!(".a.fits.not-{here}.4294967295-3.part");
+        for name in [&dead, &elsewhere, &format!(".b.fits.{here}.{living}-0.part"), "c.part", &format!(".d.{here}.x-1.part"), "e.fits"] {
             std::fs::write(folder.path().join(name), b"half").unwrap();
         }
         let expected = usize::from(Path::new("/proc/self").exists());
         assert_eq!(sweep(folder.path()), expected);
         assert_eq!(folder.path().join(&dead).exists(), expected == 0);
-        assert_eq!(names(folder.path()).len(), 5 - expected);
+        assert_eq!(names(folder.path()).len(), 6 - expected);
+        assert_eq!(sweep_all_hosts(folder.path()), expected);
+        assert_eq!(folder.path().join(&elsewhere).exists(), expected == 0);
         assert_eq!(sweep(&folder.path().join("no such folder")), 0);
     }
 

@@ -7,3 +7,5 @@ pub mod loops;
 pub mod one_effect;
 pub mod spectra;
 pub mod stamp;
+pub mod survey;
+mod survey_watch;

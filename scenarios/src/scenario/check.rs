@@ -11,15 +11,17 @@ impl Scenario {
             value: value.to_string(),
             range: range.into(),
         };
-        let p = &self.pointing;
-        if !(0.0..360.0).contains(&p.ra_deg) {
-            return Err(range("pointing.ra_deg", &p.ra_deg, "0..360 deg"));
-        }
-        if !(-90.0..=90.0).contains(&p.dec_deg) {
-            return Err(range("pointing.dec_deg", &p.dec_deg, "-90..90 deg"));
-        }
-        if !(-360.0..=360.0).contains(&p.rotation_deg) {
-            return Err(range("pointing.rotation_deg", &p.rotation_deg, "-360..360 deg"));
+        let own = self.exposure.iter().enumerate().filter_map(|(i, e)| Some((format!("exposure[{i}].pointing"), e.pointing.as_ref()?)));
+        for (key, p) in std::iter::once(("pointing".to_string(), &self.pointing)).chain(own) {
+            if !(0.0..360.0).contains(&p.ra_deg) {
+                return Err(range(&format!("{key}.ra_deg"), &p.ra_deg, "0..360 deg"));
+            }
+            if !(-90.0..=90.0).contains(&p.dec_deg) {
+                return Err(range(&format!("{key}.dec_deg"), &p.dec_deg, "-90..90 deg"));
+            }
+            if !(-360.0..=360.0).contains(&p.rotation_deg) {
+                return Err(range(&format!("{key}.rotation_deg"), &p.rotation_deg, "-360..360 deg"));
+            }
         }
         if let Some(orbit) = self.observer.as_ref().and_then(|o| o.orbit.as_ref()) {
             for (key, value, low, high) in [

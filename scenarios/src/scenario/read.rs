@@ -28,6 +28,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("white_dwarf", include_str!("../../data/white_dwarf.toml")),
     ("slitless", include_str!("../../data/slitless.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
+    ("cutouts", include_str!("../../data/cutouts.toml")),
 ];
 
 impl Scenario {

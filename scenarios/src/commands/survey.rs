@@ -1,0 +1,238 @@
+//! `plan`, `run`, `status`, `retry`, `collect`, `clean`, and `verify` of a run: surveys of many exposures.
+
+use super::survey_watch::Watch;
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use scenarios::in_words;
+use scenarios::survey_run::maker::Maker;
+use scenarios::survey_run::plan::Planned;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use survey::chunks::Wanted;
+use survey::executor::{self, Options};
+use survey::failure::{ErrorClass, Exit, SurveyError};
+use survey::folder::Run;
+use survey::manifest::{self, UnitRow};
+use survey::signals::{self, Stop};
+use survey::{clean, collect, memory, retry, status, verify};
+
+/// How long units at work may go on after the first signal: batch systems wait 30 s before they kill (Slurm's `KillWait`).
+const GRACE: Duration = Duration::from_secs(20);
+/// Share of the free memory that units may take when nothing is said.
+const FREE_SHARE: f64 = 0.8;
+/// Where batch systems tell a job which of an array it is. HyperQueue and Kubernetes first: their workers may run in an array of the others.
+const INDEX_VARIABLES: [&str; 4] = ["HQ_TASK_ID", "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX"];
+
+/// How a survey is divided.
+#[derive(Debug, Args)]
+pub struct Division {
+    /// Divide the exposures into at most N chunks of nearly equal cost; one chunk for each exposure when absent.
+    #[arg(long, value_name = "N", conflicts_with = "chunk_hours")]
+    chunks: Option<usize>,
+    /// Divide the exposures into chunks of about H core-hours.
+    #[arg(long, value_name = "H")]
+    chunk_hours: Option<f64>,
+}
+
+impl Division {
+    fn wanted(&self) -> Wanted {
+        match (self.chunks, self.chunk_hours) {
+            (Some(count), _) => Wanted::Count(count),
+            (None, Some(hours)) => Wanted::Cost(hours * 3600.0),
+            (None, None) => Wanted::PerExposure,
+        }
+    }
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Survey file, or the name of a built-in survey: cutout.
+    survey: String,
+    /// Folder of the run.
+    #[arg(long, value_name = "RUN", required_unless_present = "estimate")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    division: Division,
+    /// Print core-hours, bytes and memory; without --out nothing is written.
+    #[arg(long)]
+    estimate: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Folder made by `plan`.
+    run: PathBuf,
+    /// Make the units of this chunk alone: a number from 0, or `env` for the index that the batch system gives (HQ_TASK_ID,
+    /// JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, PBS_ARRAY_INDEX).
+    #[arg(long, value_name = "K|env")]
+    chunk: Option<String>,
+    /// Make what `skyloop retry` found missing or failed; chunks are then those of its list.
+    #[arg(long)]
+    retry: bool,
+    /// Memory that the units at work may need together, as planned \[GB\]; 80 % of what is free when absent.
+    #[arg(long, value_name = "GB")]
+    memory: Option<f64>,
+    /// Replace products that were made with another key; they are refused otherwise.
+    #[arg(long)]
+    rerun_stale: bool,
+    /// Begin no more units after N failures.
+    #[arg(long, value_name = "N")]
+    max_failures: Option<usize>,
+}
+
+/// Does it, says what went wrong, and ends as batch systems understand it.
+fn ended(what: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
+    let exit = what().unwrap_or_else(|error| {
+        eprintln!("skyloop: {}", in_words(&error));
+        match error.downcast_ref::<SurveyError>() {
+            Some(e) => e.exit(),
+            None if ErrorClass::of(error.as_ref()) == ErrorClass::Storage => Exit::UnitFailed,
+            None => Exit::BadInput,
+        }
+    });
+    ExitCode::from(exit.code())
+}
+
+/// The units of a run: the folder has to be one.
+fn units(run: &Run, path: &Path) -> anyhow::Result<Vec<UnitRow>> {
+    manifest::read(path).with_context(|| format!("{}: not a planned run; `skyloop plan` makes one", run.path().display()))
+}
+
+pub fn plan(args: &PlanArgs) -> ExitCode {
+    ended(|| {
+        let planned = Planned::new(&args.survey, args.division.wanted())?;
+        println!("{}: {} units in {} chunks", planned.survey.name, planned.rows.len(), planned.chunks);
+        if args.estimate {
+            println!("{}", planned.estimate());
+        }
+        if let Some(out) = &args.out {
+            planned.write(out)?;
+            println!("planned in {}", out.display());
+        }
+        Ok(Exit::Done)
+    })
+}
+
+pub fn run(args: &RunArgs, jobs: Option<u16>, quiet: bool) -> ExitCode {
+    ended(|| {
+        let run = Run::at(&args.run);
+        let all = units(&run, &run.units())?;
+        let list = if args.retry {
+            manifest::read(&run.retry()).context("nothing to retry; `skyloop retry` makes the list")?
+        } else {
+            all.clone()
+        };
+        let chunk = args.chunk.as_deref().map(chunk_index).transpose();
+        let (chunk, last) = match (chunk, list.last()) {
+            (Ok(chunk), Some(last)) => (chunk, last.chunk),
+            (Ok(_), None) => return Ok(Exit::Done),
+            (Err(error), _) => {
+                eprintln!("skyloop: {error}");
+                return Ok(Exit::Usage);
+            }
+        };
+        if chunk.is_some_and(|k| k > last) {
+            eprintln!("skyloop: --chunk {}: the chunks are 0..{last}", chunk.unwrap_or_default());
+            return Ok(Exit::Usage);
+        }
+        let chosen: Vec<&UnitRow> = list.iter().filter(|unit| chunk.is_none_or(|k| unit.chunk == k)).collect();
+        let free_mb = || memory::available_mb().map_or(f64::INFINITY, |mb| FREE_SHARE * mb);
+        let threads = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+        let options = Options {
+            memory_mb: args.memory.map_or_else(free_mb, |gb| 1000.0 * gb),
+            threads,
+            rerun_stale: args.rerun_stale,
+            max_failures: args.max_failures,
+        };
+        let stop = Stop::new();
+        signals::listen(&stop, GRACE)?;
+        let maker = Maker::new(&args.run, &all)?;
+        let watch = Watch::new(&chosen, executor::workers(&chosen, &options), quiet);
+        let summary = executor::run(&run, &chosen, &maker, &options, &stop, &|event| watch.see(event))?;
+        watch.end(&summary, &args.run);
+        Ok(summary.exit())
+    })
+}
+
+/// The chunk that `--chunk` means.
+fn chunk_index(given: &str) -> anyhow::Result<u32> {
+    let (name, value) = match given {
+        "env" => INDEX_VARIABLES
+            .iter()
+            .find_map(|name| Some((*name, std::env::var(name).ok()?)))
+            .ok_or_else(|| anyhow!("--chunk env: none of {} is set", INDEX_VARIABLES.join(", ")))?,
+        number => ("--chunk", number.to_string()),
+    };
+    value.parse().map_err(|_| anyhow!("{name} = {value:?} is not a number from 0, nor `env`"))
+}
+
+pub fn status(folder: &Path, json: bool) -> ExitCode {
+    ended(|| {
+        let run = Run::at(folder);
+        units(&run, &run.units())?;
+        let status = status::status(&run)?;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&status)?);
+        } else {
+            println!("{status}");
+        }
+        Ok(status.exit())
+    })
+}
+
+pub fn retry(folder: &Path, division: &Division) -> ExitCode {
+    ended(|| {
+        let found = retry::retry(&Run::at(folder), division.wanted())?;
+        println!("{} units to make again, in {} chunks", found.units, found.chunks);
+        if found.refused > 0 {
+            println!("{} units left out: bad input, or products of another key; see `skyloop status`", found.refused);
+        }
+        if found.with_more_memory > 0 {
+            println!("{} were begun without an end: half as much memory again is planned for them", found.with_more_memory);
+        }
+        if found.units > 0 {
+            println!("`skyloop run {} --retry` makes them", folder.display());
+        }
+        Ok(Exit::Done)
+    })
+}
+
+pub fn collect(folder: &Path, database: Option<&Path>, parquet: Option<&Path>) -> ExitCode {
+    ended(|| {
+        let run = Run::at(folder);
+        if let Some(path) = parquet {
+            println!("{} units in {}", collect::export(&run, path)?, path.display());
+        }
+        if database.is_some() || parquet.is_none() {
+            let path = database.map_or_else(|| run.database(), Path::to_path_buf);
+            let collected = collect::collect(&run, &path)?;
+            println!("{} units and {} new lines of journals in {}", collected.units, collected.new_lines, path.display());
+        }
+        Ok(Exit::Done)
+    })
+}
+
+pub fn clean(folder: &Path, all_hosts: bool) -> ExitCode {
+    ended(|| {
+        println!("{} temporary files removed", clean::clean(&Run::at(folder), all_hosts)?);
+        Ok(Exit::Done)
+    })
+}
+
+/// Whether a folder is that of a survey run.
+pub fn is_run(folder: &Path) -> bool {
+    Run::at(folder).units().is_file()
+}
+
+pub fn verify(folder: &Path) -> ExitCode {
+    ended(|| {
+        let found = verify::verify(&Run::at(folder))?;
+        found.wrong.iter().for_each(|wrong| println!("{wrong}"));
+        found.differing.iter().for_each(|path| println!("{path}: made twice from the same, with different bytes"));
+        println!("{} units whole ({} products as recorded), {} not", found.whole, found.products, found.wrong.len());
+        Ok(found.exit())
+    })
+}

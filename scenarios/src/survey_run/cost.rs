@@ -1,0 +1,97 @@
+//! What a unit costs before it is made.
+//!
+//! # Formula
+//! t = p (d + sum of effects) + o n; M = b + p m; B = bytes per pixel times pixels.
+//! # Symbols
+//! p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object
+//! \[core-s\]; n: objects; b, m: memory of the program and of a whole detector \[MB\].
+//! # Source
+//! `scenarios/data/cost_model.toml`, from this program's own benchmarks with their dates.
+//! # Limits
+//! Bright stars, crowding, and effects without a figure there are not counted; opening the sky of an exposure is not either. The figures
+//! are of whole detectors: a slitless cut-out is crossed by the spectra of objects far outside, and 512 x 256 pixels took 28 CPU s where
+//! the line says 0.2.
+
+use crate::unit::{Plan, Unit};
+use anyhow::Context as _;
+use instruments::description::DetectorKind;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Costs of a kind of detector.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// A whole detector without objects \[core-s\].
+    pub detector_s: f64,
+    /// An object \[core-s\].
+    pub object_s: f64,
+    /// Memory of a whole detector \[MB\].
+    pub detector_mb: f64,
+}
+
+/// The model.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostModel {
+    /// When the figures were measured.
+    pub measured: String,
+    /// Memory of the program itself \[MB\].
+    pub base_mb: f64,
+    /// Imaging detectors.
+    pub imaging: Line,
+    /// Slitless detectors.
+    pub slitless: Line,
+    /// Effects on a whole detector \[core-s\].
+    pub effects: BTreeMap<String, f64>,
+}
+
+/// What one unit costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitCost {
+    /// Processor time \[core-s\].
+    pub cpu_s: f64,
+    /// Memory \[MB\].
+    pub memory_mb: f64,
+    /// Size of its products \[byte\].
+    pub bytes: f64,
+}
+
+/// Bytes of a row of the truth tables: some twenty columns of 4 and 8 bytes (derived from what is written).
+const TRUTH_ROW_BYTES: f64 = 150.0;
+
+impl CostModel {
+    /// The figures shipped with the program.
+    ///
+    /// # Errors
+    /// Never with the file that is built in.
+    pub fn built_in() -> anyhow::Result<Self> {
+        toml::from_str(include_str!("../../data/cost_model.toml")).context("cost_model.toml")
+    }
+
+    /// What a unit with so many objects costs.
+    #[must_use]
+    pub fn of(&self, plan: &Plan, unit: &Unit, objects: f64) -> UnitCost {
+        let spec = plan.spec(unit);
+        let line = if spec.kind == DetectorKind::Slitless { &self.slitless } else { &self.imaging };
+        let pixels = (unit.window.nx * unit.window.ny) as f64;
+        let share = pixels / (spec.geometry.nx * spec.geometry.ny) as f64;
+        let effects: f64 = self.effects.iter().filter(|(name, _)| plan.has_effect(name)).map(|(_, s)| s).sum();
+        let layout = plan.layout(unit);
+        let truth = plan.scenario.truth;
+        let mut per_pixel = 0.0;
+        if truth.noiseless {
+            // Electrons as 32-bit floats; of cosmic rays electrons and owner, of trails electrons.
+            per_pixel += 4.0 + if plan.has_effect("cosmic_rays") { 8.0 } else { 0.0 } + if plan.has_effect("trails") { 4.0 } else { 0.0 };
+        }
+        if truth.masks {
+            per_pixel += 1.0;
+        }
+        let rows = if truth.objects { objects * TRUTH_ROW_BYTES } else { 0.0 };
+        UnitCost {
+            cpu_s: share * (line.detector_s + effects) + objects * line.object_s,
+            memory_mb: self.base_mb + share * line.detector_mb,
+            bytes: 2.0 * (layout.rows * layout.columns) as f64 + per_pixel * pixels + rows,
+        }
+    }
+}

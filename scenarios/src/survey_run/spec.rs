@@ -1,0 +1,127 @@
+//! The survey file: a scenario, and where to point.
+
+use super::pointings::{self, Pointing};
+use crate::scenario::{Scenario, with_suggestion};
+use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
+use sim_core::manifest::sha256_file;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Surveys shipped with the program: name and text.
+pub const BUILT_IN: &[(&str, &str)] = &[("cutout", include_str!("../../data/surveys/cutout.toml"))];
+
+/// A survey as a person writes it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SurveyFile {
+    /// Short name.
+    name: String,
+    /// What it is for.
+    #[serde(default)]
+    description: String,
+    /// Scenario file or built-in scenario: instrument, sky, seed, effects, detectors. Its own exposures and calibration are left out.
+    scenario: String,
+    /// Table of pointings.
+    pointings: Option<PathBuf>,
+    /// Pointings that stand in the file itself.
+    #[serde(default)]
+    pointing: Vec<Pointing>,
+    /// Detectors in place of the scenario's: those it has with their windows, others whole.
+    #[serde(default)]
+    detectors: Vec<u16>,
+}
+
+/// A survey as it was resolved: what a run's folder keeps of it, beside the pointings in its manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survey {
+    /// Short name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Version of the program that planned it.
+    pub skyloop: String,
+    /// SHA-256 of the files it was resolved from, by name: pointings, instrument, catalogue.
+    pub inputs: BTreeMap<String, String>,
+    /// What all exposures share; of exposures it has the first.
+    pub scenario: Scenario,
+}
+
+impl Survey {
+    /// Reads a survey, a built-in one or a file, and its pointings in order of time.
+    ///
+    /// # Errors
+    /// When the survey, its scenario or its pointings cannot be read or are not valid.
+    pub fn resolve(name_or_path: &str) -> anyhow::Result<(Self, Vec<Pointing>)> {
+        let built_in = BUILT_IN.iter().find(|(name, _)| *name == name_or_path);
+        let text = match built_in {
+            Some((_, text)) => (*text).to_string(),
+            None => std::fs::read_to_string(name_or_path).with_context(|| {
+                let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+                format!("{name_or_path}: no such survey file; the built-in surveys are {}", names.join(", "))
+            })?,
+        };
+        let file: SurveyFile = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{name_or_path}: {}", with_suggestion(&e.to_string())))?;
+        let folder = Path::new(name_or_path).parent().unwrap_or(Path::new("."));
+        let beside = folder.join(&file.scenario);
+        let mut scenario = if crate::scenario::built_in(&file.scenario).is_none() && beside.is_file() {
+            Scenario::read(&beside.to_string_lossy())?
+        } else {
+            Scenario::read(&file.scenario).with_context(|| format!("{name_or_path}: scenario = {:?}", file.scenario))?
+        };
+        let mut inputs = BTreeMap::new();
+        let mut list = match (&file.pointings, file.pointing.is_empty()) {
+            (Some(table), true) => {
+                let table = folder.join(table);
+                inputs.insert(table.display().to_string(), sha256_file(&table).with_context(|| table.display().to_string())?);
+                pointings::read(&table)?
+            }
+            (None, false) => {
+                pointings::check(&file.pointing, name_or_path)?;
+                file.pointing
+            }
+            _ => bail!("{name_or_path}: give either `pointings`, a table, or `[[pointing]]` entries"),
+        };
+        list.sort_by(|a, b| a.start_mjd.total_cmp(&b.start_mjd).then(a.obs_id.cmp(&b.obs_id)));
+        if !file.detectors.is_empty() {
+            let of = |number: &u16| {
+                let known = scenario.detector.iter().find(|d| d.number == *number).copied();
+                known.unwrap_or(crate::scenario::DetectorChoice { number: *number, window: None })
+            };
+            scenario.detector = file.detectors.iter().map(of).collect();
+        }
+        scenario.calibration = None;
+        scenario.before_and_after.clear();
+        scenario.exposure = vec![list[0].exposure()];
+        let survey = Self {
+            name: file.name,
+            description: file.description,
+            skyloop: env!("CARGO_PKG_VERSION").into(),
+            inputs,
+            scenario: Scenario::parse(&scenario.to_toml(), name_or_path)?,
+        };
+        Ok((survey, list))
+    }
+
+    /// Reads the survey of a run's folder.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: not a planned run; `skyloop plan` makes one"))?;
+        let survey: Self = toml::from_str(&text).with_context(|| shown.to_string())?;
+        let checked = Scenario::parse(&survey.scenario.to_toml(), &shown.to_string())?;
+        ensure!(checked == survey.scenario, "{shown}: its scenario does not survive being written");
+        Ok(survey)
+    }
+
+    /// The survey as TOML.
+    ///
+    /// # Errors
+    /// Never for a survey that was resolved.
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        toml::to_string(self).context("the survey as TOML")
+    }
+}

@@ -1,0 +1,17 @@
+CREATE TABLE IF NOT EXISTS journal (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS unit (
+    unit INTEGER PRIMARY KEY, chunk INTEGER NOT NULL, name TEXT NOT NULL, obs_id INTEGER NOT NULL, detector INTEGER NOT NULL,
+    ra_deg REAL NOT NULL, dec_deg REAL NOT NULL, position_angle_deg REAL NOT NULL, start_mjd REAL NOT NULL, exposure_s REAL NOT NULL,
+    band TEXT NOT NULL, objects_expected REAL NOT NULL, cost_s REAL NOT NULL, memory_mb REAL NOT NULL, path TEXT NOT NULL, key TEXT NOT NULL,
+    state TEXT NOT NULL, attempts INTEGER NOT NULL, host TEXT, wall_s REAL, cpu_s REAL, peak_mb REAL, objects INTEGER, bytes INTEGER,
+    class TEXT, error TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS unit_by_state ON unit (state);
+CREATE TABLE IF NOT EXISTS event (
+    file TEXT NOT NULL, line INTEGER NOT NULL, unit INTEGER NOT NULL, key TEXT NOT NULL, outcome TEXT NOT NULL, chunk INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, time REAL NOT NULL, wall_s REAL, cpu_s REAL, peak_mb REAL,
+    beside INTEGER, objects INTEGER, class TEXT, error TEXT, PRIMARY KEY (file, line)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS product (
+    unit INTEGER NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (path, key)
+) STRICT, WITHOUT ROWID;
