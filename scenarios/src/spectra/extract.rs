@@ -102,6 +102,14 @@ impl Setup {
     }
 }
 
+/// A measured PSF in words.
+fn told(frame: &str, psf: &Psf, pivot_nm: f64) -> String {
+    let within = psf.within(pivot_nm);
+    let wings =
+        if within < 1.0 { format!("{:.2} % of the light in its wings", 100.0 * (1.0 - within)) } else { "wings not measured".into() };
+    format!("{frame}: PSF of {:.2} pixel FWHM at {pivot_nm:.0} nm, {wings}", psf.fwhm(pivot_nm))
+}
+
 /// PSFs measured on the frames of a folder, by detector.
 fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
     let mut out = BTreeMap::new();
@@ -113,7 +121,7 @@ fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyh
         if !found.psf_measured {
             bail!("{}: too few bright isolated stars to measure the PSF", frame.path.display());
         }
-        said(&format!("{}: PSF of {:.2} pixel FWHM", frame.name(), found.psf.fwhm(setup.pivot_nm)));
+        said(&told(&frame.name(), &found.psf, setup.pivot_nm));
         out.insert(frame.detector, found.psf);
     }
     Ok(out)
@@ -138,6 +146,9 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
             None => (Psf::gaussian(&[(setup.pivot_nm, plan.psf_fwhm_px)])?, true),
         };
         let found = setup.extract(plan, &frame, &sources, psf, measure)?;
+        if found.psf_measured {
+            said(&told(&frame.name(), &found.psf, setup.pivot_nm));
+        }
         std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let path = out.join(format!("{}_spec.fits", frame.name()));
         let mut header = Header::default();
