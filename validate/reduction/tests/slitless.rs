@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+#[allow(dead_code, reason = "other tests use the rest of the bench")]
 mod bench;
 
 use bench::{Bench, DARK, DEAD, HOT, WARM};
