@@ -134,12 +134,10 @@ def star(skyloop, work):
     run("spectra", "calibrate", "--nebulae", neb, "--standards", wd, "--model", model, "--nominal", work / "drawn", "--out", measured, "-q")
     run("spectra", "extract", wd, "--configuration", measured, "-q")
 
-    level1 = next((wd / "L1").glob("*_img_*.fits"))
+    level1 = next((wd / "L1").glob("*_L1_*.fits"))
     with fits.open(level1) as hdus:
-        rate = hdus[1].data.astype(float)
+        rate, bad = hdus["SCI"].data.astype(float), hdus["DQ"].data != 0
         x0, y0 = hdus[1].header.get("WINX0", hdus[0].header.get("WINX0")), hdus[1].header.get("WINY0", hdus[0].header.get("WINY0"))
-    with fits.open(str(level1).replace("_img_", "_flg_")) as hdus:
-        bad = hdus[1].data != 0
     with fits.open(next((wd / "truth").glob("*truth.fits"))) as hdus:
         stars = [(row["OBJ_ID"], row["X"], row["Y"]) for row in hdus["OBJECTS"].data]
     spectra = next((wd / "spectra").glob("*_spec.fits"))

@@ -8,7 +8,7 @@ use crate::pair::Pair;
 use crate::scenario::Scenario;
 use anyhow::ensure;
 use instruments::product::level0::read_level0_info;
-use reduction::Level1Paths;
+use reduction::level1_files;
 use std::path::Path;
 use validate::measures::effect::Side;
 use validate::product::{L1Frame, read_truth};
@@ -35,16 +35,13 @@ pub fn measure(folder: &Folder, level0: &Path, label: &str, scenario: &Scenario)
         return Ok(Vec::new());
     }
     let info = read_level0_info(level0)?;
-    let reduced = |level1: &Path| {
-        let Level1Paths { image, weight, flags } = Level1Paths::of(&info, level1);
-        L1Frame::read(&image, &weight, &flags)
-    };
+    let reduced = |level1: &Path| L1Frame::read(&level1_files(&info, level1));
     let after = reduced(&folder.level1())?;
     let objects = read_truth(&folder.truth_of(level0), &after)?;
     let one = |effect: &String| {
         let pair = Folder::at(&Pair::folder_of(effect, folder.path())).level1();
         ensure!(
-            Level1Paths::of(&info, &pair).image.exists(),
+            level1_files(&info, &pair).main().exists(),
             "{}: no reduced pair; run `skyloop simulate` with `before_and_after` or `--pair {effect}`, then `skyloop reduce`",
             pair.display()
         );

@@ -10,14 +10,15 @@ use anyhow::{Context as _, ensure};
 use instruments::product::level0::{Level0Info, read_level0_info};
 use ndarray::Array2;
 use reduction::set::Master;
-use reduction::{CalibrationSet, Level1Paths};
+use reduction::{CalibrationSet, level1_files};
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::level1::Level1Files;
 use std::path::{Path, PathBuf};
 use validate::criteria::{Scope, Subjects};
 use validate::measures::Before;
 use validate::measures::calibration::measure_closure;
-use validate::product::read_image;
+use validate::product::Planes;
 use validate::{CalibrationMeasures, Criteria, FrameInputs, FrameMeasures, NoiseKnowledge, NoiselessInput, Outcome, Report};
 
 /// The outcome of a judgement.
@@ -62,9 +63,9 @@ pub fn judge(path: &Path, criteria: Option<&Path>, quiet: bool) -> anyhow::Resul
     let mut calibration = Vec::new();
     for level0 in &closure {
         let info = read_level0_info(level0)?;
-        let paths = Level1Paths::of(&info, &folder.calibration_level1());
-        if paths.image.exists() {
-            calibration.push(judge_closure(&info, &paths)?);
+        let files = level1_files(&info, &folder.calibration_level1());
+        if files.main().exists() {
+            calibration.push(judge_closure(&info, &files)?);
         }
         progress.done(&format!("closure {}", info.observation.kind.code()));
     }
@@ -106,6 +107,7 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
             "loop" => Criteria::built_in(),
             "depth" => Criteria::from_toml(include_str!("../data/depth_criteria.toml"), "depth")?,
             "cosmic_rays" => Criteria::from_toml(include_str!("../data/cosmic_ray_criteria.toml"), "cosmic_rays")?,
+            "slitless" => Criteria::from_toml(include_str!("../data/slitless_criteria.toml"), "slitless")?,
             "cosmic_ray_medians" => Criteria::from_toml(include_str!("../data/cosmic_ray_median_criteria.toml"), "cosmic_ray_medians")?,
             "detector" => Criteria::from_toml(include_str!("../data/detector_criteria.toml"), "detector")?,
             "references" => references::criteria()?,
@@ -124,23 +126,20 @@ fn all_criteria(names: &[String]) -> anyhow::Result<Criteria> {
 /// Level 2 and measures of one frame.
 fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<&CalibrationSet>) -> anyhow::Result<FrameMeasures> {
     let info = read_level0_info(level0)?;
-    let paths = Level1Paths::of(&info, &folder.level1());
-    ensure!(paths.image.exists(), "{}: not reduced yet; run `skyloop reduce {}`", paths.image.display(), folder.path().display());
+    let files = level1_files(&info, &folder.level1());
+    ensure!(files.main().exists(), "{}: not reduced yet; run `skyloop reduce {}`", files.main().display(), folder.path().display());
     let truth_path = folder.truth_of(level0);
     let ledger_path = folder.ledger_of(level0);
     let noise = match set {
         Some(set) => Some(noise_of(set, &info, scenario)?),
         None => None,
     };
-    let without = Level1Paths::of(&info, &folder.level1_without("cti"));
-    let files = [without.image, without.weight, without.flags];
-    let before = files[0].exists().then_some(Before { files, rows: info.geometry.ny });
+    let without = level1_files(&info, &folder.level1_without("cti"));
+    let before = without.main().exists().then_some(Before { files: without, rows: info.geometry.ny });
     let of_many = if scenario.exposure.len() > 1 { format!(", exposure {}", info.name.obsid) } else { String::new() };
     let inputs = FrameInputs {
         label: format!("{}, chip {}{of_many}", info.geometry.filter, info.geometry.number),
-        img: paths.image,
-        wht: paths.weight,
-        flg: paths.flags,
+        files,
         truth: truth_path.clone(),
         noiseless: scenario.truth.noiseless.then(|| NoiselessInput { path: truth_path.clone(), includes_sky: false }),
         ledger: ledger_path.exists().then_some(ledger_path),
@@ -150,8 +149,9 @@ fn judge_frame(folder: &Folder, level0: &Path, scenario: &Scenario, set: Option<
         before,
     };
     let (measures, catalogue) = validate::measures::measure_with_catalogue(&inputs)?;
+    let Some(catalogue) = catalogue else { return Ok(measures) };
     let mut header = Header::default();
-    header.set("IMGFILE", inputs.img.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "measured image");
+    header.set("IMGFILE", inputs.files.main().file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "measured image");
     fits::write(&folder.catalogue_of(level0), &[Hdu::primary(header), Hdu::new("CATALOGUE", Header::default(), Data::Table(catalogue))])?;
     Ok(measures)
 }
@@ -180,9 +180,8 @@ fn median(image: &Array2<f32>) -> f64 {
 }
 
 /// Closure of a held-out calibration frame: what the chain leaves of it, in units of its own errors.
-fn judge_closure(info: &Level0Info, paths: &Level1Paths) -> anyhow::Result<CalibrationMeasures> {
-    let (mut residual, _) = read_image(&paths.image)?;
-    let (weight, _) = read_image(&paths.weight)?;
+fn judge_closure(info: &Level0Info, files: &Level1Files) -> anyhow::Result<CalibrationMeasures> {
+    let Planes { rate: mut residual, weight, .. } = Planes::read(files)?;
     let kind = match info.observation.kind {
         ExposureKind::Bias => "bias",
         ExposureKind::Dark => "dark",

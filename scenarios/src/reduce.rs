@@ -150,7 +150,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, choices: &Choices, quiet: boo
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         progress.doing(&file);
         let done = reduction::reduce_after(path, &all, &set, &options, out).with_context(|| format!("reducing {file}"))?;
-        manifests.write_level1(path, &done.paths, &done.earlier)?;
+        manifests.write_level1(path, &done.files, &done.earlier)?;
         progress.done(&file);
         explained.push((file, done.steps));
     }

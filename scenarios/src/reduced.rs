@@ -10,8 +10,9 @@ use crate::simulate::UnitManifest;
 use anyhow::Context as _;
 use instruments::product::names::ProductName;
 use reduction::trap_fit::TrapOptions;
-use reduction::{CalibrationOptions, CalibrationSet, Finder, Level1Paths};
+use reduction::{CalibrationOptions, CalibrationSet, Finder};
 use sim_core::files::write_atomically;
+use sim_core::level1::Level1Files;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -145,11 +146,11 @@ impl<'a> Manifests<'a> {
         Ok(())
     }
 
-    /// Writes the manifest of a level-1 frame, beside its image; `earlier` are the raw frames before it that were used.
+    /// Writes the manifest of a level-1 frame, beside its image or only file; `earlier` are the raw frames before it that were used.
     ///
     /// # Errors
     /// When a file cannot be read or the manifest not be written.
-    pub fn write_level1(&self, raw: &Path, paths: &Level1Paths, earlier: &[PathBuf]) -> anyhow::Result<()> {
+    pub fn write_level1(&self, raw: &Path, files: &Level1Files, earlier: &[PathBuf]) -> anyhow::Result<()> {
         let name = product_name(raw)?;
         let mut inputs = self.masters.get(&name.detector).cloned().unwrap_or_default();
         for raw in std::iter::once(raw).chain(earlier.iter().map(PathBuf::as_path)) {
@@ -166,11 +167,11 @@ impl<'a> Manifests<'a> {
             inputs.insert(WITHOUT.into(), without.join(","));
         }
         let mut products = BTreeMap::new();
-        for path in [&paths.image, &paths.weight, &paths.flags] {
+        for path in files.all() {
             products.insert(self.name(path), sha256_file(path).with_context(|| path.display().to_string())?);
         }
         let unit = Reduced::Level1(format!("{}/{:02} {}", name.obsid, name.detector, name.kind));
-        self.write(&paths.image, &unit, inputs, products)
+        self.write(files.main(), &unit, inputs, products)
     }
 
     /// A file's name in the folder; its whole path outside.

@@ -22,6 +22,7 @@ pub mod history;
 pub mod hits;
 pub mod knowledge;
 pub mod ledger;
+pub mod level1;
 pub mod manifest;
 pub mod median;
 pub mod memory;

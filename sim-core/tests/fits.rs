@@ -65,6 +65,15 @@ fn refused(path: &Path) -> String {
 }
 
 #[test]
+fn signed_16_bit_images_have_no_zero_and_come_back_wider() {
+    let stored = Array2::from_shape_vec((1, 5), vec![0, 1, i16::MAX, i16::MIN, -2]).unwrap();
+    let (_folder, path) = written(&[Hdu::primary(Header::default()), Hdu::new("DQ", Header::default(), Data::I16(stored.clone()))]);
+    assert_eq!(read(&path).unwrap()[1].data, Data::I32(stored.mapv(i32::from)));
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(5).any(|w| w == b"BZERO"));
+}
+
+#[test]
 fn every_kind_of_unit_comes_back_as_it_was() {
     let (_folder, path) = written(&everything());
     let (read, meant) = (read(&path).unwrap(), everything());

@@ -8,6 +8,7 @@
 mod scene;
 
 use scene::{Band, write_band, write_closure};
+use sim_core::level1::Level1Files;
 use std::path::PathBuf;
 use validate::{CalibrationInputs, Criteria, FrameInputs, NoiseKnowledge, NoiselessInput, Report};
 
@@ -26,9 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (clock, cpu) = (std::time::Instant::now(), cpu_s());
         let inputs = FrameInputs {
             label: format!("{}, chip {}", band.name, band.detector),
-            img: file("img"),
-            wht: file("wht"),
-            flg: file("flg"),
+            files: Level1Files::Imaging { image: file("img"), weight: file("wht"), flags: file("flg") },
             truth: file("truth"),
             noiseless: Some(NoiselessInput { path: file("noiseless"), includes_sky: true }),
             ledger: Some(out.join(format!("{stem}_ledger.json"))),

@@ -4,6 +4,7 @@ use crate::error::ValidateError;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sim_core::fits::{self, Data, Header};
+use sim_core::level1::{Level1Files, weight_of_error};
 use sim_core::table::{ColumnData, Table};
 use sim_core::wcs::Wcs;
 use std::path::Path;
@@ -95,22 +96,78 @@ fn same_shape<A, B>(path: &Path, got: &Array2<A>, like: &Path, need: &Array2<B>)
     Err(ValidateError::Shape { path: path.display().to_string(), got: got.dim(), need: need.dim(), like: like.display().to_string() })
 }
 
+/// The planes of a level-1 product, whatever its files, and the keywords of its rate.
+#[derive(Debug, Clone)]
+pub struct Planes {
+    /// Rate.
+    pub rate: Array2<f32>,
+    /// Inverse variance; 0 where a pixel must not be used.
+    pub weight: Array2<f32>,
+    /// Official flag bits.
+    pub flags: Array2<u16>,
+    /// All keywords, primary header first.
+    pub header: Header,
+}
+
+/// Flags as 16 bits.
+fn bits(path: &Path, data: Data) -> Result<Array2<u16>, ValidateError> {
+    match data {
+        Data::U16(v) => Ok(v),
+        // A signed integer's bits are the flags.
+        Data::I32(v) => Ok(v.mapv(|x| (x & 0xFFFF) as u16)),
+        _ => Err(ValidateError::content(path, "flags must be integers of 16 or 32 bits")),
+    }
+}
+
+impl Planes {
+    /// Reads the planes of a level-1 product.
+    ///
+    /// # Errors
+    /// When a file cannot be read, has no such plane, or shapes differ.
+    pub fn read(files: &Level1Files) -> Result<Self, ValidateError> {
+        match files {
+            Level1Files::Imaging { image: img, weight: wht, flags: flg } => {
+                let (rate, header) = read_image(img)?;
+                let (weight, _) = read_image(wht)?;
+                let flags = bits(flg, image(flg)?.0)?;
+                same_shape(wht, &weight, img, &rate)?;
+                same_shape(flg, &flags, img, &rate)?;
+                Ok(Self { rate, weight, flags, header })
+            }
+            Level1Files::Slitless(path) => Self::of_one(path),
+        }
+    }
+    /// SCI, ERR and DQ of one file.
+    fn of_one(path: &Path) -> Result<Self, ValidateError> {
+        let mut units = fits::read(path)?;
+        let mut take = |name: &str| {
+            let place = units.iter().position(|u| u.name == name);
+            place.map(|k| units.swap_remove(k)).ok_or_else(|| ValidateError::content(path, format!("has no unit {name}")))
+        };
+        let (science, error, quality, first) = (take("SCI")?, take("ERR")?, take("DQ")?, take("")?);
+        let (Data::F32(rate), Data::F32(mut weight)) = (science.data, error.data) else {
+            return Err(ValidateError::content(path, "SCI and ERR must be images of 32-bit floats"));
+        };
+        weight.par_mapv_inplace(weight_of_error);
+        let flags = bits(path, quality.data)?;
+        same_shape(path, &weight, path, &rate)?;
+        same_shape(path, &flags, path, &rate)?;
+        let mut header = first.header;
+        for (key, value, comment) in science.header.cards {
+            header.set(&key, value, &comment);
+        }
+        Ok(Self { rate, weight, flags, header })
+    }
+}
+
 impl L1Frame {
-    /// Reads the three files of a level-1 product.
+    /// Reads a level-1 product.
     ///
     /// # Errors
     /// When a file cannot be read, shapes differ, or EXPTIME, FILTER or the pixel scale cannot be found.
-    pub fn read(img: &Path, wht: &Path, flg: &Path) -> Result<Self, ValidateError> {
-        let (rate, header) = read_image(img)?;
-        let (weight, _) = read_image(wht)?;
-        let (flag_data, _) = image(flg)?;
-        let flags = match flag_data {
-            Data::U16(v) => v,
-            Data::I32(v) => v.mapv(|x| (x & 0xFFFF) as u16),
-            _ => return Err(ValidateError::content(flg, "flags must be integers of 16 or 32 bits")),
-        };
-        same_shape(wht, &weight, img, &rate)?;
-        same_shape(flg, &flags, img, &rate)?;
+    pub fn read(files: &Level1Files) -> Result<Self, ValidateError> {
+        let Planes { rate, weight, flags, header } = Planes::read(files)?;
+        let img = files.main();
         let keyword = |key: &str, problem: String| ValidateError::Keyword { path: img.display().to_string(), key: key.into(), problem };
         let exposure_s = header.f64("EXPTIME").ok_or_else(|| keyword("EXPTIME", "is missing (exposure time in s)".into()))?;
         if !(exposure_s.is_finite() && exposure_s > 0.0) {

@@ -5,6 +5,7 @@
 
 use ndarray::Array2;
 use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::level1::Level1Files;
 use sim_core::truth::object_table;
 use std::path::{Path, PathBuf};
 use validate::{Criteria, FrameInputs, Outcome, Report, ValidateError};
@@ -29,9 +30,7 @@ fn inputs(folder: &Path, change: impl FnOnce(&mut Header)) -> FrameInputs {
         .unwrap();
     FrameInputs {
         label: "r, chip 9 <&>".into(),
-        img: file("img"),
-        wht: file("wht"),
-        flg: file("flg"),
+        files: Level1Files::Imaging { image: file("img"), weight: file("wht"), flags: file("flg") },
         truth: file("truth"),
         noiseless: None,
         ledger: None,
@@ -97,7 +96,7 @@ fn bad_headers_are_refused_with_file_key_and_value() {
 fn weights_of_another_shape_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = inputs(folder.path(), |_| {});
-    image(&inputs.wht, &Header::default(), Data::F32(Array2::zeros((64, 128))));
+    image(inputs.files.all()[1], &Header::default(), Data::F32(Array2::zeros((64, 128))));
     let error = validate::measure(&inputs).unwrap_err();
     assert!(matches!(error, ValidateError::Shape { got: (64, 128), need: (128, 128), .. }), "{error}");
 }

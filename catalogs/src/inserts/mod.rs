@@ -304,6 +304,7 @@ fn planes(data: Data) -> Vec<ndarray::Array2<f32>> {
         Data::F64(image) => vec![image.mapv(|v| v as f32)],
         Data::U16(image) => vec![image.mapv(f32::from)],
         Data::I32(image) => vec![image.mapv(|v| v as f32)],
+        Data::I16(image) => vec![image.mapv(f32::from)],
         Data::U8(image) => vec![image.mapv(f32::from)],
         Data::Cube(cube) => cube.outer_iter().map(|plane| plane.to_owned()).collect(),
         Data::None | Data::Table(_) => Vec::new(),

@@ -13,7 +13,7 @@ mod write;
 pub use read::{read_level0, read_level0_info};
 pub use write::write_level0;
 
-use super::names::{NameStyle, ProductName};
+use super::names::{GRATING_FILTERS, NameStyle, ProductName};
 use ndarray::{Array2, Zip};
 use sim_core::detector::{DetectorGeometry, ReadoutLayout};
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
@@ -113,6 +113,14 @@ pub struct Level0Info {
     pub primary: Header,
     /// Header of HDU1.
     pub header: Header,
+}
+
+impl Level0Info {
+    /// Whether the detector is behind gratings ([`GRATING_FILTERS`]).
+    #[must_use]
+    pub fn is_slitless(&self) -> bool {
+        GRATING_FILTERS.contains(&self.geometry.filter.as_str())
+    }
 }
 
 /// A level-0 file.

@@ -11,7 +11,7 @@ pub mod time;
 
 pub use error::ProductError;
 pub use level0::{Level0, Level0Meta, Observation, read_level0, write_level0};
-pub use names::{Level1Part, NameStyle, ProductName};
+pub use names::{GRATING_FILTERS, Level1Part, NameStyle, ProductName};
 
 #[cfg(test)]
 mod tests;

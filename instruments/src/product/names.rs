@@ -25,6 +25,9 @@ impl Default for NameStyle {
     }
 }
 
+/// Gratings of the survey camera, by the names that FILTER has: a detector behind one makes spectra of everything, without a slit.
+pub const GRATING_FILTERS: [&str; 3] = ["GU", "GV", "GI"];
+
 /// The three files of a level-1 image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level1Part {
@@ -93,10 +96,10 @@ impl ProductName {
             version: style.version.clone(),
         }
     }
-    /// The name of a level-1 file made from this level-0 file.
+    /// The name of a level-1 file made from this level-0 file: a part of an image, or `None` for the one file of a detector behind gratings.
     #[must_use]
-    pub fn level1(&self, part: Level1Part) -> Self {
-        Self { part: Some(part), level: 1, ..self.clone() }
+    pub fn level1(&self, part: Option<Level1Part>) -> Self {
+        Self { part, level: 1, ..self.clone() }
     }
     /// The file name.
     #[must_use]
@@ -205,9 +208,12 @@ mod tests {
         let name = ProductName::level0("msc", &exposure(), 12, &NameStyle::default());
         assert_eq!(name.file_name(), "CSST_MSC_MS_SCIE_20280101000000_20280101000230_10100300001_12_L0_V01.fits");
         assert_eq!(ProductName::parse(&name.file_name()).unwrap(), name);
-        let image = name.level1(Level1Part::Weight);
+        let image = name.level1(Some(Level1Part::Weight));
         assert_eq!(image.file_name(), "CSST_MSC_MS_SCIE_20280101000000_20280101000230_10100300001_12_wht_L1_V01.fits");
         assert_eq!(ProductName::parse(&image.file_name()).unwrap(), image);
+        let spectra = name.level1(None);
+        assert_eq!(spectra.file_name(), "CSST_MSC_MS_SCIE_20280101000000_20280101000230_10100300001_12_L1_V01.fits");
+        assert_eq!(ProductName::parse(&spectra.file_name()).unwrap(), spectra);
     }
 
     #[test]

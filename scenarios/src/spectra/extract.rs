@@ -44,14 +44,14 @@ pub struct Extraction {
     pub background: f64,
 }
 
-/// The list of objects of the folder that a level-1 image is in: what stands for a direct image's catalogue in a closed loop.
+/// The list of objects of the folder that a level-1 frame is in: what stands for a direct image's catalogue in a closed loop.
 ///
 /// # Errors
 /// When there is none.
 pub fn own_list(image: &Path) -> anyhow::Result<PathBuf> {
     let folder = image.parent().and_then(Path::parent).map(Folder::at);
     let name = image.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.split("_img_").next().unwrap_or_default().to_string();
+    let stem = name.split("_L1_").next().unwrap_or_default().to_string();
     let list = folder.as_ref().map(Folder::truth).into_iter().flat_map(|truth| Folder::fits_files(&truth));
     let mut list = list.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&stem)));
     let Some(found) = list.next() else { bail!("{}: no catalogue: give one with --catalogue", image.display()) };
@@ -102,6 +102,14 @@ impl Setup {
     }
 }
 
+/// A measured PSF in words.
+fn told(frame: &str, psf: &Psf, pivot_nm: f64) -> String {
+    let within = psf.within(pivot_nm);
+    let wings =
+        if within < 1.0 { format!("{:.2} % of the light in its wings", 100.0 * (1.0 - within)) } else { "wings not measured".into() };
+    format!("{frame}: PSF of {:.2} pixel FWHM at {pivot_nm:.0} nm, {wings}", psf.fwhm(pivot_nm))
+}
+
 /// PSFs measured on the frames of a folder, by detector.
 fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
     let mut out = BTreeMap::new();
@@ -113,7 +121,7 @@ fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyh
         if !found.psf_measured {
             bail!("{}: too few bright isolated stars to measure the PSF", frame.path.display());
         }
-        said(&format!("{}: PSF of {:.2} pixel FWHM", frame.name(), found.psf.fwhm(setup.pivot_nm)));
+        said(&told(&frame.name(), &found.psf, setup.pivot_nm));
         out.insert(frame.detector, found.psf);
     }
     Ok(out)
@@ -138,10 +146,13 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
             None => (Psf::gaussian(&[(setup.pivot_nm, plan.psf_fwhm_px)])?, true),
         };
         let found = setup.extract(plan, &frame, &sources, psf, measure)?;
+        if found.psf_measured {
+            said(&told(&frame.name(), &found.psf, setup.pivot_nm));
+        }
         std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
         let path = out.join(format!("{}_spec.fits", frame.name()));
         let mut header = Header::default();
-        header.set("L1FILE", frame.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "level-1 image");
+        header.set("L1FILE", frame.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), "level-1 frame");
         header.set("EXPTIME", frame.level1.exposure_s, "[s] exposure time");
         header.set("FILTER", setup.filter.as_str(), "grating");
         header.set("CHIPID", i64::from(frame.detector), "detector");

@@ -2,17 +2,16 @@
 
 use crate::folder::Folder;
 use anyhow::{Context as _, bail};
+use instruments::product::ProductName;
 use ndarray::Array2;
+use sim_core::level1::{Level1Files, error_of_weight};
 use spectroscopy::calibration::frames::OwnedFrame;
 use std::path::{Path, PathBuf};
 use validate::product::L1Frame;
 
-/// Filters behind which spectra are taken.
-pub const BANDS: [&str; 3] = ["GU", "GV", "GI"];
-
 /// A frame and what its header says.
 pub struct SlitlessFrame {
-    /// Its image file.
+    /// Its file.
     pub path: PathBuf,
     /// The product.
     pub level1: L1Frame,
@@ -23,31 +22,27 @@ pub struct SlitlessFrame {
 }
 
 impl SlitlessFrame {
-    /// Reads a frame by its image file; `None` when it was taken through a filter.
+    /// Reads a frame by its file.
     ///
     /// # Errors
-    /// When a file of the product cannot be read or the header does not say the detector.
-    pub fn read(image: &Path) -> anyhow::Result<Option<Self>> {
-        let part = |to: &str| PathBuf::from(image.to_string_lossy().replace("_img_", to));
-        let level1 = L1Frame::read(image, &part("_wht_"), &part("_flg_"))?;
-        if !BANDS.contains(&level1.filter.as_str()) {
-            return Ok(None);
-        }
+    /// When the file cannot be read or the header does not say the detector.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let level1 = L1Frame::read(&Level1Files::Slitless(path.into()))?;
         // The label ends with the number: MSC_01.
         let detector = level1.detector.trim().rsplit(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
         let detector =
-            detector.with_context(|| format!("{}: detector {:?} does not end with a number", image.display(), level1.detector))?;
+            detector.with_context(|| format!("{}: detector {:?} does not end with a number", path.display(), level1.detector))?;
         // Flagged pixels have no weight: their error is not a number, and the flags say why.
-        let error = level1.weight.mapv(|w| if w > 0.0 { 1.0 / w.sqrt() } else { f32::NAN });
+        let error = level1.weight.mapv(error_of_weight);
         let frame =
             OwnedFrame { rate: level1.rate.clone(), error, flags: level1.flags.clone(), origin: level1.window, time_s: level1.exposure_s };
-        Ok(Some(Self { path: image.into(), level1, frame, detector }))
+        Ok(Self { path: path.into(), level1, frame, detector })
     }
 
     /// Name without folder and ending.
     #[must_use]
     pub fn name(&self) -> String {
-        self.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().replace("_img", ""))
+        self.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
     }
 
     /// Number of the observation by the file's name, or all of the name where it has another form.
@@ -89,8 +84,10 @@ pub fn of_folders(folders: &[PathBuf]) -> anyhow::Result<Vec<SlitlessFrame>> {
     let mut out = Vec::new();
     for folder in folders {
         for path in Folder::fits_files(&Folder::at(folder).level1()) {
-            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("_img_")) {
-                out.extend(SlitlessFrame::read(&path)?);
+            // The files of images name their part, spectra's have none.
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if ProductName::parse(&name).is_ok_and(|name| name.part.is_none() && name.level == 1) {
+                out.push(SlitlessFrame::read(&path)?);
             }
         }
     }

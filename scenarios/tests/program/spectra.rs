@@ -70,7 +70,8 @@ fn gratings_are_calibrated_on_the_sky_and_spectra_close_on_the_truth() {
     good(&["spectra", "extract", path(&wd), "--configuration", path(&measured), "-q"]);
     let fluxes: serde_json::Value = serde_json::from_str(&good(&["spectra", "closure", path(&wd), "--json"])).unwrap();
     let ratio = number(&fluxes, "fluxes", |item| item["spectra"].as_u64() > Some(0), "/ratio/0");
-    assert!((ratio - 1.0).abs() < 0.03, "rate over truth {ratio}");
+    // Without the light beyond the profile it was 0.976.
+    assert!((ratio - 1.0).abs() < 0.012, "rate over truth {ratio}");
 }
 
 #[test]

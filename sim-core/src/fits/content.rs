@@ -17,6 +17,7 @@ pub(super) fn describe(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>
         Data::F32(a) => (-32, vec![a.ncols(), a.nrows()]),
         Data::F64(a) => (-64, vec![a.ncols(), a.nrows()]),
         Data::U16(a) => (16, vec![a.ncols(), a.nrows()]),
+        Data::I16(a) => (16, vec![a.ncols(), a.nrows()]),
         Data::U8(a) => (8, vec![a.ncols(), a.nrows()]),
         Data::I32(a) => (32, vec![a.ncols(), a.nrows()]),
         Data::Cube(a) => (-32, vec![a.dim().2, a.dim().1, a.dim().0]),
@@ -87,6 +88,7 @@ pub(super) fn stream(data: &Data, sink: &mut dyn FnMut(&[u8]) -> IoResult<()>) -
         Data::F64(a) => values(a, f64::to_be_bytes, sink),
         // Value = stored + 32768: the top bit turned.
         Data::U16(a) => values(a, |v| (v ^ 0x8000).to_be_bytes(), sink),
+        Data::I16(a) => values(a, i16::to_be_bytes, sink),
         Data::U8(a) => values(a, u8::to_be_bytes, sink),
         Data::I32(a) => values(a, i32::to_be_bytes, sink),
         Data::Table(table) => rows(table, sink),

@@ -40,6 +40,8 @@ pub enum Data {
     U16(Array2<u16>),
     /// Bytes, for masks; read back as [`Data::I32`].
     U8(Array2<u8>),
+    /// Signed 16-bit; read back as [`Data::I32`].
+    I16(Array2<i16>),
     /// Signed 32-bit.
     I32(Array2<i32>),
     /// Binary table.

@@ -47,7 +47,7 @@ fn cards(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>, FitsError> {
             }
             return refuse("the name of a unit is given once, not also as a keyword");
         }
-        if key == "BLANK" && !matches!(hdu.data, Data::U8(_) | Data::I32(_) | Data::U16(_)) {
+        if key == "BLANK" && !matches!(hdu.data, Data::U8(_) | Data::I16(_) | Data::I32(_) | Data::U16(_)) {
             return refuse("only integer images have a blank value");
         }
         if is_structural(key, is_table) {

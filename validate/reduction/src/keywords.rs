@@ -1,8 +1,10 @@
-//! Keywords of the level-1 image, in the order of the official data model (csst-doc-msc, C7), states and fill values included.
+//! Keywords of the level-1 image (those of slitless frames: [`slitless`]), in the order of the official data model (csst-doc-msc, C7), states and fill values included.
 //!
 //! A module that has not run has STA 1, its time stamp '-1' and its numbers -9999 (float) or -1 (integer). Time stamps are
 //! the end of the exposure, not the clock of the run, so that a product made again has the same bits. PVi_m without a
 //! distortion solution are left out: PV1_m of a TAN system would change its meaning for every reader.
+
+pub mod slitless;
 
 use crate::explain;
 use crate::hit_count;
@@ -53,20 +55,8 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     header.set("STA_CTE", state(level1.is_done("cti")), "status flag for CTE correction");
     header.set("STA_SAT", state(level1.is_done("trails")), "status flag for satellite correction");
     header.set("STA_CRS", state(level1.is_done("cosmic_rays")), "status flag for cosmic rays mask");
-    let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
-    let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
-    header.set("CRCOUNT", hits.unwrap_or(FILL as i64), "cosmic rays counts: pixels flagged");
-    let groups = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit_count::groups) } else { None };
-    header.set("CRHITS", groups.map_or(FILL as i64, |n| n as i64), "cosmic rays: groups of touching flagged pixels");
-    if let Some((finder, Ok((threshold, meaning, hash)))) =
-        level1.cosmic_rays.filter(|_| level1.is_done("cosmic_rays")).map(|finder| (finder, finder.describe()))
-    {
-        header.set("CR_MOD", format!("skyloop-{}", finder.name()), "finder of cosmic rays");
-        header.set("CR_THR", threshold, meaning);
-        if let Some(hash) = hash {
-            header.set("CR_HASH", &hash[..16], "its weights: first digits of their SHA-256");
-        }
-    }
+    header.set("CRCOUNT", hit_pixels(level1), "cosmic rays counts: pixels flagged");
+    finder(&mut header, level1);
     header.set("STA_NLIN", state(level1.is_done("non_linearity")), "status flag for non-linear correction");
     header.set("STA_SHUT", state(level1.is_done("shutter")), "status flag for shutter effect correction");
     distortion_and_position(&mut header, info);
@@ -80,6 +70,34 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
     ] {
         header.set(key, calibration.name(kind).unwrap_or_else(|| FILL_TEXT.into()), &format!("master {what}"));
     }
+    detector(&mut header, info, calibration);
+    header.history = history(level1, calibration);
+    header
+}
+
+/// Pixels flagged as cosmic rays, or the fill value where they were not looked for.
+fn hit_pixels(level1: &Level1) -> i64 {
+    let hit = |flags: &ndarray::Array2<u32>| flags.iter().filter(|f| **f & sim_core::flags::COSMIC_RAY != 0).count() as i64;
+    let hits = if level1.is_done("cosmic_rays") { level1.rate.flags.as_ref().map(hit) } else { None };
+    hits.unwrap_or(FILL as i64)
+}
+
+/// Groups of hit pixels and the finder that found them, where one was used.
+fn finder(header: &mut Header, level1: &Level1) {
+    let done = level1.is_done("cosmic_rays");
+    let groups = if done { level1.rate.flags.as_ref().map(hit_count::groups) } else { None };
+    header.set("CRHITS", groups.map_or(FILL as i64, |n| n as i64), "cosmic rays: groups of touching flagged pixels");
+    if let Some((finder, Ok((threshold, meaning, hash)))) = level1.cosmic_rays.filter(|_| done).map(|finder| (finder, finder.describe())) {
+        header.set("CR_MOD", format!("skyloop-{}", finder.name()), "finder of cosmic rays");
+        header.set("CR_THR", threshold, meaning);
+        if let Some(hash) = hash {
+            header.set("CR_HASH", &hash[..16], "its weights: first digits of their SHA-256");
+        }
+    }
+}
+
+/// The project's own keywords of every level-1 frame: further references, what calibration measured of the amplifiers, the window.
+fn detector(header: &mut Header, info: &Level0Info, calibration: &DetectorCalibration) {
     for kind in &REFERENCES {
         header.set(kind.keyword, calibration.name_of(kind.code).unwrap_or_else(|| FILL_TEXT.into()), kind.what);
     }
@@ -92,8 +110,6 @@ pub fn image(level1: &Level1, info: &Level0Info, calibration: &DetectorCalibrati
             header.set(key, value.clone(), "as in the level-0 file");
         }
     }
-    header.history = history(level1, calibration);
-    header
 }
 
 fn history(level1: &Level1, calibration: &DetectorCalibration) -> Vec<String> {

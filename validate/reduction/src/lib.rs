@@ -1,10 +1,10 @@
-//! The reduction of imaging detectors: calibration exposures to masters, raw frames to level 1.
+//! The reduction of imaging and slitless detectors: calibration exposures to masters, raw frames to level 1.
 //!
 //! It sees level-0 files and nothing else: no detector parameters, no catalogue, no PSF, no random numbers. What it knows of a
 //! detector it measures ([`masters`]) and hands to the corrections of `instruments` as [`sim_core::knowledge::Knowledge`].
 //!
 //! - [`calibrate`]: calibration level-0 files to masters on disk ([`CalibrationSet`]);
-//! - [`reduce`]: a level-0 file to its three level-1 files; [`reduce_frame`]: the same in memory.
+//! - [`reduce`]: a level-0 file to its level-1 files; [`reduce_frame`]: the same in memory.
 //!
 //! Nothing depends on threads or on the order of files; time stamps are those of the exposure.
 
@@ -61,5 +61,5 @@ pub use index::Index;
 pub use level1::{Level1, reduce_frame, reduce_frame_after};
 pub use masters::CalibrationOptions;
 pub use options::{Finder, Options};
-pub use products::{Level1Paths, Reduced, reduce, reduce_after, write_level1};
+pub use products::{Reduced, level1_files, reduce, reduce_after, write_level1};
 pub use set::{CalibrationSet, DetectorCalibration, Master, calibrate};

@@ -1,11 +1,13 @@
-//! The three files of a level-1 image.
+//! The files of a level-1 frame.
 //!
-//! `_img`: rate, float32. `_wht`: inverse variance of the rate, float32, 0 where any official flag is set. `_flg`: flags,
+//! Of a detector behind gratings: one file (SCI, ERR, DQ). Of one behind a filter: three. `_img`: rate, float32. `_wht`: inverse variance of the rate, float32, 0 where any official flag is set. `_flg`: flags,
 //! uint16, and a table of the bits. Pixels of cosmic rays that were filled on request (`Options::fill_cosmic_rays`) keep their flag and have the
 //! weight of the filled value.
 //!
 //! The official weight (csster/csst as coded) is `t^2 / (1/w0 + 1/std(bias))` with `w0 = 1 / (gain max(img, 0) + RN^2)`: the same
 //! inverse variance with a term of the bias that has the wrong dimension. Here every variance is propagated.
+
+mod slitless;
 
 use crate::error::ReductionError;
 use crate::explain::{self, ExplainedStep};
@@ -18,27 +20,19 @@ use instruments::product::names::Level1Part;
 use ndarray::{Array2, Zip};
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::flags;
+use sim_core::level1::Level1Files;
 use sim_core::table::{Column, ColumnData, Table};
 use std::path::{Path, PathBuf};
 
-/// The files written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Level1Paths {
-    /// Rate.
-    pub image: PathBuf,
-    /// Inverse variance.
-    pub weight: PathBuf,
-    /// Flags.
-    pub flags: PathBuf,
-}
-
-impl Level1Paths {
-    /// Where the products of a level-0 file go.
-    #[must_use]
-    pub fn of(info: &Level0Info, out: &Path) -> Self {
-        let path = |part| out.join(info.name.level1(part).file_name());
-        Self { image: path(Level1Part::Image), weight: path(Level1Part::Weight), flags: path(Level1Part::Flags) }
+/// Where the products of a level-0 file go.
+#[must_use]
+pub fn level1_files(info: &Level0Info, out: &Path) -> Level1Files {
+    let path = |part| out.join(info.name.level1(part).file_name());
+    if info.is_slitless() {
+        return Level1Files::Slitless(path(None));
     }
+    let [image, weight, flags] = [Level1Part::Image, Level1Part::Weight, Level1Part::Flags].map(|part| path(Some(part)));
+    Level1Files::Imaging { image, weight, flags }
 }
 
 /// Reduces a level-0 file into `out`, and says what was done.
@@ -50,16 +44,16 @@ pub fn reduce(
     set: &CalibrationSet,
     options: &Options,
     out: &Path,
-) -> Result<(Level1Paths, Vec<ExplainedStep>), ReductionError> {
-    let Reduced { paths, steps, .. } = reduce_after(level0, &[], set, options, out)?;
-    Ok((paths, steps))
+) -> Result<(Level1Files, Vec<ExplainedStep>), ReductionError> {
+    let Reduced { files, steps, .. } = reduce_after(level0, &[], set, options, out)?;
+    Ok((files, steps))
 }
 
 /// What a reduction made, how, and from what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reduced {
     /// The files written.
-    pub paths: Level1Paths,
+    pub files: Level1Files,
     /// What was done.
     pub steps: Vec<ExplainedStep>,
     /// Raw frames before this one that were looked at.
@@ -82,8 +76,8 @@ pub fn reduce_after(
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
     let level1 = reduce_frame_after(level0, earlier, &calibration, options)?;
-    let paths = write_level1(&level1, &info, &calibration, out)?;
-    Ok(Reduced { paths, steps: explain::steps(&level1, &calibration), earlier: level1.earlier })
+    let files = write_level1(&level1, &info, &calibration, out)?;
+    Ok(Reduced { files, steps: explain::steps(&level1, &calibration), earlier: level1.earlier })
 }
 
 /// Inverse variance of the rate, 0 where an official flag is set or the variance is no positive number. With `filled`, pixels whose one flag
@@ -99,42 +93,44 @@ pub fn weight(variance: &Array2<f32>, bits: &Array2<u32>, filled: bool) -> Array
     out
 }
 
-/// Writes the three files, each whole or not at all; the image comes last, so that an image has its companions.
+/// Writes the files of a frame, each whole or not at all; the image comes last, so that an image has its companions.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// When a file cannot be written, or a reference that the header names not be read.
 pub fn write_level1(
     level1: &Level1,
     info: &Level0Info,
     calibration: &DetectorCalibration,
     out: &Path,
-) -> Result<Level1Paths, ReductionError> {
-    let paths = Level1Paths::of(info, out);
+) -> Result<Level1Files, ReductionError> {
+    let files = level1_files(info, out);
     let shape = level1.rate.pixels.dim();
-    let image = keywords::image(level1, info, calibration);
-    let primary = |part| Hdu::primary(keywords::primary(info, &info.name.level1(part)));
-
-    let variance = level1.rate.variance.as_ref();
     let none = Array2::zeros(if level1.rate.flags.is_some() { (0, 0) } else { shape });
     let bits = level1.rate.flags.as_ref().unwrap_or(&none);
     let filled = level1.is_done(FILL);
-    let inverse = variance.map_or_else(|| Array2::zeros(shape), |variance| weight(variance, bits, filled));
-    let what = if filled { "inverse variance, 0 where flagged and not filled" } else { "inverse variance, 0 where flagged" };
-    let unit = if level1.unit == "electron" { "electron**(-2)" } else { "s2/electron**2" };
-    fits::write(&paths.weight, &[primary(Level1Part::Weight), Hdu::new("WHT", companion(info, unit, what), Data::F32(inverse))])?;
-
+    let inverse = level1.rate.variance.as_ref().map_or_else(|| Array2::zeros(shape), |variance| weight(variance, bits, filled));
     let folded = bits.mapv(flags::official);
-    let units = [
-        primary(Level1Part::Flags),
-        Hdu::new("FLG", companion(info, "", "quality flags, see the DQ table"), Data::U16(folded)),
-        Hdu::new("DQ", Header::default(), Data::Table(bit_table())),
-    ];
-    fits::write(&paths.flags, &units)?;
-
-    fits::write(&paths.image, &[primary(Level1Part::Image), Hdu::new("IMG", image, Data::F32(level1.rate.pixels.clone()))])?;
-    Ok(paths)
+    match &files {
+        Level1Files::Imaging { image, weight, flags } => {
+            let primary = |part| Hdu::primary(keywords::primary(info, &info.name.level1(Some(part))));
+            let what = if filled { "inverse variance, 0 where flagged and not filled" } else { "inverse variance, 0 where flagged" };
+            let unit = if level1.unit == "electron" { "electron**(-2)" } else { "s2/electron**2" };
+            fits::write(weight, &[primary(Level1Part::Weight), Hdu::new("WHT", companion(info, unit, what), Data::F32(inverse))])?;
+            let units = [
+                primary(Level1Part::Flags),
+                Hdu::new("FLG", companion(info, "", "quality flags, see the DQ table"), Data::U16(folded)),
+                Hdu::new("DQ", Header::default(), Data::Table(bit_table())),
+            ];
+            fits::write(flags, &units)?;
+            let header = keywords::image(level1, info, calibration);
+            fits::write(image, &[primary(Level1Part::Image), Hdu::new("IMG", header, Data::F32(level1.rate.pixels.clone()))])?;
+        }
+        Level1Files::Slitless(path) => slitless::write(path, level1, info, calibration, inverse, folded)?,
+    }
+    Ok(files)
 }
 
+/// Header of a plane that goes with the image.
 fn companion(info: &Level0Info, unit: &str, what: &str) -> Header {
     let mut header = Header::default();
     if !unit.is_empty() {

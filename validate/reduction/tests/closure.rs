@@ -14,6 +14,7 @@ use sim_core::detector::Scans;
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data};
 use sim_core::flags;
+use sim_core::level1::Level1Files;
 
 const WIDTH: f64 = 5.0 * 0.0023;
 
@@ -153,8 +154,9 @@ fn products_have_the_official_files_and_states_and_the_same_bits_again() {
     let calibration = bench.calibration();
     calibrate(&calibration, &bench.masters(), CalibrationOptions::default()).unwrap();
     let set = CalibrationSet::open(&bench.masters()).unwrap();
-    let (paths, _) = reduce(&science(&bench, 990), &set, &Options::default(), &bench.out()).unwrap();
-    let image = fits::read(&paths.image).unwrap();
+    let (files, _) = reduce(&science(&bench, 990), &set, &Options::default(), &bench.out()).unwrap();
+    let Level1Files::Imaging { image, weight, flags } = &files else { panic!("an imaging detector: {files:?}") };
+    let image = fits::read(image).unwrap();
     let header = &image[1].header;
     for (key, value) in [
         ("STA_INST", 0),
@@ -196,7 +198,7 @@ fn products_have_the_official_files_and_states_and_the_same_bits_again() {
     assert_eq!(header.text("STM_INST"), Some("2028-01-10T21:38:30.000"));
     assert!(header.history.iter().any(|h| h.contains("cosmic_rays: SKIPPED")), "{:?}", header.history);
     let (Data::F32(rate), Data::F32(weight), Data::U16(bits)) =
-        (&image[1].data, &fits::read(&paths.weight).unwrap()[1].data, &fits::read(&paths.flags).unwrap()[1].data)
+        (&image[1].data, &fits::read(weight).unwrap()[1].data, &fits::read(flags).unwrap()[1].data)
     else {
         panic!("types of the three files");
     };

@@ -27,6 +27,7 @@ use crate::statistics::Moments;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sim_core::ledger::LedgerLine;
+use sim_core::level1::Level1Files;
 use sim_core::table::Table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,6 +73,12 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("cosmic_ray_precision", "", "pixels flagged as cosmic rays that are hit"),
     ("cosmic_ray_event_recall", "", "hits with a flagged pixel"),
     ("cosmic_ray_source_damage", "", "clean source pixels flagged as cosmic rays"),
+    ("cosmic_ray_line_damage", "", "spectra without a slit: clean pixels of zeroth orders and emission lines flagged as cosmic rays"),
+    (
+        "cosmic_ray_lines_lost",
+        "",
+        "spectra without a slit: zeroth orders and emission lines that lose more than a tenth of their light to flags of cosmic rays that did not hit",
+    ),
     ("cosmic_ray_recall_ceiling", "", "recall of a detector that knows the noiseless sky, at its best F1"),
     ("cosmic_ray_precision_ceiling", "", "precision of that detector"),
     ("cosmic_ray_f1_below_ceiling", "", "F1 of that detector minus F1 measured"),
@@ -196,8 +203,8 @@ pub struct NoiselessInput {
 /// The same frame without one correction, for a comparison.
 #[derive(Debug, Clone)]
 pub struct Before {
-    /// Rate, weight and flag images.
-    pub files: [PathBuf; 3],
+    /// Level 1.
+    pub files: Level1Files,
     /// Rows of the whole detector.
     pub rows: usize,
 }
@@ -207,12 +214,8 @@ pub struct Before {
 pub struct FrameInputs {
     /// Name in the report, e.g. `r, chip 9`.
     pub label: String,
-    /// Rate image.
-    pub img: PathBuf,
-    /// Weight image.
-    pub wht: PathBuf,
-    /// Flag image.
-    pub flg: PathBuf,
+    /// Level 1.
+    pub files: Level1Files,
     /// Object table of the truth.
     pub truth: PathBuf,
     /// Noiseless truth image, when there is one.
@@ -227,6 +230,14 @@ pub struct FrameInputs {
     pub depth_exposures: Option<u32>,
     /// The frame without the correction of charge transfer, when it was asked for.
     pub before: Option<Before>,
+}
+
+impl FrameInputs {
+    /// Whether the frame holds spectra: nothing of it is measured as an image's stars are.
+    #[must_use]
+    pub fn is_slitless(&self) -> bool {
+        matches!(self.files, Level1Files::Slitless(_))
+    }
 }
 
 /// All measures of a frame, and what the report draws.
@@ -283,12 +294,12 @@ pub fn measure(inputs: &FrameInputs) -> Result<FrameMeasures, ValidateError> {
     measure_with_catalogue(inputs).map(|(measures, _)| measures)
 }
 
-/// As [`measure`], with the level-2 catalogue it rests on.
+/// As [`measure`], with the level-2 catalogue it rests on; spectra without a slit have none.
 ///
 /// # Errors
 /// As [`measure`].
-pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Table), ValidateError> {
-    let frame = L1Frame::read(&inputs.img, &inputs.wht, &inputs.flg)?;
+pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Option<Table>), ValidateError> {
+    let frame = L1Frame::read(&inputs.files)?;
     let truth = read_truth(&inputs.truth, &frame)?;
     let noiseless = inputs.noiseless.as_ref().map(|n| read_noiseless(n, &frame)).transpose()?;
     let ledger = match &inputs.ledger {
@@ -300,14 +311,14 @@ pub fn measure_with_catalogue(inputs: &FrameInputs) -> Result<(FrameMeasures, Ta
     };
     let level2 = process(&frame, &Level2Options::default());
     let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(&truth));
-    let catalogue = level2.catalogue.table(frame.wcs.as_ref(), zero_point);
+    let catalogue = (!inputs.is_slitless()).then(|| level2.catalogue.table(frame.wcs.as_ref(), zero_point));
     let mut measures = measure_frame(inputs, &frame, &level2, &truth, noiseless.as_ref(), ledger);
     if let (Some(hits), Some(noiseless)) = (cosmic_rays::in_frame::read(&inputs.truth, &frame)?, &noiseless) {
-        cosmic_rays::in_frame::measure(&mut measures, &frame, &level2, &hits, noiseless, inputs.noise.as_ref());
+        let scene = cosmic_rays::in_frame::Scene { frame: &frame, level2: &level2, noiseless, slitless: inputs.is_slitless() };
+        cosmic_rays::in_frame::measure(&mut measures, &scene, &hits, inputs.noise.as_ref());
     }
     if let (Some(before), Some(rate), Some(input)) = (&inputs.before, &noiseless, &inputs.noiseless) {
-        let [img, wht, flg] = &before.files;
-        let spoilt = L1Frame::read(img, wht, flg)?;
+        let spoilt = L1Frame::read(&before.files)?;
         let comparison =
             charge_transfer::Comparison { after: &frame, before: &spoilt, level2: &level2, noiseless: rate, rows: before.rows };
         comparison.measure(&mut measures, &truth, input);
@@ -372,13 +383,20 @@ pub fn measure_frame(
         transfer: Vec::new(),
     };
     describe(&mut out, frame, level2);
-    let population = population::Population::new(frame, level2, truth);
-    completeness::measure(&mut out, level2, truth, &population);
-    let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(truth));
-    let offset = astrometric::measure(&mut out, frame, level2, truth, &population);
-    let recovered = photometric::measure(&mut out, level2, truth, &population, offset, zero_point);
-    noise::measure(&mut out, frame, level2, inputs.noise.as_ref());
-    depth::measure(&mut out, level2, recovered, inputs.depth_exposures);
+    if inputs.is_slitless() {
+        out.growth = None;
+        out.notes.push("Spectra without a slit: `skyloop spectra` measures sources; here are noise, residuals and flags alone.".into());
+        noise::measure(&mut out, frame, level2, inputs.noise.as_ref());
+    } else {
+        describe_stars(&mut out, frame, level2);
+        let population = population::Population::new(frame, level2, truth);
+        completeness::measure(&mut out, level2, truth, &population);
+        let zero_point = inputs.zero_point.or_else(|| photometric::true_zero_point(truth));
+        let offset = astrometric::measure(&mut out, frame, level2, truth, &population);
+        let recovered = photometric::measure(&mut out, level2, truth, &population, offset, zero_point);
+        noise::measure(&mut out, frame, level2, inputs.noise.as_ref());
+        depth::measure(&mut out, level2, recovered, inputs.depth_exposures);
+    }
     picture::frame(&mut out, frame, level2);
     if let Some(noiseless) = noiseless {
         let includes_sky = inputs.noiseless.as_ref().is_some_and(|n| n.includes_sky);
@@ -387,13 +405,17 @@ pub fn measure_frame(
     out
 }
 
-/// Properties of the frame itself: sky, flags, PSF.
+/// Properties of the frame itself: sky and flags.
 fn describe(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2) {
     let pixels = frame.rate.len();
     let good: usize = level2.frame.good.rows().into_iter().map(|r| r.iter().filter(|g| **g).count()).sum();
     out.values.set("flagged_fraction", 1.0 - good as f64 / pixels as f64, None, pixels);
     let sky = &level2.frame.background.level;
     out.values.set("sky_electron_s", sky.median(), None, sky.values.len());
+}
+
+/// Properties of the stars of an image: how many sources there are, PSF.
+fn describe_stars(out: &mut FrameMeasures, frame: &L1Frame, level2: &Level2) {
     out.values.set("detections", level2.catalogue.sources.len() as f64, None, level2.catalogue.sources.len());
     match &level2.psf {
         None => out.notes.push(format!(

@@ -57,6 +57,9 @@ pub enum Outcome {
     Skipped(String),
 }
 
+/// Type of the reference that is the mask of a detector's defects.
+pub(crate) const MASK: &str = defects::KIND.code;
+
 /// A kind of reference.
 pub struct ReferenceKind {
     /// Type in file name and index: `MTRAP`.

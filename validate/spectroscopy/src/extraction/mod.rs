@@ -31,6 +31,7 @@ pub mod shape;
 pub mod stack;
 pub mod table;
 mod weighted_median;
+pub mod wings;
 
 pub use catalogue::{Morphology, Source};
 pub use error::ExtractionError;

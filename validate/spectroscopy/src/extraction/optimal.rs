@@ -101,9 +101,10 @@ pub fn extract(patch: &mut Patch, profile: &Profile, half: f64, reject: f64) -> 
 }
 
 /// The profile of the data themselves, one for the whole trace: least squares of all columns, each scaled by its rate (smoothed over five columns).
-/// `None` when the spectrum has less than `least` sigma in all, or a cell within `half` rows has no pixel.
+/// `None` when the spectrum has less than `least` sigma in all, or a cell within `half` rows has no pixel. `within` is the share of the light in those rows: what is
+/// beyond cannot be told from one spectrum.
 #[must_use]
-pub fn data_profile(patch: &Patch, elements: &[Element], half: f64, least: f64) -> Option<Profile> {
+pub fn data_profile(patch: &Patch, elements: &[Element], half: f64, least: f64, within: f64) -> Option<Profile> {
     let usable = |e: &&Element| e.rate.is_finite();
     let (light, variance) = elements.iter().filter(usable).fold((0.0, 0.0), |s, e| (s.0 + e.rate, s.1 + e.variance));
     let significant = light > least * variance.sqrt();
@@ -131,5 +132,5 @@ pub fn data_profile(patch: &Patch, elements: &[Element], half: f64, least: f64) 
             }
         }
     }
-    Some(Profile { wavelength_nm: vec![0.0], tables: vec![unpixelled(&top, &bottom, steps)?] })
+    Some(Profile { wavelength_nm: vec![0.0], tables: vec![unpixelled(&top, &bottom, steps)?.holding(within)] })
 }

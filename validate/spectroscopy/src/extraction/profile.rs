@@ -1,14 +1,15 @@
 //! Profiles across a trace: PSF convolved with the projected shape of the source, integrated over pixels.
 //!
 //! # Formula
-//! Share of a pixel whose middle is d from the trace: `P(d) = C(d + 1/2) - C(d - 1/2)`, C the cumulative of PSF and shape, linear between steps of 0.2 pixel.
+//! Share of a pixel whose middle is d from the trace: `P(d) = C(d + 1/2) - C(d - 1/2)`, C the cumulative of PSF and shape, linear between steps of 0.2 pixel. It ends
+//! at E, the share of the light within its reach h; beyond, both sides together, `1 - E` of the light falls off as the wings of a pupil: `(1 - E) h / (2 d^2)` in a pixel.
 //! # Symbols
-//! d  rows from the trace \[pixel\]
+//! d  rows from the trace \[pixel\];  E  1 unless the wings were measured ([`super::wings`])
 //! # Source
 //! Projection of a Sersic profile: integral along the line of sight, by quadrature.
 //! # Limits
-//! Beyond half its extent a profile is 0; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, tables where
-//! 1e-5 of the light is left on either side, and normalised there.
+//! Pixels beyond half its extent are in no fit and in no model; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, tables where
+//! 1e-5 of the light is left on either side, and normalised to E there. Light beyond the reach of a table is that of a star's.
 
 use super::catalogue::Morphology;
 use super::psf::Psf;
@@ -24,7 +25,7 @@ const REACH: f64 = 60.0;
 /// A cumulative distribution on even steps about 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cumulative {
-    /// Values at `-half, -half + STEP, ... half`, rising from 0 to 1.
+    /// Values at `-half, -half + STEP, ... half`, rising from 0 to the share of the light within.
     pub values: Vec<f64>,
     /// Reach on either side \[pixel\].
     pub half: f64,
@@ -42,20 +43,31 @@ impl Cumulative {
             let sum: f64 = (0..fine).map(|j| density(from + (f64::from(j) + 0.5) * STEP / f64::from(fine)).max(0.0)).sum();
             values.push(values[k] + sum);
         }
-        Self::normalised(values, steps)
+        Self::normalised(values, steps, 1.0)
     }
-    /// From values that need not end at 1; made to rise.
-    pub(crate) fn normalised(mut values: Vec<f64>, steps: usize) -> Self {
+    /// From values in any measure, made to rise and to end at `total`.
+    pub(crate) fn normalised(mut values: Vec<f64>, steps: usize, total: f64) -> Self {
         let mut highest = 0.0_f64;
         for v in &mut values {
             highest = highest.max(*v);
             *v = highest;
         }
-        let scale = if highest > 0.0 { 1.0 / highest } else { 0.0 };
+        let scale = if highest > 0.0 { total / highest } else { 0.0 };
         values.iter_mut().for_each(|v| *v *= scale);
         Self { values, half: steps as f64 * STEP }
     }
-    /// Share below d.
+    /// Share of the light within its reach.
+    #[must_use]
+    #[inline]
+    pub fn total(&self) -> f64 {
+        self.values[self.values.len() - 1]
+    }
+    /// The same shape with another share of the light within its reach.
+    pub(super) fn holding(self, total: f64) -> Self {
+        let steps = self.values.len() / 2;
+        Self::normalised(self.values, steps, total)
+    }
+    /// Share below d, of the light within its reach.
     #[must_use]
     #[inline]
     pub fn at(&self, d: f64) -> f64 {
@@ -65,7 +77,7 @@ impl Cumulative {
         }
         let i = p as usize;
         if i + 1 >= self.values.len() {
-            return 1.0;
+            return self.total();
         }
         let a = self.values[i];
         a + (p - i as f64) * (self.values[i + 1] - a)
@@ -79,23 +91,23 @@ impl Cumulative {
             for (i, v) in self.values.iter().enumerate() {
                 values[i + k] += w * v;
             }
-            // Beyond its table the cumulative is 1.
-            values[k + last + 1..].iter_mut().for_each(|v| *v += w);
+            // Beyond its table the cumulative is the total.
+            values[k + last + 1..].iter_mut().for_each(|v| *v += w * self.total());
         }
-        Self::normalised(values, steps)
+        Self::normalised(values, steps, self.total())
     }
     /// Steps at either end that hold less than the tail.
     fn empty_ends(&self) -> usize {
         let left = self.values.iter().take_while(|v| **v < TAIL).count();
-        let right = self.values.iter().rev().take_while(|v| **v > 1.0 - TAIL).count();
+        let right = self.values.iter().rev().take_while(|v| **v > self.total() - TAIL).count();
         left.min(right).saturating_sub(1)
     }
-    /// Without some steps at either end, normalised.
+    /// Without some steps at either end, with the same total.
     fn shortened(&self, cut: usize) -> Self {
         let last = self.values.len() - 1 - cut;
         let below = self.values[cut];
         let values = self.values[cut..=last].iter().map(|v| v - below).collect();
-        Self::normalised(values, (last - cut) / 2)
+        Self::normalised(values, (last - cut) / 2, self.total())
     }
     /// Full width at half maximum of the density seen through pixels \[pixel\].
     #[must_use]
@@ -186,6 +198,21 @@ impl Profile {
     pub fn pixel(&self, d: f64, wavelength_nm: f64) -> f64 {
         self.below(d + 0.5, wavelength_nm) - self.below(d - 0.5, wavelength_nm)
     }
+    /// Share of the light in a pixel beyond the reach of the tables, d rows from the trace: the wings of the PSF; 0 within.
+    #[must_use]
+    pub fn wing(&self, d: f64, wavelength_nm: f64) -> f64 {
+        let half = self.half();
+        if d.abs() <= half + 0.5 {
+            return 0.0;
+        }
+        let (low, high, share) = self.bracket(wavelength_nm);
+        let total = (1.0 - share) * low.total() + share * high.total();
+        0.5 * (1.0 - total) * half / (d * d)
+    }
+    /// The same shape with all the light within: along the dispersion nothing is lost, wings of one wavelength are the light of its neighbours.
+    pub(super) fn closed(self) -> Self {
+        Self { tables: self.tables.into_iter().map(|t| t.holding(1.0)).collect(), ..self }
+    }
     /// The table at a wavelength.
     #[must_use]
     pub fn table(&self, wavelength_nm: f64) -> Cumulative {
@@ -193,12 +220,12 @@ impl Profile {
         let values = low.values.iter().zip(&high.values).map(|(a, b)| (1.0 - share) * a + share * b).collect();
         Cumulative { values, half: low.half }
     }
-    /// Distance within which a share of the light lies on either side, at a wavelength \[pixel\].
+    /// Distance within which a share of the tables' light lies on either side, at a wavelength \[pixel\].
     #[must_use]
     pub fn radius(&self, share: f64, wavelength_nm: f64) -> f64 {
         let table = self.table(wavelength_nm);
         let steps = (table.half / STEP) as usize;
-        (1..=steps).map(|i| i as f64 * STEP).find(|&d| table.at(d) - table.at(-d) >= share).unwrap_or(table.half)
+        (1..=steps).map(|i| i as f64 * STEP).find(|&d| table.at(d) - table.at(-d) >= share * table.total()).unwrap_or(table.half)
     }
 }
 
@@ -276,6 +303,13 @@ mod tests {
         // The variance of a pixel's box adds 1/12: FWHM root(2.75^2 + 8 ln 2 / 12).
         let fwhm = star.table(800.0).fwhm();
         assert!((fwhm - (2.75_f64.powi(2) + 8.0 * 2.0_f64.ln() / 12.0).sqrt()).abs() < 0.05, "{fwhm}");
+        // Wings outside: every pixel loses the same share, and what is beyond falls off to all that was lost.
+        let wide = Profile::new(&psf.clone().holding(&[0.97, 0.98]), 0.0, 0.0);
+        assert!((wide.pixel(0.3, 600.0) / star.pixel(0.3, 600.0) - 0.97).abs() < 1e-12);
+        let beyond: f64 = (1..2_000_000).map(|i| wide.half() + f64::from(i) + 0.5).map(|d| 2.0 * wide.wing(d, 800.0)).sum();
+        let reach = wide.half() + 1.0;
+        assert!((beyond * reach / wide.half() / 0.025 - 1.0).abs() < 2e-3, "{beyond}");
+        assert!((wide.radius(0.5, 800.0) - star.radius(0.5, 800.0)).abs() < 1e-12);
         // Half of the projected light of a disc is within 0.67 half-light radii or so, wider with the PSF.
         let r = Profile::new(&psf, 400.0, 0.0).radius(0.5, 800.0) / 20.0;
         assert!(r > 0.5 && r < 0.75, "{r}");

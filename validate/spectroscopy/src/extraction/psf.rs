@@ -8,7 +8,7 @@
 //! # Source
 //! Least squares of a scaled profile, as in Horne 1986 (PASP 98, 609).
 //! # Limits
-//! The PSF along the dispersion is taken to be the one across. A measured table is the mean over the frame.
+//! The PSF along the dispersion is taken to be the one across. A measured table is the mean over the frame; it ends before the wings, whose light is told by [`super::wings`].
 
 use super::elements::Patch;
 use super::error::ExtractionError;
@@ -53,6 +53,17 @@ impl Psf {
             return Err(ExtractionError::Value { key: "psf wavelength [nm]", value, range: "finite, rising, one at least" });
         }
         Ok(Self { wavelength_nm, tables })
+    }
+    /// The same with these shares of the light within the reach of its tables, one for each wavelength: what is beyond is in the wings.
+    #[must_use]
+    pub fn holding(mut self, shares: &[f64]) -> Self {
+        self.tables = self.tables.into_iter().zip(shares).map(|(table, share)| table.holding(*share)).collect();
+        self
+    }
+    /// Share of the light within the reach of its tables at a wavelength; 1 where the wings were not measured.
+    #[must_use]
+    pub fn within(&self, wavelength_nm: f64) -> f64 {
+        super::profile::Profile { wavelength_nm: self.wavelength_nm.clone(), tables: self.tables.clone() }.table(wavelength_nm).total()
     }
     /// Full width at half maximum through pixels at a wavelength \[pixel\].
     #[must_use]
@@ -120,5 +131,5 @@ pub(crate) fn unpixelled(top: &[f64], bottom: &[f64], steps: usize) -> Option<Cu
     let values = (0..share.len())
         .map(|k| (0..).map(|j| (k as f64) - (0.5 + f64::from(j)) * per_pixel).take_while(|p| *p >= 0.0).map(at).sum())
         .collect();
-    Some(Cumulative::normalised(values, steps))
+    Some(Cumulative::normalised(values, steps, 1.0))
 }

@@ -48,12 +48,12 @@ impl Drawn {
         let (xx, xy, yy) = morphology.ellipse();
         if xx + yy < 0.0025 {
             let star = || Profile::new(psf, 0.0, 0.0);
-            return Self { whole: Part { across: star(), along: star(), displacement: 0.0 }, parts: Vec::new() };
+            return Self { whole: Part { across: star(), along: star().closed(), displacement: 0.0 }, parts: Vec::new() };
         }
         let p2 = (psf.fwhm(psf.wavelength_nm[psf.wavelength_nm.len() / 2]) / 2.354_82).powi(2);
         let displacement = MOMENT * xy / (MOMENT * yy + p2);
         let bulge = morphology.bulge();
-        let along = Profile::new(psf, (xx - displacement * xy).max(0.0), bulge);
+        let along = Profile::new(psf, (xx - displacement * xy).max(0.0), bulge).closed();
         let whole = Part { across: Profile::across(psf, morphology), along, displacement };
         let mut parts = Vec::new();
         for (kind, light) in [1.0 - bulge, bulge].into_iter().enumerate().filter(|k| k.1 > 0.0) {
@@ -61,7 +61,7 @@ impl Drawn {
                 let (q2, share) = (q * q, light * a);
                 let displacement = q2 * xy / (q2 * yy + p2);
                 let across = Profile::gaussian(psf, q2 * yy);
-                let along = Profile::gaussian(psf, (q2 * (xx - displacement * xy)).max(0.0));
+                let along = Profile::gaussian(psf, (q2 * (xx - displacement * xy)).max(0.0)).closed();
                 parts.push((share, Part { across, along, displacement }));
             }
         }

@@ -1,7 +1,7 @@
 //! Scores of a level-1 frame whose truth holds the cosmic rays.
 
 use super::table::{PUBLISHED, beside, table};
-use super::{PRIMARY, Truth, score};
+use super::{PRIMARY, Truth, lines, score};
 use crate::error::ValidateError;
 use crate::level2::Level2;
 use crate::measures::FrameMeasures;
@@ -48,15 +48,22 @@ pub fn read(path: &Path, frame: &L1Frame) -> Result<Option<Hits>, ValidateError>
     Ok(Some(Hits { electrons, owner }))
 }
 
-/// Scores the cosmic-ray flags of a frame. `noiseless` is the rate of the sources \[electron / s\], without sky.
-pub fn measure(
-    out: &mut FrameMeasures,
-    frame: &L1Frame,
-    level2: &Level2,
-    hits: &Hits,
-    noiseless: &Array2<f32>,
-    noise: Option<&NoiseKnowledge>,
-) {
+/// A frame and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The frame.
+    pub frame: &'a L1Frame,
+    /// Its level 2.
+    pub level2: &'a Level2,
+    /// Rate of the sources \[electron / s\], without sky.
+    pub noiseless: &'a Array2<f32>,
+    /// Spectra without a slit: zeroth orders and lines are scored apart.
+    pub slitless: bool,
+}
+
+/// Scores the cosmic-ray flags of a frame.
+pub fn measure(out: &mut FrameMeasures, scene: &Scene<'_>, hits: &Hits, noise: Option<&NoiseKnowledge>) {
+    let Scene { frame, level2, noiseless, slitless } = *scene;
     let Some(knowledge) = noise else {
         out.notes.push("Cosmic rays: the read noise is not known, so they were not scored.".into());
         return;
@@ -81,6 +88,19 @@ pub fn measure(
     ratio("cosmic_ray_precision", primary.precision, out);
     ratio("cosmic_ray_event_recall", primary.events, out);
     ratio("cosmic_ray_source_damage", primary.source_damage, out);
+    if slitless {
+        let damage = lines::damage(&truth, &mask, PRIMARY);
+        ratio("cosmic_ray_line_damage", damage.pixels, out);
+        ratio("cosmic_ray_lines_lost", damage.lost, out);
+        out.notes.push(format!(
+            "Zeroth orders and emission lines: {} of {} clean pixels flagged, {} of {} lines lose more than {} % of their light.",
+            damage.pixels.part,
+            damage.pixels.whole,
+            damage.lost.part,
+            damage.lost.whole,
+            100.0 * lines::LOST
+        ));
+    }
     let data = frame.rate.mapv(|v| v * time_s);
     let rows = table(&truth, &mask, &data, &expected);
     let mut limits = String::new();

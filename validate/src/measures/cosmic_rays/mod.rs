@@ -13,6 +13,7 @@
 //! - events: hits with at least one true pixel that have at least one of them flagged, over such hits.
 //! - source damage: pixels where sources exceed 3 sigma of their surroundings' noise, without true charge of a hit in
 //!   them or in a neighbour, that are flagged, over all such pixels.
+//! - line damage, in spectra without a slit: the same over pixels of zeroth orders and emission lines ([`lines`]).
 //! - ceiling: a detector that knows the noiseless sky and which pixels hold charge of a hit, and flags (data - sky) / sigma above
 //!   one threshold; the threshold with the largest F1 for this definition. Noise moves pixels across the limit, so no
 //!   detector that decides pixel by pixel can do better. Recall and precision at that threshold.
@@ -22,6 +23,7 @@
 mod ceiling;
 pub mod classes;
 pub mod in_frame;
+pub mod lines;
 mod score;
 pub mod table;
 #[cfg(test)]

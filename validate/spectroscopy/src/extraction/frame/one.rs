@@ -22,6 +22,7 @@ use crate::extraction::profile::Profile;
 use crate::extraction::psf::Psf;
 use crate::extraction::response::ReadyOrder;
 use crate::extraction::shape::Drawn;
+use crate::extraction::wings;
 use crate::extraction::{NO_SENSITIVITY, PARTIAL};
 use crate::image::SlitlessImage;
 use crate::spectrum::Extracted;
@@ -33,6 +34,9 @@ const OPTIMAL_SHARE: f64 = 0.995;
 const INNER_SHARE: f64 = 0.99;
 /// Rows beyond it on either side that are looked at for the background \[pixel\].
 const OUTER_PX: f64 = 10.0;
+
+/// Reach of a measured PSF \[pixel\].
+const WINDOW_PX: f64 = 8.0;
 
 /// What all sources of a frame have in common.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +93,8 @@ fn elements(
     if settings.local_background {
         let own = |i: usize, d: f64| {
             let e = &out[i];
-            if e.rate.is_finite() { e.rate * across.pixel(d, patch.columns[i].wavelength_nm) } else { 0.0 }
+            let w = patch.columns[i].wavelength_nm;
+            if e.rate.is_finite() { e.rate * (across.pixel(d, w) + across.wing(d, w)) } else { 0.0 }
         };
         if let Some((values, error)) = residual(&patch, inner, own) {
             patch.lower(&values);
@@ -102,7 +107,7 @@ fn elements(
         }
     }
     if let ProfileChoice::Data { least } = settings.profile
-        && let Some(profile) = optimal::data_profile(&patch, &out, used, least)
+        && let Some(profile) = optimal::data_profile(&patch, &out, used, least, across.below(used, middle) - across.below(-used, middle))
     {
         out = take(&mut patch, &profile);
     }
@@ -150,8 +155,15 @@ pub fn extract_one(
     Ok(Some(out))
 }
 
+/// Pixels far to either side of an order, for the wings.
+fn wide_patch(task: &Task, order: &ReadyOrder, source: &Source, spectrum: Option<&ModelSpectrum>, drawn: &Drawn) -> Option<Patch> {
+    let beam = Beam::new(order, task.instrument.gratings, source).ok()??;
+    let own = spectrum.and_then(|s| stamp(order, task.instrument.gratings, source, s, drawn, task.window));
+    Some(Patch::cut(task.image, &beam, task.background, Some((task.model.view(), own.as_ref())), wings::REACH_PX, task.settings.bad))
+}
+
 /// The PSF from the frame's bright, isolated stars in order 1: less than 2 % contamination over the trace, columns above 20 sigma, three ranges of wavelength with 60
-/// columns each at least; `None` when there are not enough.
+/// columns each at least; `None` when there are not enough. The share of the light within its window is measured where the stars are bright enough for that.
 pub(super) fn measure_psf(task: &Task, sources: &[Source], spectra: &[Option<ModelSpectrum>]) -> Option<Psf> {
     const MOST: usize = 60;
     let middle = task.orders.iter().find(|o| o.order.number == 1).map(|o| 0.5 * (o.range_nm.0 + o.range_nm.1))?;
@@ -160,7 +172,7 @@ pub(super) fn measure_psf(task: &Task, sources: &[Source], spectra: &[Option<Mod
     stars.sort_by(|a, b| brightness(*b).total_cmp(&brightness(*a)));
     let settings = Settings { method: Method::Box { share: 0.95 }, profile: ProfileChoice::Model, ..task.settings.clone() };
     let task = Task { settings: &settings, ..*task };
-    let mut patches = Vec::new();
+    let (mut patches, mut wide) = (Vec::new(), Vec::new());
     for i in stars.into_iter().take(4 * MOST) {
         for order in task.orders.iter().filter(|o| o.order.number == 1) {
             let drawn = Drawn::new(task.psf, &sources[i].morphology);
@@ -169,11 +181,14 @@ pub(super) fn measure_psf(task: &Task, sources: &[Source], spectra: &[Option<Mod
             let saturated = elements.iter().any(|e| u32::from(e.flags) & sim_core::flags::SATURATED != 0);
             if !saturated && sum(&|e| e.contamination) < 0.02 * sum(&|e| e.rate) {
                 patches.push((patch, elements.iter().map(|e| e.rate).collect::<Vec<f64>>()));
+                wide.extend(wide_patch(&task, order, &sources[i], spectra[i].as_ref(), &drawn));
             }
         }
         if patches.len() >= MOST {
             break;
         }
     }
-    Psf::measure(&patches, 3, 8.0, 20.0, 60)
+    let psf = Psf::measure(&patches, 3, WINDOW_PX, 20.0, 60)?;
+    let shares = wings::shares_within(&wide, &psf.wavelength_nm, WINDOW_PX);
+    Some(psf.holding(&shares))
 }
