@@ -29,8 +29,8 @@ pub(super) struct Columns {
     /// First column of the detector.
     pub(super) first: i64,
     pub(super) along: Vec<Along>,
-    /// Borders of columns in the order of wavelength: wavelength \[nm\] and column on its far side.
-    edges: Vec<(f64, i64)>,
+    /// Where the light begins, the borders of columns in the order of wavelength, and where it ends: wavelength \[nm\] and place \[pixel\].
+    edges: Vec<(f64, f64)>,
 }
 
 impl Columns {
@@ -44,18 +44,19 @@ impl Columns {
         self.first = from.min(to) - margin;
         let count = (from - to).abs() + 1 + 2 * margin;
         let per_column = (t_high - t_low) / (b - a);
-        // The parameter at a place, from that of a place near by.
-        let find = |x: f64, near: f64| {
+        // The parameter at a place from that of the place before: columns are alike, so that one step of Newton's method leaves less than 1e-7 pixel.
+        let find = |x: f64, near: f64, steps: usize| {
             let mut t = near;
-            for _ in 0..3 {
+            for _ in 0..steps {
                 t += (x - x0 - trace.offset(t).0) / trace.direction(t).0;
             }
             t
         };
+        const SETTLED: usize = 6;
         self.along.clear();
-        let mut t = t_low + (self.first as f64 - a) * per_column;
+        let mut t = find(self.first as f64, t_low + (self.first as f64 - a) * per_column, SETTLED);
         for k in 0..count {
-            t = find((self.first + k) as f64, t);
+            t = find((self.first + k) as f64, t, 1);
             if !t.is_finite() {
                 return None;
             }
@@ -63,34 +64,36 @@ impl Columns {
             t += per_column;
         }
         self.edges.clear();
-        let (mut t, mut last) = (t_low, low);
+        self.edges.push((low, a));
         let mut at = from;
+        let mut t = find(at as f64 + 0.5 * f64::from(step), t_low, SETTLED);
         while at != to {
             let border = at as f64 + 0.5 * f64::from(step);
-            t = find(border, t);
+            t = find(border, t, 1);
             let nm = trace.wavelength_nm(t);
-            if !(nm >= last && nm <= high + 1.0) {
+            if !(nm >= self.edges[self.edges.len() - 1].0 && nm <= high + 1.0) {
                 return None;
             }
             at += i64::from(step);
-            self.edges.push((nm.min(high), at));
-            last = nm;
+            self.edges.push((nm.min(high), border));
+            t += f64::from(step) * per_column;
         }
-        self.edges.push((high, to + i64::from(step)));
+        self.edges.push((high, b));
         Some(())
     }
 
     /// Adds the photons of a spectrum through an efficiency, times `scale`, to `light`, one number a column.
-    pub(super) fn fill(&self, (x0, trace): (f64, &Trace), sed: &Sed, efficiency: &Bandpass, low: f64, scale: f64, light: &mut [f32]) {
+    pub(super) fn fill(&self, sed: &Sed, efficiency: &Bandpass, scale: f64, light: &mut [f32]) {
         let to_rest = 1.0 / (1.0 + sed.redshift);
         let (samples, flux) = (sed.template.wavelength_nm(), sed.template.flux_lambda());
         let mut through = Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0);
         let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
+        let Some(&(low, _)) = self.edges.first() else { return };
         let mut next = samples.partition_point(|w| *w <= low * to_rest);
         let mut from = low * to_rest;
-        let mut t = trace.parameter(low);
-        for &(edge, _) in &self.edges {
-            let end = edge * to_rest;
+        for border in self.edges.windows(2) {
+            let ((blue, left), (red, right)) = (border[0], border[1]);
+            let end = red * to_rest;
             // Integral of S r and its first moment about r_0, in the rest frame.
             let start = from;
             let (mut photons, mut moment) = (0.0, 0.0);
@@ -115,9 +118,10 @@ impl Columns {
             if photons <= 0.0 {
                 continue;
             }
-            let nm = ((start + moment / photons) / to_rest).clamp(efficiency.range_nm().0, efficiency.range_nm().1);
-            t = trace.parameter_near(nm, t);
-            let place = x0 + trace.offset(t).0 - self.first as f64;
+            let nm = ((start + moment / photons) / to_rest).clamp(blue, red);
+            // Wavelength and place go together within a column.
+            let share = if red > blue { (nm - blue) / (red - blue) } else { 0.5 };
+            let place = left + share * (right - left) - self.first as f64;
             let electrons = scale * photons / (to_rest * to_rest) * through.at(nm) * dust.as_mut().map_or(1.0, |d| d.at(nm));
             let (column, share) = (place.floor(), place - place.floor());
             let column = column as usize;

@@ -10,7 +10,7 @@
 //! # Source
 //! Convolution and its first moment; tested against sums of images in single wavelengths (`instruments/tests/slitless.rs`).
 //! # Limits
-//! Drawn so where the bound, with [`UNLIKE`] pixels for what is not Gaussian and [`ROUGH`] of the peak for profiles between wavelengths, is below the tolerance; every
+//! Drawn so where the bound, with [`UNLIKE`] of the width for what is not Gaussian and [`ROUGH`] of the peak for profiles between wavelengths, is below the tolerance; every
 //! other order is drawn in pieces, by modes. Light is folded into 64 rows around the trace; sources with half-light radii above [`RADIUS_MAX`] go in pieces.
 //! # Twin
 //! None: light is not undone.
@@ -35,12 +35,13 @@ use sim_core::truth::TruthRow;
 use std::f64::consts::PI;
 use std::time::Instant;
 
-/// Distance between the light of rows that has nothing to do with an inclination \[pixel\].
-const UNLIKE: f64 = 0.12;
+/// Distance between the light of rows that has nothing to do with an inclination, over the width of the image: profiles are no Gaussians. The middle of an exponential
+/// disk is pi / 2 times as bright as the product of its sections; through the PSF it is less.
+const UNLIKE: f64 = 1.0;
 /// Error of profiles, of their peak.
 const ROUGH: f64 = 2e-3;
 /// Largest half-light radius \[pixel\].
-const RADIUS_MAX: f64 = 8.0;
+const RADIUS_MAX: f64 = 12.0;
 /// Shorter spectra are images or nearly \[pixel\].
 const LENGTH_MIN: f64 = 24.0;
 /// Samples of a profile in a pixel.
@@ -180,7 +181,7 @@ impl Smooth<'_> {
             let Some((sed, photons)) = &part.sed else { return Ok(Outcome::Pieces) };
             scratch.raw.clear();
             scratch.raw.resize(scratch.columns.along.len(), 0.0);
-            scratch.columns.fill((x0, &trace), sed, &self.order.efficiency, range.0, part.electrons / photons, &mut scratch.raw);
+            scratch.columns.fill(sed, &self.order.efficiency, part.electrons / photons, &mut scratch.raw);
             let (brightest, wrong) = self.smear((figure.x, figure.y), part, number, scratch);
             peak += brightest;
             error += wrong;
@@ -259,7 +260,7 @@ impl Smooth<'_> {
         // Second moments of a profile over its half-light radius squared: 1.07 for an exponential disk, more in wings that hardly count.
         let a = &part.map;
         let mixed = 1.07 * (a[0][0] * a[1][0] + a[0][1] * a[1][1]).abs();
-        let apart = (mixed / sigma_across).min(sigma) + UNLIKE;
+        let apart = (mixed / sigma_across).min(sigma) + UNLIKE * sigma;
         (across * f64::from(most), across * (f64::from(change) * apart + ROUGH * f64::from(most)))
     }
 
