@@ -115,13 +115,13 @@ impl Field {
             PixelResponse::Square => sinc(x) * sinc(y),
             PixelResponse::InPsf => 1.0,
         };
-        let of = |transfer: &Box<dyn Transfer>| {
+        let of = |transfer: &dyn Transfer| {
             let mut out = vec![Complex64::default(); fx.len()];
             transfer.sample(&per_arcsec_x, &per_arcsec_y, &mut out);
             out.iter_mut().zip(fx.iter().zip(fy)).for_each(|(v, (x, y))| *v *= pixel(*x, *y));
             out
         };
-        self.transfers[node].iter().flatten().map(of).collect()
+        self.transfers[node].iter().flatten().map(|transfer| of(transfer.as_ref())).collect()
     }
     /// As [`Field::evaluated`] of any node whose origins were evaluated.
     pub(crate) fn response(&self, node: usize, fx: &[f64], fy: &[f64]) -> Vec<Vec<Complex64>> {

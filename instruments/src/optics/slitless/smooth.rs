@@ -425,12 +425,12 @@ fn put(scratch: &Scratch, parts: usize, y0: f64, sections: &Sections, stamp: &mu
     stamp.pixels.clear();
     stamp.pixels.resize(stamp.nx * stamp.ny, 0.0);
     stamp.sum = parts.iter().flat_map(|p| &p.light[first..=last]).map(|v| f64::from(*v)).sum();
-    for c in first..=last {
-        let y = y0 + along[c].dy;
+    for (c, here) in along.iter().enumerate().take(last + 1).skip(first) {
+        let y = y0 + here.dy;
         let row = y.floor();
         let fine = (y - row) * FINE as f64;
         let phase = (fine as usize).min(FINE - 1);
-        let (share, (lane, colour)) = ((fine - phase as f64) as f32, sections.lane_at(along[c].nm));
+        let (share, (lane, colour)) = ((fine - phase as f64) as f32, sections.lane_at(here.nm));
         for part in parts.iter().filter(|p| p.light[c] != 0.0) {
             let rows = 2 * part.reach + 2;
             let of = |phase: usize, lane: usize| &part.profile[(phase * LANES + lane) * rows..][..rows];
