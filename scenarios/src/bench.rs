@@ -63,14 +63,6 @@ impl StageClock {
     }
 }
 
-/// Peak resident memory of this process \[MB\] (Linux; `None` elsewhere).
-#[must_use]
-pub fn peak_memory_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kb| kb / 1024.0)
-}
-
 /// Result of `bench ccd`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct CcdBench {
@@ -154,7 +146,7 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
         optics_s: [timings.psf_s, timings.sources_s, timings.paint_s, timings.add_s],
         modes: timings.modes,
         electrons_in_frame,
-        peak_memory_mb: peak_memory_mb(),
+        peak_memory_mb: survey::memory::peak_mb(),
         notes,
     })
 }

@@ -221,11 +221,7 @@ fn plan(imaging: &Imaging<'_>, response: &Response, is_spectrum: bool, index: us
     let (long, high) = figure.streak.as_ref().map_or((0.0, 0.0), |s| (s.extent.0.abs(), s.extent.1.abs()));
     let ((nx, whole_x), (ny, whole_y)) = (size_for(across + long), size_for(across + high));
     let (half_x, half_y) = ((nx / 2) as f64 + 1.0, (ny / 2) as f64 + 1.0);
-    let touches = figure.x + half_x >= w.x0 as f64
-        && figure.y + half_y >= w.y0 as f64
-        && figure.x - half_x <= (w.x0 + w.nx) as f64
-        && figure.y - half_y <= (w.y0 + w.ny) as f64;
-    if !touches {
+    if !touches(imaging.window, &figure, (half_x, half_y)) {
         return None;
     }
     let period = Period { nx, ny };
@@ -234,6 +230,14 @@ fn plan(imaging: &Imaging<'_>, response: &Response, is_spectrum: bool, index: us
     let cutoff = response.cutoff(&parts, tolerance);
     let colours = response.colours(&parts, 0.5 * tolerance);
     Some(Planned { index, figure, extents: Extents { period, difference, cutoff, colours }, clipped: !(whole_x && whole_y) })
+}
+
+/// Whether what reaches so far from a figure's middle, along columns and rows \[pixel\], may touch the window.
+pub(super) fn touches(window: Window, figure: &Figure, (half_x, half_y): (f64, f64)) -> bool {
+    figure.x + half_x >= window.x0 as f64
+        && figure.y + half_y >= window.y0 as f64
+        && figure.x - half_x <= (window.x0 + window.nx) as f64
+        && figure.y - half_y <= (window.y0 + window.ny) as f64
 }
 
 /// Period, reach and nodes of every grid the figures need.

@@ -4,46 +4,13 @@
 //! `scenarios/data/surveys/*.toml`: every number with its source and status.
 
 use crate::Target;
-use crate::area::{Area, AreaError};
+use crate::area::Area;
 use crate::focal_plane::FocalPlane;
+use crate::input::{self, InputError};
 use crate::tiling::{Programme, Reference, tile};
 use serde::Deserialize;
 use sim_core::quantity::Quantity;
 use std::path::Path;
-
-/// Why a survey cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SurveyError {
-    /// Not the file of a survey.
-    #[error("{path}: {reason}")]
-    File {
-        /// File.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A value is out of range.
-    #[error("{path}: {key} = {value} is outside {range}")]
-    Range {
-        /// File.
-        path: String,
-        /// Which value.
-        key: &'static str,
-        /// Value given.
-        value: f64,
-        /// Allowed.
-        range: &'static str,
-    },
-    /// An area is wrong.
-    #[error("{path}: {source}")]
-    Area {
-        /// File.
-        path: String,
-        /// Why.
-        source: AreaError,
-    },
-}
 
 /// Areas and the programme that is carried out on them.
 #[derive(Debug, Clone)]
@@ -102,11 +69,11 @@ impl Survey {
     ///
     /// # Errors
     /// When there is none of that name; the message has those there are.
-    pub fn shipped(name: &str) -> Result<Self, SurveyError> {
+    pub fn shipped(name: &str) -> Result<Self, InputError> {
         let names = SHIPPED.map(|s| s.0);
         let Some((_, text)) = SHIPPED.iter().find(|s| s.0 == name) else {
             let reason = format!("no shipped survey of this name; there are {}{}", names.join(", "), sim_core::spelling::hint(name, names));
-            return Err(SurveyError::File { path: name.into(), reason });
+            return Err(InputError::File { path: name.into(), reason });
         };
         Self::parse(text, name)
     }
@@ -114,16 +81,15 @@ impl Survey {
     ///
     /// # Errors
     /// When it cannot be read, has an unknown key or lacks one, or a value is out of range.
-    pub fn read(path: &Path) -> Result<Self, SurveyError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| SurveyError::File { path: shown.clone(), reason: e.to_string() })?;
+    pub fn read(path: &Path) -> Result<Self, InputError> {
+        let (text, shown) = input::text(path)?;
         Self::parse(&text, &shown)
     }
-    fn parse(text: &str, path: &str) -> Result<Self, SurveyError> {
-        let file: SurveyFile = toml::from_str(text).map_err(|e| SurveyError::File { path: path.into(), reason: e.to_string() })?;
+    fn parse(text: &str, path: &str) -> Result<Self, InputError> {
+        let file: SurveyFile = toml::from_str(text).map_err(|e| InputError::File { path: path.into(), reason: e.to_string() })?;
         let range = |key, value: f64, low: f64, high: f64, range| {
             let ok = (low..=high).contains(&value);
-            if ok { Ok(()) } else { Err(SurveyError::Range { path: path.into(), key, value, range }) }
+            if ok { Ok(()) } else { Err(InputError::Range { path: path.into(), key, value: value.to_string(), range }) }
         };
         let p = file.programme;
         range("programme.exposure", p.exposure.value, 0.1, 100_000.0, "0.1..100000 s")?;
@@ -137,8 +103,8 @@ impl Survey {
         let regions = file
             .region
             .into_iter()
-            .map(|r| Ok((r.name, Area::parse(&r.area.value).map_err(|source| SurveyError::Area { path: path.into(), source })?)))
-            .collect::<Result<_, SurveyError>>()?;
+            .map(|r| Ok((r.name, Area::parse(&r.area.value).map_err(|source| InputError::Area { path: path.into(), source })?)))
+            .collect::<Result<_, InputError>>()?;
         let programme = Programme {
             name: p.name,
             exposure_s: p.exposure.value,

@@ -15,7 +15,7 @@ use super::super::error::OpticsError;
 use super::super::fft::{Cell, LANES, Lane};
 use super::super::field::Field;
 use super::super::grid::Sampling;
-use num_complex::Complex32;
+use num_complex::{Complex32, Complex64};
 
 /// Pixels that profiles are folded into.
 pub(super) const PERIOD: usize = 64;
@@ -58,11 +58,9 @@ impl Sections {
                 Axis::Columns => field.response(node, &frequencies, &still),
                 Axis::Rows => field.response(node, &still, &frequencies),
             };
-            let lane = |k: usize, part: &dyn Fn(usize) -> f64| -> Lane {
-                std::array::from_fn(|a| if a < values.len() { part(a * frequencies.len() + k) as f32 } else { 0.0 })
-            };
-            let at = |i: usize| values[i / frequencies.len()][i % frequencies.len()];
-            (0..frequencies.len()).map(|k| Cell { re: lane(k, &|i| at(i).re), im: lane(k, &|i| at(i).im) }).collect()
+            let lane =
+                |k: usize, of: fn(&Complex64) -> f64| -> Lane { std::array::from_fn(|a| values.get(a).map_or(0.0, |v| of(&v[k]) as f32)) };
+            (0..frequencies.len()).map(|k| Cell { re: lane(k, |v| v.re), im: lane(k, |v| v.im) }).collect()
         };
         let mut columns: Vec<Vec<Cell>> = nodes.iter().map(|&n| slice(n, Axis::Columns)).collect();
         let mut rows: Vec<Vec<Cell>> = nodes.iter().map(|&n| slice(n, Axis::Rows)).collect();

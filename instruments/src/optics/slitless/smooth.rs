@@ -19,7 +19,7 @@ use super::super::colour::{BandQuadrature, Palette};
 use super::super::error::OpticsError;
 use super::super::fft::{Cell, LANES, Lane};
 use super::super::paint::Stamp;
-use super::super::scene::{Figure, Light, Part, Resolver};
+use super::super::scene::{Light, Part, Resolver};
 use super::super::sersic::table;
 use super::super::special::sinc;
 use super::super::{Imaging, RenderTolerance, Rendered, render, shape};
@@ -50,8 +50,6 @@ const FINE: usize = 8;
 const REACH_MAX: usize = 28;
 /// Share of the light that rows and columns in use must hold.
 const HELD: f32 = 0.98;
-/// Orders nowhere brighter than this share of the tolerance are left out, of the truth too.
-const INVISIBLE: f64 = render::INVISIBLE;
 /// No pixel has a larger share of a point's light through PSF and pixel, along one axis.
 const SHARE_MAX: f64 = 0.8;
 
@@ -74,7 +72,7 @@ pub(super) fn draw(
     let references = render::references(sources);
     let through = Imaging { band: &order.efficiency, ..*imaging };
     let resolver = Resolver::new(&through, &band, &references, true, Some((&piece, opening)));
-    let smooth = Smooth { imaging: through, order, resolver, sections };
+    let smooth = Smooth { imaging: through, order, range_nm: (from_nm, to_nm), resolver, sections };
     let mut stamps: Vec<Stamp> = Vec::new();
     stamps.resize_with(CHUNK, Stamp::default);
     let mut rough = Vec::new();
@@ -120,6 +118,8 @@ enum Outcome {
 struct Smooth<'a> {
     imaging: Imaging<'a>,
     order: &'a Order,
+    /// Wavelengths \[nm\] that the order lets through.
+    range_nm: (f64, f64),
     resolver: Resolver<'a>,
     sections: &'a Sections,
 }
@@ -129,6 +129,8 @@ struct Smooth<'a> {
 struct Smeared {
     /// Electrons in each column after the section along the trace.
     light: Vec<f32>,
+    /// Modes of the section across it.
+    across: Vec<Cell>,
     /// Profile across by eighth of a pixel, wavelength and row.
     profile: Vec<f32>,
     reach: usize,
@@ -155,7 +157,8 @@ impl Smooth<'_> {
         if streak.extent.0.abs() < LENGTH_MIN || figure.parts.iter().any(|part| !is_small(part)) {
             return Ok(Outcome::Pieces);
         }
-        if !self.touches(&figure, streak.extent) {
+        let half = |extent: f64| 0.5 * extent.abs() + REACH_MAX as f64 + 4.0;
+        if !render::touches(self.imaging.window, &figure, (half(streak.extent.0), half(streak.extent.1))) {
             return Ok(Outcome::Nothing);
         }
         // Lines between the steps of the quadrature are not in the electrons it gives; it may have found a part dark.
@@ -166,13 +169,13 @@ impl Smooth<'_> {
         let electrons: f64 = figure.parts.iter().map(|part| part.electrons).sum();
         if !stepped_over
             && let RenderTolerance::Electrons(tolerance) = self.imaging.tolerance
-            && electrons * SHARE_MAX.powi(2) < INVISIBLE * tolerance
+            && electrons * SHARE_MAX.powi(2) < render::INVISIBLE * tolerance
         {
             return Ok(Outcome::Nothing);
         }
-        let (x0, range) = (figure.truth.x, self.order.efficiency.range_nm());
+        let x0 = figure.truth.x;
         let trace = self.order.trace(x0, figure.truth.y);
-        if scratch.columns.lay(&trace, x0, range, REACH_MAX as i64).is_none() {
+        if scratch.columns.lay(&trace, x0, self.range_nm, REACH_MAX as i64).is_none() {
             return Ok(Outcome::Pieces);
         }
         scratch.parts.resize_with(scratch.parts.len().max(figure.parts.len()), Smeared::default);
@@ -190,28 +193,18 @@ impl Smooth<'_> {
             RenderTolerance::Electrons(tolerance) => tolerance,
             RenderTolerance::Relative(fraction) => fraction * peak,
         };
-        if peak < INVISIBLE * tolerance {
+        if peak < render::INVISIBLE * tolerance {
             return Ok(Outcome::Nothing);
         }
         if error > tolerance {
             return Ok(Outcome::Pieces);
         }
-        for (number, part) in figure.parts.iter().enumerate() {
-            if !self.profile((figure.x, figure.y), part, number, tolerance, scratch) {
-                return Ok(Outcome::Pieces);
-            }
+        let Scratch { parts, samples, .. } = scratch;
+        if !parts[..figure.parts.len()].iter_mut().all(|part| part.shape(tolerance, samples)) {
+            return Ok(Outcome::Pieces);
         }
         put(scratch, figure.parts.len(), figure.truth.y, self.sections, stamp);
         Ok(Outcome::Drawn(figure.truth))
-    }
-
-    fn touches(&self, figure: &Figure, extent: (f64, f64)) -> bool {
-        let (window, margin) = (&self.imaging.window, REACH_MAX as f64 + 4.0);
-        let (half_x, half_y) = (0.5 * extent.0.abs() + margin, 0.5 * extent.1.abs() + margin);
-        figure.x + half_x >= window.x0 as f64
-            && figure.y + half_y >= window.y0 as f64
-            && figure.x - half_x <= (window.x0 + window.nx) as f64
-            && figure.y - half_y <= (window.y0 + window.ny) as f64
     }
 
     /// Smears the light in `raw` along the trace; the peak of what it will draw and a bound of its error \[electron\].
@@ -246,13 +239,13 @@ impl Smooth<'_> {
         }
         // Across: the peak alone, to tell whether this is good enough.
         transform_along(part, Axis::Rows, self.sections.modes(), transform, turned);
-        self.sections.slice(place, Axis::Rows, turned, slice);
+        self.sections.slice(place, Axis::Rows, turned, &mut smeared.across);
         let highest = |cells: &[Cell]| -> f64 {
             let sum =
                 |l: usize| cells.iter().enumerate().map(|(k, c)| if k == 0 { c.re[l] } else { 2.0 * c.re[l].hypot(c.im[l]) }).sum::<f32>();
             (0..LANES).map(|l| f64::from(sum(l))).fold(0.0, f64::max) / PERIOD as f64
         };
-        let across = highest(slice).min(SHARE_MAX);
+        let across = highest(&smeared.across).min(SHARE_MAX);
         let most = smeared.light.iter().fold(0.0_f32, |m, v| m.max(*v));
         let change = smeared.light.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
         let sigma = 1.0 / ((2.0 * PI).sqrt() * f64::from(kernel.iter().fold(0.0_f32, |m, v| m.max(*v))).max(1e-3));
@@ -263,31 +256,29 @@ impl Smooth<'_> {
         let apart = (mixed / sigma_across).min(sigma) + UNLIKE * sigma;
         (across * f64::from(most), across * (f64::from(change) * apart + ROUGH * f64::from(most)))
     }
+}
 
+impl Smeared {
     /// The profile across the trace of a part, as far as it is brighter than a quarter of the tolerance and holds its light; whether all but half of the tolerance
     /// is within reach.
-    fn profile(&self, place: (f64, f64), part: &Part, number: usize, tolerance: f64, scratch: &mut Scratch) -> bool {
-        let Scratch { transform, turned, slice, samples, parts, .. } = scratch;
-        transform_along(part, Axis::Rows, self.sections.modes(), transform, turned);
-        self.sections.slice(place, Axis::Rows, turned, slice);
-        synthesise(slice, FINE, REACH_MAX + 1, samples);
-        let smeared = &mut parts[number];
-        let most = f64::from(smeared.light.iter().fold(0.0_f32, |m, v| m.max(*v)));
+    fn shape(&mut self, tolerance: f64, samples: &mut Vec<Lane>) -> bool {
+        synthesise(&self.across, FINE, REACH_MAX + 1, samples);
+        let most = f64::from(self.light.iter().fold(0.0_f32, |m, v| m.max(*v)));
         let level = if most > 0.0 { (0.25 * tolerance / most) as f32 } else { 1.0 };
         let outside = f64::from(1.0 - HELD).min(0.25 * tolerance / (most * SHARE_MAX).max(1e-30));
         let (reach, held) = reach_of(samples, level, 1.0 - outside as f32);
-        smeared.reach = reach;
+        self.reach = reach;
         if f64::from(1.0 - held) * most * SHARE_MAX > 0.5 * tolerance {
             return false;
         }
         let (rows, fine_reach) = (2 * reach + 2, reach + 1);
-        synthesise(slice, 1, FINE * fine_reach + 1, samples);
+        synthesise(&self.across, 1, FINE * fine_reach + 1, samples);
         let zero = (samples.len() / 2) as i64;
-        smeared.profile.clear();
-        smeared.profile.resize((FINE + 1) * LANES * rows, 0.0);
+        self.profile.clear();
+        self.profile.resize((FINE + 1) * LANES * rows, 0.0);
         for phase in 0..=FINE {
             for lane in 0..LANES {
-                let out = &mut smeared.profile[(phase * LANES + lane) * rows..][..rows];
+                let out = &mut self.profile[(phase * LANES + lane) * rows..][..rows];
                 let mut sum = 0.0;
                 for (row, o) in out.iter_mut().enumerate() {
                     let at = zero + FINE as i64 * (row as i64 - reach as i64) - phase as i64;

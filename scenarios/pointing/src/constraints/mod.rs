@@ -18,7 +18,7 @@ mod rules;
 pub mod saa;
 pub mod slew;
 
-pub use rules::{Rules, RulesError};
+pub use rules::Rules;
 
 use crate::focal_plane::Attitude;
 use crate::moment::Moment;

@@ -7,36 +7,11 @@ use super::limb::EarthLimb;
 use super::panel::{Mount, SolarPanel};
 use super::saa::Saa;
 use super::slew::SlewTable;
+use crate::input::{self, InputError};
 use serde::Deserialize;
 use sim_core::direction::{dot, unit};
 use sim_core::quantity::Quantity;
 use std::path::Path;
-
-/// Why rules cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RulesError {
-    /// Not the file of rules.
-    #[error("{path}: {reason}")]
-    File {
-        /// File.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A value is out of range.
-    #[error("{path}: {key} = {value} is outside {range}")]
-    Range {
-        /// File.
-        path: String,
-        /// Which value.
-        key: &'static str,
-        /// Value given.
-        value: String,
-        /// Allowed.
-        range: &'static str,
-    },
-}
 
 /// All rules of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,16 +69,15 @@ impl Rules {
     ///
     /// # Errors
     /// When it cannot be read, has an unknown key or lacks one, or a value is out of range.
-    pub fn read(path: &Path) -> Result<Self, RulesError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| RulesError::File { path: shown.clone(), reason: e.to_string() })?;
+    pub fn read(path: &Path) -> Result<Self, InputError> {
+        let (text, shown) = input::text(path)?;
         Self::parse(&text, &shown)
     }
-    fn parse(text: &str, path: &str) -> Result<Self, RulesError> {
-        let fault = |reason: String| RulesError::File { path: path.into(), reason };
+    fn parse(text: &str, path: &str) -> Result<Self, InputError> {
+        let fault = |reason: String| InputError::File { path: path.into(), reason };
         let file: RulesFile = toml::from_str(text).map_err(|e| fault(e.to_string()))?;
         let range = |key, value: String, ok: bool, range| {
-            if ok { Ok(()) } else { Err(RulesError::Range { path: path.into(), key, value, range }) }
+            if ok { Ok(()) } else { Err(InputError::Range { path: path.into(), key, value, range }) }
         };
         for (key, q) in [
             ("sun_angle", &file.sun_angle),
@@ -153,12 +127,12 @@ impl Rules {
     }
 }
 
-fn direction(v: [f64; 3], path: &str, key: &'static str) -> Result<[f64; 3], RulesError> {
+fn direction(v: [f64; 3], path: &str, key: &'static str) -> Result<[f64; 3], InputError> {
     let length = dot(&v, &v).sqrt();
     if length > 0.0 && length.is_finite() {
         return Ok(unit(v));
     }
-    Err(RulesError::Range { path: path.into(), key, value: format!("{v:?}"), range: "directions other than zero" })
+    Err(InputError::Range { path: path.into(), key, value: format!("{v:?}"), range: "directions other than zero" })
 }
 
 #[cfg(test)]
