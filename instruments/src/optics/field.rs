@@ -123,20 +123,6 @@ impl Field {
         };
         self.transfers[node].iter().flatten().map(|transfer| of(transfer.as_ref())).collect()
     }
-    /// As [`Field::evaluated`] of any node whose origins were evaluated.
-    pub(crate) fn response(&self, node: usize, fx: &[f64], fy: &[f64]) -> Vec<Vec<Complex64>> {
-        let mut sum: Vec<Vec<Complex64>> = Vec::new();
-        for (origin, weight) in self.origins(node) {
-            let values = self.evaluated(origin, fx, fy);
-            sum.resize(values.len(), vec![Complex64::default(); fx.len()]);
-            sum.iter_mut().flatten().zip(values.iter().flatten()).for_each(|(s, v)| *s += v * weight);
-        }
-        sum
-    }
-    /// Nodes of the lattice.
-    pub(crate) fn node_count(&self) -> usize {
-        self.transfers.len()
-    }
     /// The nodes a node follows from, with their weights: itself when it is computed from the PSF.
     fn origins(&self, node: usize) -> Vec<(usize, f64)> {
         if self.sparse { parents(node) } else { vec![(node, 1.0)] }
@@ -203,12 +189,13 @@ impl Field {
         }
         Ok(())
     }
-    /// Samples the grids: for each period and reach the nodes listed.
+    /// Samples the grids: for each period and reach the nodes listed that it has not yet; a period has one reach.
     pub(crate) fn sample(&mut self, wanted: &[(Period, Reach, Vec<usize>)]) {
         let mut jobs: Vec<(usize, GridShape)> = Vec::new();
         for (period, reach, nodes) in wanted {
             let shape = GridShape::new(*period, *reach);
-            let direct: BTreeSet<usize> = nodes.iter().flat_map(|&n| self.origins(n)).map(|(n, _)| n).collect();
+            let held = |node: &usize| self.periods.get(period).is_some_and(|grids| grids.nodes[*node].is_some());
+            let direct: BTreeSet<usize> = nodes.iter().flat_map(|&n| self.origins(n)).map(|(n, _)| n).filter(|n| !held(n)).collect();
             jobs.extend(direct.into_iter().map(|node| (node, shape.clone())));
         }
         let made: Vec<Vec<Lane>> = jobs

@@ -160,6 +160,44 @@ fn run<'m>(modes: &Modes<'m>, scratch: &mut ModeScratch, longest: usize, re: &mu
     }
 }
 
+/// The grids of the field nodes, blended, times the transform of a part: a grid of the part's own, in the layout of `own`. Electrons and colours stay in the
+/// weights of what is drawn with it. `factor` is the complex transform of a part that has no radial one.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+pub(crate) fn blend(
+    (stored, nodes): (&GridShape, &[(&[Lane], f32)]),
+    (lobe, tables, factor): (&Lobe, &[ProfileTable], Option<&[Lane]>),
+    colours: usize,
+    own: &GridShape,
+    out: &mut Vec<Lane>,
+) {
+    let term_of = |shape: &GridShape| 2 * (shape.row_start(shape.rows().end) - shape.row_start(shape.rows().start));
+    let (term, own_term) = (term_of(stored), term_of(own));
+    out.clear();
+    out.resize(colours * own_term, [0.0; LANES]);
+    let mut values = vec![[0.0; LANES]; own.reach.y / LANES + 1];
+    for kx in own.rows() {
+        let (len, at) = (own.row_blocks(kx), 2 * (own.row_start(kx) - own.row_start(own.rows().start)));
+        let (from, stored_len) = (2 * (stored.row_start(kx) - stored.row_start(stored.rows().start)), stored.row_blocks(kx));
+        radial(lobe, tables, kx as f32, &mut values[..len]);
+        for colour in 0..colours {
+            let row = &mut out[colour * own_term + at..][..2 * len];
+            let (re, im) = row.split_at_mut(len);
+            for (grid, weight) in nodes {
+                let grid = &grid[colour * term + from..][..stored_len + len];
+                for b in 0..len {
+                    let (node_re, node_im, value) = (grid[b], grid[stored_len + b], values[b]);
+                    re[b] = each(|l| re[b][l] + weight * value[l] * node_re[l]);
+                    im[b] = each(|l| im[b][l] + weight * value[l] * node_im[l]);
+                }
+            }
+            if let Some(factor) = factor {
+                let (factor_re, factor_im) = (&factor[at..at + len], &factor[at + len..at + 2 * len]);
+                turn(re, im, factor_re, factor_im, 1.0, 0.0);
+            }
+        }
+    }
+}
+
 // Lane arithmetic takes and returns values: with all loads before the store the compiler keeps lanes in registers.
 
 #[inline(always)]

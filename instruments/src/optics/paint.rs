@@ -228,7 +228,14 @@ fn weights(part: &Part, scale: f64) -> [f32; NODES_MAX] {
 }
 
 /// The lobe of a part with a real, radial transform.
-fn lobe(part: &Part, period: Period, reach: Reach, scale: f64, tables: &mut Vec<ProfileTable>, used: &mut usize) -> Option<Lobe> {
+pub(crate) fn lobe(
+    part: &Part,
+    period: Period,
+    reach: Reach,
+    scale: f64,
+    tables: &mut Vec<ProfileTable>,
+    used: &mut usize,
+) -> Option<Lobe> {
     let weights = weights(part, scale);
     let (step_x, step_y) = (2.0 * PI / period.nx as f64, 2.0 * PI / period.ny as f64);
     match part.light {
@@ -275,7 +282,7 @@ fn multiply(factor: &mut [Lane], other: &[Lane], shape: &GridShape) {
 }
 
 /// The complex transform of a part: rows as in a grid of one colour term and this reach.
-fn factor(part: &Part, period: Period, reach: Reach) -> Option<Vec<Lane>> {
+pub(crate) fn factor(part: &Part, period: Period, reach: Reach) -> Option<Vec<Lane>> {
     let a = &part.map;
     let fill = |row: &dyn Fn(i64, &mut [Complex64])| {
         let shape = GridShape::new(period, reach);

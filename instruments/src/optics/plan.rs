@@ -154,6 +154,20 @@ impl Response {
         total
     }
 
+    /// What the brightness and its second, third and fourth derivative along an axis can be at most \[electron, electron / pixel^2, ^3, ^4\].
+    pub(crate) fn derivatives(&self, parts: &[Extent]) -> [f64; 4] {
+        // Means of |cos|^2, |cos|^3 and |cos|^4 over the directions of waves.
+        const MEANS: [f64; 4] = [1.0, 0.5, 4.0 / (3.0 * std::f64::consts::PI), 0.375];
+        let mut sums = [0.0; 4];
+        self.transforms(parts, |bin, w| {
+            let k = 2.0 * std::f64::consts::PI * self.step * (bin as f64 + 0.5);
+            let k2 = k * k;
+            sums.iter_mut().zip([1.0, k2, k2 * k, k2 * k2]).for_each(|(sum, power)| *sum += w * power);
+            true
+        });
+        std::array::from_fn(|i| sums[i] * MEANS[i])
+    }
+
     /// Frequency \[cycles / pixel\] beyond which all modes together stay below `tolerance` \[electron\].
     pub(crate) fn cutoff(&self, parts: &[Extent], tolerance: f64) -> f64 {
         let (mut total, mut first) = (0.0, 0);

@@ -29,7 +29,7 @@ const BAND_ROWS: usize = 64;
 /// Pixels painted before they are added: their stamps stay in cache.
 const CHUNK_PIXELS: usize = 1 << 20;
 /// No transfer function is followed beyond this frequency \[cycles / pixel\].
-const CUTOFF_MAX: f64 = 4.0;
+pub(super) const CUTOFF_MAX: f64 = 4.0;
 
 /// Pieces of spectra that are nowhere brighter than this share of the tolerance are left out, of the truth too: most of all faint sources in weak orders.
 pub(super) const INVISIBLE: f64 = 0.1;

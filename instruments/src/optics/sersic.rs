@@ -145,23 +145,6 @@ impl SersicTable {
         f64::from(self.dense[row * DENSE + dense_index(q)])
     }
 
-    /// The transform at index `n` and the given q, by linear interpolation as in a table of [`SersicTable::tabulate`].
-    pub(crate) fn values(&self, n: f64, q: impl Iterator<Item = f64>, out: &mut Vec<f32>) {
-        let (first, weights) = row_position(n);
-        let node = |d: usize| -> f32 { (0..6).map(|r| weights[r] as f32 * self.dense[(first + r) * DENSE + d]).sum() };
-        out.extend(q.map(|q| {
-            if q < 2.0_f64.powi(LOW_OCTAVE) {
-                return 1.0;
-            }
-            let d = dense_index(q).min(DENSE - 2);
-            let of = |d: usize| f64::from(f32::from_bits(((d + (127 + LOW_OCTAVE) as usize * SUB) as u32) << (23 - SUB_BITS)));
-            let (low, high) = (of(d), of(d + 1));
-            let t = ((q - low) / (high - low)).min(1.0) as f32;
-            let (a, b) = (node(d), node(d + 1));
-            a + t * (b - a)
-        }));
-    }
-
     /// The one-dimensional transform at index `n`, in double precision.
     pub(crate) fn at_index(&self, n: f64) -> SersicTransform {
         let (first, weights) = row_position(n);

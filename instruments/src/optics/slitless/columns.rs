@@ -1,11 +1,11 @@
 //! The light of a spectrum in each column of its trace.
 //!
 //! # Formula
-//! `n(c) = integral S T lambda dlambda` over the wavelengths of column c; S is straight between its samples, so S lambda and its first moment have closed
-//! forms; the efficiency is that of the light's mean wavelength. Each column's light lies at its mean place, shared between the two columns around it: light
-//! and centroid are exact, of a line too.
+//! `n(c) = integral S T lambda dlambda` over the wavelengths of column c; S is straight between its samples, so S lambda, its first
+//! and second moments of place have closed forms; the efficiency is that of the light's mean wavelength. What images at whole columns get of it is what has the
+//! same three moments: q / 2 - m / 2, n - q, q / 2 + m / 2 in the column and its neighbours.
 //! # Symbols
-//! S  spectrum;  T  efficiency, dust included
+//! S  spectrum;  T  efficiency, dust included;  n, m, q  light, first and second moment about the column's middle \[electron, electron pixel, electron pixel^2\]
 //! # Limits
 //! The efficiency is taken once a column: some 1e-5 of smooth curves.
 
@@ -21,6 +21,32 @@ pub(super) struct Along {
     pub(super) dy: f64,
     /// Wavelength \[nm\].
     pub(super) nm: f64,
+}
+
+/// Light in a column: electrons, and their first and second moments about its middle \[pixel\].
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Moments {
+    pub(super) light: f64,
+    pub(super) first: f64,
+    pub(super) second: f64,
+}
+
+impl Moments {
+    fn add(&mut self, light: f64, place: f64) {
+        self.light += light;
+        self.first += light * place;
+        self.second += light * place * place;
+    }
+    pub(super) fn times(self, factor: f64) -> Self {
+        Self { light: self.light * factor, first: self.first * factor, second: self.second * factor }
+    }
+    pub(super) fn less(self, other: Self) -> Self {
+        Self { light: self.light - other.light, first: self.first - other.first, second: self.second - other.second }
+    }
+    /// Shares of the column before, the column and the column after that have these moments.
+    fn shares(self) -> [f64; 3] {
+        [0.5 * (self.second - self.first), self.light - self.second, 0.5 * (self.second + self.first)]
+    }
 }
 
 /// The columns of a trace around a range of wavelengths, with as many more at each end as light is smeared by.
@@ -82,53 +108,59 @@ impl Columns {
         Some(())
     }
 
-    /// Adds the photons of a spectrum through an efficiency, times `scale`, to `light`, one number a column.
-    pub(super) fn fill(&self, sed: &Sed, efficiency: &Bandpass, scale: f64, light: &mut [f32]) {
+    /// The electrons of a spectrum through an efficiency, `scale` each photon, and where they lie in each column.
+    pub(super) fn fill(&self, sed: &Sed, efficiency: &Bandpass, scale: f64) -> Vec<Moments> {
+        // Gauss's rule of three points: exact for the product of S, lambda and a square.
+        const GAUSS: [(f64, f64); 3] = [(-0.774_596_669_241_483_4, 5.0 / 18.0), (0.0, 8.0 / 18.0), (0.774_596_669_241_483_4, 5.0 / 18.0)];
+        let mut out = vec![Moments::default(); self.along.len()];
         let to_rest = 1.0 / (1.0 + sed.redshift);
         let (samples, flux) = (sed.template.wavelength_nm(), sed.template.flux_lambda());
         let mut through = Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0);
         let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
-        let Some(&(low, _)) = self.edges.first() else { return };
+        let Some(&(low, _)) = self.edges.first() else { return out };
         let mut next = samples.partition_point(|w| *w <= low * to_rest);
         let mut from = low * to_rest;
         for border in self.edges.windows(2) {
             let ((blue, left), (red, right)) = (border[0], border[1]);
-            let end = red * to_rest;
-            // Integral of S r and its first moment about r_0, in the rest frame.
-            let start = from;
-            let (mut photons, mut moment) = (0.0, 0.0);
+            let (start, end) = (from, red * to_rest);
+            let centre = (0.5 * (left + right) + 0.5).floor();
+            // Wavelength and place go together within a column.
+            let per_nm = if end > start { (right - left) / (end - start) } else { 0.0 };
+            let mut sum = Moments::default();
             while from < end {
                 let to = samples.get(next).map_or(end, |s| s.min(end));
                 if next > 0 && next < samples.len() {
                     let slope = (flux[next] - flux[next - 1]) / (samples[next] - samples[next - 1]);
-                    let f = |r: f64| flux[next - 1] + (r - samples[next - 1]) * slope;
-                    let (fa, fb, width) = (f(from), f(to), to - from);
-                    let (ra, rb) = (from, to);
-                    let part = width * (fa * (2.0 * ra + rb) + fb * (ra + 2.0 * rb)) / 6.0;
-                    photons += part;
-                    // The first moment of S r, r counted from the start of the column.
-                    let (u, v) = (from - start, to - start);
-                    moment += width * (fa * (ra * (3.0 * u + v) + rb * (u + v)) + fb * (ra * (u + v) + rb * (u + 3.0 * v))) / 12.0;
+                    for (node, weight) in GAUSS {
+                        let r = 0.5 * (from + to) + 0.5 * node * (to - from);
+                        let photons = weight * (to - from) * r * (flux[next - 1] + (r - samples[next - 1]) * slope);
+                        sum.add(photons, left - centre + (r - start) * per_nm);
+                    }
                 }
                 if samples.get(next).is_some_and(|s| *s <= to) {
                     next += 1;
                 }
                 from = to;
             }
-            if photons <= 0.0 {
+            if sum.light <= 0.0 {
                 continue;
             }
-            let nm = ((start + moment / photons) / to_rest).clamp(blue, red);
-            // Wavelength and place go together within a column.
-            let share = if red > blue { (nm - blue) / (red - blue) } else { 0.5 };
-            let place = left + share * (right - left) - self.first as f64;
-            let electrons = scale * photons / (to_rest * to_rest) * through.at(nm) * dust.as_mut().map_or(1.0, |d| d.at(nm));
-            let (column, share) = (place.floor(), place - place.floor());
-            let column = column as usize;
-            if let Some([a, b]) = light.get_mut(column..column + 2) {
-                *a += (electrons * (1.0 - share)) as f32;
-                *b += (electrons * share) as f32;
+            let share = if right == left { 0.5 } else { (sum.first / sum.light + centre - left) / (right - left) };
+            let nm = blue + share.clamp(0.0, 1.0) * (red - blue);
+            let electrons = scale / (to_rest * to_rest) * through.at(nm) * dust.as_mut().map_or(1.0, |d| d.at(nm));
+            if let Some(column) = out.get_mut((centre as i64 - self.first) as usize) {
+                *column = sum.times(electrons);
             }
         }
+        out
     }
+}
+
+/// What images at whole columns get of the light, so that its first three moments are right.
+pub(super) fn at_whole_columns(moments: &[Moments]) -> Vec<f64> {
+    let mut out = vec![0.0; moments.len()];
+    for (c, column) in moments.iter().enumerate().take(moments.len().saturating_sub(1)).skip(1) {
+        out[c - 1..=c + 1].iter_mut().zip(column.shares()).for_each(|(sum, share)| *sum += share);
+    }
+    out
 }

@@ -3,9 +3,9 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! An order whose light changes so slowly along the trace that it does not matter in which row it lies is drawn at once: light along the trace times the
-//! profile across it (`smooth.rs`). Any other is cut into short straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times
-//! the transform of the light along it.
+//! Most orders are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
+//! those with too many lines are cut into straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
+//! light along it.
 //! # Source
 //! Positions: Pirzkal & Ryan 2017 (STScI ISR WFC3 2017-01). Drawing: [`super`] and `streak.rs`.
 //! # Limits
@@ -17,11 +17,12 @@
 
 mod columns;
 mod gratings;
+mod images;
 mod one_dimensional;
 mod ruling;
-mod sections;
-mod smooth;
+mod spots;
 mod streak;
+mod stretches;
 
 pub use gratings::{all_orders, gratings, nominal_gratings, sky_columns};
 pub use one_dimensional::{SpectrumPixel, one_dimensional, order_table, spectrum_table};
@@ -30,7 +31,6 @@ pub(crate) use streak::{BEND, Piece, Spread, SpreadScratch, Streak};
 
 use super::error::OpticsError;
 use super::{Imaging, Rendered, bright, render};
-use sections::Sections;
 use sim_core::dispersion::{Grating, Opening, Order};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
@@ -39,6 +39,7 @@ use sim_core::source::Source;
 use sim_core::truth::TruthRow;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use stretches::Stretches;
 
 /// What an order puts on the detector.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +119,7 @@ pub fn disperse(
     let mut truth: BTreeMap<usize, TruthRow> = BTreeMap::new();
     let mut orders: BTreeMap<(usize, usize), OrderLight> = BTreeMap::new();
     let clock = Instant::now();
-    let sections = Sections::new(imaging, range_of(gratings), render::sampling(imaging))?;
+    let mut stretches = Stretches::new(imaging, range_of(gratings), render::sampling(imaging))?;
     rendered.timings.psf_s += clock.elapsed().as_secs_f64();
     let (all, mut done) = (lines.iter().map(|l| l.3.len() + 1).sum::<usize>(), 0);
     for (line, (grating, opening, order, pieces)) in lines.iter().enumerate() {
@@ -144,7 +145,7 @@ pub fn disperse(
             let magnitude = -2.5 * (electrons / zero_electrons).log10();
             truth.entry(at).or_insert(TruthRow { magnitude, electrons: 0.0, electrons_in_frame: 0.0, ..row });
         };
-        let rough = smooth::draw(imaging, (order, opening), &sections, sources, &mut rendered, &mut book)?;
+        let rough = images::draw(imaging, (order, opening), &mut stretches, sources, &mut rendered, &mut book)?;
         done += 1;
         progress(done, all);
         let in_pieces: Vec<Source> = rough.iter().map(|&at| sources[at].clone()).collect();

@@ -1,0 +1,123 @@
+//! The PSF over the wavelengths of all orders, in stretches so short that three colour terms tell every wavelength.
+//!
+//! # Formula
+//! P(f, lambda) = sum_r p_r(lambda) A_r(f), p_r orthonormal over a stretch ([`super::super::colour`] with an efficiency of one): an image in a single wavelength
+//! has the weights p_r(lambda).
+//! # Limits
+//! Stretches whose ends differ by a quarter of their mean at most: 1e-4 of the peak.
+//! # Twin
+//! None: light is not undone.
+
+use super::super::colour::{BandQuadrature, GREY, NODES_MAX, nodes_for};
+use super::super::error::OpticsError;
+use super::super::fft::FftPlan;
+use super::super::field::{FIELD_SIZE_MAX, Field};
+use super::super::grid::{Reach, Sampling};
+use super::super::plan::{Extent, Period, Response};
+use super::super::render::CUTOFF_MAX;
+use super::super::{Imaging, RenderTolerance};
+use sim_core::bandpass::Bandpass;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A resolution element of a star with more light is drawn in pieces \[electron\].
+const BRIGHTEST: f64 = 2e4;
+/// Largest ratio of the wavelengths at the ends of a stretch.
+const RATIO: f64 = 1.28;
+
+/// Wavelengths that share a PSF's colour terms.
+pub(super) struct Stretch {
+    high_nm: f64,
+    pub(super) band: BandQuadrature,
+    pub(super) field: Field,
+    pub(super) response: Response,
+}
+
+/// The PSF of a detector over all wavelengths that its gratings let through.
+pub(super) struct Stretches {
+    pub(super) list: Vec<Stretch>,
+    /// Highest frequency that is kept \[cycles / pixel\].
+    cutoff: f64,
+    plans: BTreeMap<usize, FftPlan>,
+}
+
+impl Stretches {
+    /// Of a camera between two wavelengths \[nm\].
+    pub(super) fn new(imaging: &Imaging<'_>, (low, high): (f64, f64), sampling: Sampling) -> Result<Self, OpticsError> {
+        let count = ((high / low).ln() / RATIO.ln()).ceil().max(1.0) as usize;
+        let edge = |k: usize| low * (high / low).powf(k as f64 / count as f64);
+        let mut list = Vec::with_capacity(count);
+        for k in 0..count {
+            let (from, to) = (edge(k), edge(k + 1));
+            // An efficiency of one between rising wavelengths is a band.
+            let Ok(flat) = Bandpass::new("stretch", vec![from, to], vec![1.0, 1.0]) else { continue };
+            let colours = if imaging.psf.is_achromatic() { 1 } else { nodes_for(&flat) };
+            let band = BandQuadrature::new(&flat, colours);
+            let field = Field::new(imaging.psf, imaging.geometry, band.nodes_nm(), band.mix(), sampling)?;
+            let response = Response::new(field.central(), band.mix(), sampling, 128, CUTOFF_MAX);
+            list.push(Stretch { high_nm: to, band, field, response });
+        }
+        let tolerance = match imaging.tolerance {
+            RenderTolerance::Electrons(tolerance) => tolerance,
+            RenderTolerance::Relative(fraction) => fraction * BRIGHTEST,
+        };
+        let point = Extent { electrons: BRIGHTEST, concentration: 1.0, length: 0.0, index: None, radius_px: (0.0, 0.0), colour: GREY };
+        let cutoff = list.iter().map(|s| s.response.cutoff(&[point], tolerance)).fold(0.0, f64::max);
+        Ok(Self { list, cutoff, plans: BTreeMap::new() })
+    }
+
+    /// Largest |k| that is kept of a period.
+    pub(super) fn reach(&self, size: usize) -> usize {
+        ((self.cutoff * size as f64).ceil() as usize).min(if size > FIELD_SIZE_MAX { FIELD_SIZE_MAX } else { usize::MAX })
+    }
+
+    /// Samples the grids for images of a period at places, those that were not sampled before.
+    pub(super) fn sample(
+        &mut self,
+        imaging: &Imaging<'_>,
+        wanted: impl Iterator<Item = (usize, [(f64, f64); 3])>,
+    ) -> Result<(), OpticsError> {
+        let mut places: BTreeMap<usize, Vec<[(f64, f64); 3]>> = BTreeMap::new();
+        wanted.for_each(|(size, three)| places.entry(size).or_default().push(three));
+        for &size in places.keys() {
+            self.plans.entry(size).or_insert_with(|| FftPlan::new(size));
+        }
+        let grids: Vec<(usize, Reach)> =
+            places.keys().map(|&size| (size, self.reach(size))).map(|(size, k)| (size, Reach { x: k, y: k })).collect();
+        for stretch in &mut self.list {
+            let mut missing: Vec<(Period, Reach, Vec<usize>)> = Vec::new();
+            for ((size, reach), places) in grids.iter().zip(places.values()) {
+                let corners = places.iter().flatten().flat_map(|&(x, y)| stretch.field.corners(x, y));
+                let nodes: BTreeSet<usize> = corners.filter(|n| n.1 != 0.0).map(|n| n.0).collect();
+                let period = Period::square(*size);
+                let held = |node: &usize| stretch.field.grids(period).is_some_and(|grids| !grids.node(*node).is_empty());
+                missing.push((period, *reach, nodes.into_iter().filter(|n| !held(n)).collect()));
+            }
+            missing.retain(|(_, _, nodes)| !nodes.is_empty());
+            let nodes: Vec<usize> = missing.iter().flat_map(|g| g.2.iter().copied()).collect();
+            stretch.field.evaluate(imaging.psf, imaging.geometry, stretch.band.nodes_nm(), &nodes)?;
+            stretch.field.sample(&missing);
+        }
+        Ok(())
+    }
+
+    /// The stretch of a wavelength \[nm\].
+    pub(super) fn of(&self, nm: f64) -> usize {
+        self.list.iter().position(|s| nm <= s.high_nm).unwrap_or(self.list.len() - 1)
+    }
+
+    /// The plan of a period that was sampled.
+    pub(super) fn plan(&self, size: usize) -> &FftPlan {
+        let Some(plan) = self.plans.get(&size) else { unreachable!("no plan was made for periods of {size}") };
+        plan
+    }
+
+    /// The largest of what the stretches say.
+    pub(super) fn most(&self, of: impl Fn(&Response) -> f64) -> f64 {
+        self.list.iter().map(|s| of(&s.response)).fold(0.0, f64::max)
+    }
+
+    /// Colour terms that matter.
+    pub(super) fn colours(&self, parts: &[Extent], tolerance: f64) -> usize {
+        self.list.iter().map(|s| s.response.colours(parts, tolerance)).max().unwrap_or(NODES_MAX)
+    }
+}
