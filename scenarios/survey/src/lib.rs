@@ -27,4 +27,5 @@ pub mod record;
 pub mod retry;
 pub mod signals;
 pub mod status;
+pub mod submit;
 pub mod verify;

@@ -13,19 +13,19 @@ fn products(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn code(out: &Output) -> i32 {
+pub fn code(out: &Output) -> i32 {
     out.status.code().unwrap_or(-1)
 }
 
 /// Says what the program said unless it ended as it should.
-fn ends(args: &[&str], expected: i32) -> String {
+pub fn ends(args: &[&str], expected: i32) -> String {
     let out = skyloop(args);
     assert_eq!(code(&out), expected, "{args:?}: {}{}", text(&out.stdout), text(&out.stderr));
     text(&out.stdout) + &text(&out.stderr)
 }
 
 /// A survey of the testbench: twelve exposures of one detector, in a folder of its own.
-fn testbench(folder: &Path, seed: u32) -> String {
+pub fn testbench(folder: &Path, seed: u32) -> String {
     let scenario = include_str!("../../data/smoke.toml").replace("seed = 7", &format!("seed = {seed}"));
     std::fs::write(folder.join("sky.toml"), scenario).unwrap();
     let rows: String =

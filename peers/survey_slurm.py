@@ -1,0 +1,272 @@
+"""A survey made by a real Slurm, through everything that happens to jobs, against the same survey made by one process.
+
+usage: survey_slurm.py SKYLOOP WORK_FOLDER
+
+`slurm_node.sh` starts a Slurm of one node with ports and folders of its own. A run of 60 small units in 6 chunks is made by `skyloop run`; then runs of the
+same plan are handed to Slurm with `skyloop submit`, and disturbed:
+
+* more chunks than the site's MaxArraySize: elements make several each; `--then collect` fills the database after them;
+* a program killed (SIGKILL): its element fails and is not begun again; `retry` and `submit --retry` complete it;
+* USR1 as before the time limit, where the site has no RequeueExit: the element begins itself again; `scontrol requeue`; preemption by a partition of
+  higher priority;
+* the controller killed and started again with RequeueExit=75: USR1 again;
+* the node killed and back: its elements begin again by themselves;
+* `skyloop cancel`: nothing is begun again.
+
+After each, every file of the run is compared by SHA-256. A Kubernetes manifest of the same run is validated against the API's schema.
+Exit code 3: no Slurm could be started here.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCENARIO = """
+name = "slurm"
+description = "Frames of the testbench"
+seed = 7
+instrument = "testbench"
+scans = "full"
+[pointing]
+ra_deg = 150.1
+dec_deg = 2.2
+[[exposure]]
+id = 10000000001
+start = "2027-06-26T20:35:58"
+time_s = 150.0
+[[detector]]
+number = 1
+[sky]
+model = "fixed"
+electron_s = 0.2
+[catalog]
+kind = "star_grid"
+spacing_pixel = 28.0
+bright = 17.0
+faint = 22.0
+"""
+EXPOSURES, CHUNKS, MOST = 60, 6, 4
+NO_SLURM = 3
+
+
+class Node:
+    """The Slurm of one node."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm.", dir="/tmp"))
+
+    def do(self, action, *words):
+        subprocess.run([HERE / "slurm_node.sh", action, self.folder, *words], check=True, stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        port = 20_000 + os.getpid() % 20_000
+        try:
+            self.do("start", str(port), f"MaxArraySize={MOST}")
+        except (subprocess.CalledProcessError, OSError) as error:
+            print(f"no Slurm: {error}")
+            self.__exit__()
+            sys.exit(NO_SLURM)
+        os.environ["SLURM_CONF"] = str(self.folder / "slurm.conf")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([HERE / "slurm_node.sh", "stop", self.folder], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def said(*words, codes=(0,)):
+    """What a program says; any other exit code is an error."""
+    out = subprocess.run([str(w) for w in words], text=True, capture_output=True)
+    if out.returncode not in codes:
+        raise AssertionError(f"{words}: exit {out.returncode}\n{out.stdout}{out.stderr}")
+    return out.stdout
+
+
+def wait(what, until, seconds=90):
+    end = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}\n" + said("squeue", codes=(0, 1)))
+        time.sleep(0.2)
+
+
+def sums(run):
+    """SHA-256 of all products and records."""
+    files = sorted(p for sub in ("L0", "truth") for p in (run / sub).rglob("*") if p.is_file() and not p.name.endswith(".part"))
+    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+class Survey:
+    """A run, and how it is looked at."""
+
+    def __init__(self, skyloop, folder, plan):
+        self.skyloop, self.folder = skyloop, folder
+        said(skyloop, "plan", plan, "--out", folder, "--chunks", CHUNKS)
+
+    def status(self):
+        return json.loads(said(self.skyloop, "status", self.folder, "--json", "--queue", codes=(0, 1, 4)))
+
+    def submit(self, *words):
+        out = said(self.skyloop, "submit", self.folder, "--engine", "slurm", "--cpus", "1", "--sbatch=--nice=0", *words)
+        return re.search(r"slurm job (\d+)", out).group(1), out
+
+    def programs(self):
+        """Processes that make units of this run, by the chunk they were asked for."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if str(self.folder) in words and "run" in words and "--chunk" in words and not words[0].endswith("bash"):
+                found[int(words[words.index("--chunk") + 1])] = int(path.parent.name)
+        return found
+
+    def at_work(self, least=1):
+        """Waits until elements have finished some units and are still at work."""
+        wait("elements at work", lambda: len(self.programs()) >= least and self.status()["done"] >= least)
+
+    def over(self):
+        wait("the end of all elements", lambda: self.status()["queue"] == {"queued": 0, "running": 0}, 150)
+
+    def restarts(self, job):
+        """How often each element was begun again."""
+        text = said("scontrol", "show", "job", job)
+        return [int(n) for n in re.findall(r"Restarts=(\d+)", text)]
+
+
+class Judge:
+    def __init__(self, expected):
+        self.expected, self.good, self.began = expected, True, time.monotonic()
+
+    def __call__(self, what, good):
+        print(f"[{time.monotonic() - self.began:5.1f} s] {what}: {'yes' if good else 'NO'}", flush=True)
+        self.good &= bool(good)
+
+    def complete(self, what, survey):
+        status = survey.status()
+        self(f"{what}: complete, bit for bit", status["done"] == status["units"] and sums(survey.folder) == self.expected)
+
+
+def main(skyloop, work):
+    skyloop, work = str(Path(skyloop).resolve()), Path(work).resolve()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    (work / "sky.toml").write_text(SCENARIO)
+    rows = [f"{10_000_000_101 + k},150.1,{2 + k / 100:.2f},180.0,{61_582 + k / 100:.2f},150.0,test,1\n" for k in range(EXPOSURES)]
+    (work / "pointings.csv").write_text("obs_id,ra_deg,dec_deg,position_angle_deg,start_mjd,exposure_s,programme,visit\n" + "".join(rows))
+    plan = work / "survey.toml"
+    plan.write_text('name = "slurm"\nscenario = "sky.toml"\npointings = "pointings.csv"\n')
+
+    alone = Survey(skyloop, work / "alone", plan)
+    said(skyloop, "-j", "2", "run", alone.folder)
+    judge = Judge(sums(alone.folder))
+    judge(f"one process: {len(judge.expected)} files of {EXPOSURES} units", len(judge.expected) == 4 * EXPOSURES)
+
+    manifest = work / "job.yaml"
+    manifest.write_text(said(skyloop, "submit", alone.folder, "--engine", "k8s", "--image", "registry.example/skyloop:0.1", "--volume-claim", "sky/run"))
+    validate = Path(sys.executable).parent / "kubernetes-validate"
+    validated = subprocess.run([validate, "--strict", manifest], text=True, capture_output=True)
+    wrong = work / "wrong.yaml"
+    wrong.write_text(manifest.read_text().replace("backoffLimitPerIndex", "backoffLimitPerIndx"))
+    refused = subprocess.run([validate, "--strict", wrong], capture_output=True)
+    judge("kubernetes-validate --strict takes the manifest, and not one with a typo", validated.returncode == 0 and refused.returncode != 0)
+
+    with Node() as node:
+        # A folder with a space and a per cent sign: sbatch reads both in a way of its own.
+        one = Survey(skyloop, work / "array 50%a", plan)
+        script = said(skyloop, "submit", one.folder, "--engine", "slurm", "--dry-run")
+        judge("a dry run writes nothing", script.startswith("#!/bin/bash\n#SBATCH") and not (one.folder / "submit").exists())
+        job, out = one.submit("--then", "collect")
+        judge(f"{CHUNKS} chunks in {MOST} elements, as the site's MaxArraySize has it", f"{MOST} elements, up to 2 chunks each" in out)
+        wait("the end of the array and of collect", lambda: said("squeue", "--noheader") == "", 150)
+        judge.complete("array", one)
+        with sqlite3.connect(one.folder / "run.sqlite") as database:
+            (done,) = database.execute("SELECT count(*) FROM unit WHERE state = 'done'").fetchone()
+        judge("collect came after the last element", done == EXPOSURES)
+        judge("each element has a log", len(list((one.folder / "log").glob("0000[0-3].log"))) == MOST)
+
+        two = Survey(skyloop, work / "disturbed", plan)
+        job, _ = two.submit()
+        two.at_work(2)
+        os.kill(next(iter(two.programs().values())), signal.SIGKILL)
+        two.over()
+        status = two.status()
+        judge("a killed program: its element ended and was not begun again", 0 < status["missing"] <= 2 * EXPOSURES // CHUNKS and status["open"] == 1 and sum(two.restarts(job)) == 0)
+        found = said(skyloop, "retry", two.folder, "--chunks", "2")
+        judge("retry plans more memory for what was killed", "1 were begun without an end" in found)
+        two.submit("--retry")
+        two.over()
+        judge.complete("kill, retry, submit --retry", two)
+
+        three = Survey(skyloop, work / "requeued", plan)
+        job, _ = three.submit()
+        three.at_work(2)
+        elements = sorted(three.programs())
+        said("scancel", "--batch", "--signal=USR1", f"{job}_{elements[0]}")
+        said("scontrol", "requeue", f"{job}_{elements[-1]}")
+        wait("two restarts", lambda: sum(n > 0 for n in three.restarts(job)) == 2)
+        judge("USR1 and scontrol requeue: both elements begin again, the others go on", True)
+        wait("elements at work again", lambda: len(three.programs()) >= 1)
+        before = sum(three.restarts(job))
+        urgent = said("sbatch", "--parsable", "--partition=high", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 1").strip()
+        wait("the urgent job", lambda: said("squeue", "--states=all", "--noheader", f"--jobs={urgent}", "--format=%T").strip() == "COMPLETED")
+        judge("preemption: elements made room and begin again", sum(three.restarts(job)) > before)
+        three.over()
+        judge.complete("USR1, requeue, preemption", three)
+        logs = [path.read_text() for path in (three.folder / "log").glob("*.log")]
+        judge("logs hold every attempt", any(text.count('"event":"run"') >= 2 for text in logs))
+
+        four = Survey(skyloop, work / "lost", plan)
+        job, _ = four.submit()
+        four.at_work(2)
+        node.do("controller", "RequeueExit=75")
+        judge("controller killed and started again: it still knows the job", four.restarts(job) != [])
+        four.over()
+        judge.complete("controller", four)
+        shutil.rmtree(four.folder)
+        four = Survey(skyloop, work / "lost", plan)
+        job, _ = four.submit()
+        script = next((four.folder / "submit").glob("*.slurm.sh")).read_text()
+        judge("where the site has RequeueExit=75 the script leaves it to that", "scontrol requeue" not in script)
+        four.at_work(2)
+        said("scancel", "--batch", "--signal=USR1", f"{job}_{sorted(four.programs())[0]}")
+        wait("a restart", lambda: sum(four.restarts(job)) >= 1)
+        judge("RequeueExit: the element begins again", True)
+        wait("elements at work again", lambda: len(four.programs()) >= 1)
+        node.do("fail")
+        wait("the end of all programs", lambda: not four.programs())
+        incomplete = four.status()["done"] < EXPOSURES
+        before = sum(four.restarts(job))
+        wait("the controller to miss the node", lambda: "down" in said("sinfo", "--noheader", "--partition=low", "--format=%t"))
+        node.do("back")
+        four.over()
+        judge("node lost: what it had begun is begun again", incomplete and sum(four.restarts(job)) > before)
+        judge.complete("RequeueExit, node lost", four)
+
+        five = Survey(skyloop, work / "cancelled", plan)
+        job, _ = five.submit()
+        five.at_work(1)
+        said(skyloop, "cancel", five.folder)
+        five.over()
+        time.sleep(2)
+        judge("cancel: nothing is at work, nothing begins again", not five.programs() and sum(five.restarts(job)) == 0 and five.status()["done"] < EXPOSURES)
+        said(skyloop, "-j", "2", "run", five.folder)
+        judge.complete("cancel, then run on one machine", five)
+    return 0 if judge.good else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))
