@@ -13,11 +13,10 @@ same plan are handed to Slurm with `skyloop submit`, and disturbed:
 * the node killed and back: its elements begin again by themselves;
 * `skyloop cancel`: nothing is begun again.
 
-After each, every file of the run is compared by SHA-256. A Kubernetes manifest of the same run is validated against the API's schema.
+After each, every file of the run is compared by SHA-256.
 Exit code 3: no Slurm could be started here.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -30,31 +29,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from survey_run import Judge, said, sums, survey_of
+
 HERE = Path(__file__).resolve().parent
-SCENARIO = """
-name = "slurm"
-description = "Frames of the testbench"
-seed = 7
-instrument = "testbench"
-scans = "full"
-[pointing]
-ra_deg = 150.1
-dec_deg = 2.2
-[[exposure]]
-id = 10000000001
-start = "2027-06-26T20:35:58"
-time_s = 150.0
-[[detector]]
-number = 1
-[sky]
-model = "fixed"
-electron_s = 0.2
-[catalog]
-kind = "star_grid"
-spacing_pixel = 28.0
-bright = 17.0
-faint = 22.0
-"""
 EXPOSURES, CHUNKS, MOST = 60, 6, 4
 NO_SLURM = 3
 
@@ -84,26 +61,12 @@ class Node:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def said(*words, codes=(0,)):
-    """What a program says; any other exit code is an error."""
-    out = subprocess.run([str(w) for w in words], text=True, capture_output=True)
-    if out.returncode not in codes:
-        raise AssertionError(f"{words}: exit {out.returncode}\n{out.stdout}{out.stderr}")
-    return out.stdout
-
-
 def wait(what, until, seconds=90):
     end = time.monotonic() + seconds
     while not until():
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s for {what}\n" + said("squeue", codes=(0, 1)))
         time.sleep(0.2)
-
-
-def sums(run):
-    """SHA-256 of all products and records."""
-    files = sorted(p for sub in ("L0", "truth") for p in (run / sub).rglob("*") if p.is_file() and not p.name.endswith(".part"))
-    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 class Survey:
@@ -139,48 +102,26 @@ class Survey:
     def over(self):
         wait("the end of all elements", lambda: self.status()["queue"] == {"queued": 0, "running": 0}, 150)
 
+    def complete(self, expected):
+        status = self.status()
+        return status["done"] == status["units"] and sums(self.folder) == expected
+
     def restarts(self, job):
         """How often each element was begun again."""
         text = said("scontrol", "show", "job", job)
         return [int(n) for n in re.findall(r"Restarts=(\d+)", text)]
 
 
-class Judge:
-    def __init__(self, expected):
-        self.expected, self.good, self.began = expected, True, time.monotonic()
-
-    def __call__(self, what, good):
-        print(f"[{time.monotonic() - self.began:5.1f} s] {what}: {'yes' if good else 'NO'}", flush=True)
-        self.good &= bool(good)
-
-    def complete(self, what, survey):
-        status = survey.status()
-        self(f"{what}: complete, bit for bit", status["done"] == status["units"] and sums(survey.folder) == self.expected)
-
-
 def main(skyloop, work):
     skyloop, work = str(Path(skyloop).resolve()), Path(work).resolve()
     shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    (work / "sky.toml").write_text(SCENARIO)
-    rows = [f"{10_000_000_101 + k},150.1,{2 + k / 100:.2f},180.0,{61_582 + k / 100:.2f},150.0,test,1\n" for k in range(EXPOSURES)]
-    (work / "pointings.csv").write_text("obs_id,ra_deg,dec_deg,position_angle_deg,start_mjd,exposure_s,programme,visit\n" + "".join(rows))
-    plan = work / "survey.toml"
-    plan.write_text('name = "slurm"\nscenario = "sky.toml"\npointings = "pointings.csv"\n')
+    plan = survey_of(work, EXPOSURES)
 
     alone = Survey(skyloop, work / "alone", plan)
     said(skyloop, "-j", "2", "run", alone.folder)
-    judge = Judge(sums(alone.folder))
-    judge(f"one process: {len(judge.expected)} files of {EXPOSURES} units", len(judge.expected) == 4 * EXPOSURES)
-
-    manifest = work / "job.yaml"
-    manifest.write_text(said(skyloop, "submit", alone.folder, "--engine", "k8s", "--image", "registry.example/skyloop:0.1", "--volume-claim", "sky/run"))
-    validate = Path(sys.executable).parent / "kubernetes-validate"
-    validated = subprocess.run([validate, "--strict", manifest], text=True, capture_output=True)
-    wrong = work / "wrong.yaml"
-    wrong.write_text(manifest.read_text().replace("backoffLimitPerIndex", "backoffLimitPerIndx"))
-    refused = subprocess.run([validate, "--strict", wrong], capture_output=True)
-    judge("kubernetes-validate --strict takes the manifest, and not one with a typo", validated.returncode == 0 and refused.returncode != 0)
+    expected = sums(alone.folder)
+    judge = Judge()
+    judge(f"one process: {len(expected)} files of {EXPOSURES} units", len(expected) == 4 * EXPOSURES)
 
     with Node() as node:
         # A folder with a space and a per cent sign: sbatch reads both in a way of its own.
@@ -190,7 +131,7 @@ def main(skyloop, work):
         job, out = one.submit("--then", "collect")
         judge(f"{CHUNKS} chunks in {MOST} elements, as the site's MaxArraySize has it", f"{MOST} elements, up to 2 chunks each" in out)
         wait("the end of the array and of collect", lambda: said("squeue", "--noheader") == "", 150)
-        judge.complete("array", one)
+        judge("array" + ": complete, bit for bit", one.complete(expected))
         with sqlite3.connect(one.folder / "run.sqlite") as database:
             (done,) = database.execute("SELECT count(*) FROM unit WHERE state = 'done'").fetchone()
         judge("collect came after the last element", done == EXPOSURES)
@@ -207,7 +148,7 @@ def main(skyloop, work):
         judge("retry plans more memory for what was killed", "1 were begun without an end" in found)
         two.submit("--retry")
         two.over()
-        judge.complete("kill, retry, submit --retry", two)
+        judge("kill, retry, submit --retry" + ": complete, bit for bit", two.complete(expected))
 
         three = Survey(skyloop, work / "requeued", plan)
         job, _ = three.submit()
@@ -223,7 +164,7 @@ def main(skyloop, work):
         wait("the urgent job", lambda: said("squeue", "--states=all", "--noheader", f"--jobs={urgent}", "--format=%T").strip() == "COMPLETED")
         judge("preemption: elements made room and begin again", sum(three.restarts(job)) > before)
         three.over()
-        judge.complete("USR1, requeue, preemption", three)
+        judge("USR1, requeue, preemption" + ": complete, bit for bit", three.complete(expected))
         logs = [path.read_text() for path in (three.folder / "log").glob("*.log")]
         judge("logs hold every attempt", any(text.count('"event":"run"') >= 2 for text in logs))
 
@@ -233,7 +174,7 @@ def main(skyloop, work):
         node.do("controller", "RequeueExit=75")
         judge("controller killed and started again: it still knows the job", four.restarts(job) != [])
         four.over()
-        judge.complete("controller", four)
+        judge("controller" + ": complete, bit for bit", four.complete(expected))
         shutil.rmtree(four.folder)
         four = Survey(skyloop, work / "lost", plan)
         job, _ = four.submit()
@@ -252,7 +193,7 @@ def main(skyloop, work):
         node.do("back")
         four.over()
         judge("node lost: what it had begun is begun again", incomplete and sum(four.restarts(job)) > before)
-        judge.complete("RequeueExit, node lost", four)
+        judge("RequeueExit, node lost" + ": complete, bit for bit", four.complete(expected))
 
         five = Survey(skyloop, work / "cancelled", plan)
         job, _ = five.submit()
@@ -262,7 +203,7 @@ def main(skyloop, work):
         time.sleep(2)
         judge("cancel: nothing is at work, nothing begins again", not five.programs() and sum(five.restarts(job)) == 0 and five.status()["done"] < EXPOSURES)
         said(skyloop, "-j", "2", "run", five.folder)
-        judge.complete("cancel, then run on one machine", five)
+        judge("cancel, then run on one machine" + ": complete, bit for bit", five.complete(expected))
     return 0 if judge.good else 1
 
 

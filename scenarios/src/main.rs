@@ -129,13 +129,16 @@ enum Command {
         #[command(flatten)]
         division: commands::survey::Division,
     },
-    /// Fill a SQLite database (tables unit, event, product) or a Parquet table with the state of a run.
+    /// Fill a SQLite or PostgreSQL database (tables unit, event, product) or a Parquet table with the state of a run.
+    ///
+    /// The same call again takes in what is new. PostgreSQL is reached through its client `psql`, with what that knows of passwords and encryption.
     Collect {
         /// Folder of the run.
         run: PathBuf,
-        /// Database, on a local disk; RUN/run.sqlite when neither is given.
-        #[arg(long, value_name = "FILE")]
-        db: Option<PathBuf>,
+        /// SQLite file on a local disk, or postgres://USER@HOST/NAME (of one run: a database or a schema, ?options=-csearch_path%3DNAME);
+        /// RUN/run.sqlite when neither this nor --parquet is given.
+        #[arg(long, alias = "db", value_name = "FILE|URL")]
+        database: Option<String>,
         /// Parquet table of the units and how they stand.
         #[arg(long, value_name = "FILE")]
         parquet: Option<PathBuf>,
@@ -247,7 +250,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Cancel { run } => Ok(commands::survey_submit::cancel(&run)),
         Command::Status { run, json, queue } => Ok(commands::survey::status(&run, json, queue)),
         Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
-        Command::Collect { run, db, parquet } => Ok(commands::survey::collect(&run, db.as_deref(), parquet.as_deref())),
+        Command::Collect { run, database, parquet } => Ok(commands::survey::collect(&run, database.as_deref(), parquet.as_deref())),
         Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use survey::chunks::Wanted;
+use survey::collect::Database;
 use survey::executor::{self, Options};
 use survey::failure::{ErrorClass, Exit, SurveyError};
 use survey::folder::Run;
@@ -216,16 +217,19 @@ pub fn retry(folder: &Path, division: &Division) -> ExitCode {
     })
 }
 
-pub fn collect(folder: &Path, database: Option<&Path>, parquet: Option<&Path>) -> ExitCode {
+pub fn collect(folder: &Path, database: Option<&str>, parquet: Option<&Path>) -> ExitCode {
     ended(|| {
         let run = Run::at(folder);
         if let Some(path) = parquet {
             println!("{} units in {}", collect::export(&run, path)?, path.display());
         }
         if database.is_some() || parquet.is_none() {
-            let path = database.map_or_else(|| run.database(), Path::to_path_buf);
-            let collected = collect::collect(&run, &path)?;
-            println!("{} units and {} new lines of journals in {}", collected.units, collected.new_lines, path.display());
+            let (name, database) = match database {
+                Some(name) => (name.to_string(), Database::named(name)),
+                None => (run.database().display().to_string(), Database::Sqlite(run.database())),
+            };
+            let collected = collect::collect(&run, &database)?;
+            println!("{} units and {} new lines of journals in {name}", collected.units, collected.new_lines);
         }
         Ok(Exit::Done)
     })

@@ -146,9 +146,9 @@ pub enum SurveyError {
         /// Allowed range, in words.
         range: String,
     },
-    /// A batch system, or a program of it, is not there or says no.
+    /// A program of a batch system or a database is not there or says no.
     #[error("{program}: {reason}")]
-    Engine {
+    Program {
         /// Program.
         program: String,
         /// Reason.
@@ -181,7 +181,7 @@ impl SurveyError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Io { source, .. } if source.kind() != ErrorKind::NotFound => Exit::UnitFailed,
-            Self::Database { .. } | Self::Engine { .. } => Exit::UnitFailed,
+            Self::Database { .. } | Self::Program { .. } => Exit::UnitFailed,
             Self::Range { .. } => Exit::Usage,
             Self::Io { .. } | Self::Manifest { .. } => Exit::BadInput,
         }

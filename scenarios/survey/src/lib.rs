@@ -23,6 +23,7 @@ pub mod journal;
 pub mod manifest;
 pub mod memory;
 mod pool;
+mod program;
 pub mod record;
 pub mod retry;
 pub mod signals;

@@ -209,26 +209,71 @@ fn kubernetes_gets_an_indexed_job() {
 fn what_cannot_be_submitted_is_said() {
     let files = tempfile::tempdir().unwrap();
     let run = planned(files.path());
-    let submit = |more: &[&str]| [&["submit", path(&run)], more].concat();
+    fn with<'a>(run: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+        [&["submit", path(run)], more].concat()
+    }
     let without = |args: &[&str]| {
         let out = Command::new(env!("CARGO_BIN_EXE_skyloop")).args(args).env("PATH", files.path()).output().unwrap();
         (code(&out), text(&out.stderr))
     };
-    let (exit, said) = without(&submit(&["--engine", "slurm"]));
+    let (exit, said) = without(&with(&run, &["--engine", "slurm"]));
     assert!(exit == 1 && said.contains("scontrol: not found on PATH"), "{said}");
-    assert!(without(&submit(&["--engine", "hq"])).1.contains("hq: not found on PATH"));
+    assert!(without(&with(&run, &["--engine", "hq"])).1.contains("hq: not found on PATH"));
     // A script can be looked at anywhere.
-    let (exit, said) = without(&submit(&["--engine", "slurm", "--dry-run"]));
+    let (exit, said) = without(&with(&run, &["--engine", "slurm", "--dry-run"]));
     assert!(exit == 0 && said.contains("Slurm's defaults"), "{said}");
     let cluster = Cluster::slurm("MaxArraySize = 1001\\n");
-    assert!(cluster.ends(&submit(&["--engine", "hq", "--partition", "a"]), 2).contains("--partition is not for --engine \"hq\""));
-    assert!(cluster.ends(&submit(&["--engine", "slurm", "--memory", "0.2"]), 2).contains("MB and more: a unit is expected to need"));
-    cluster.ends(&submit(&["--engine", "slurm", "--elements", "0"]), 2);
-    cluster.ends(&submit(&["--engine", "k8s"]), 2);
+    assert!(cluster.ends(&with(&run, &["--engine", "hq", "--partition", "a"]), 2).contains("--partition is not for --engine \"hq\""));
+    assert!(cluster.ends(&with(&run, &["--engine", "slurm", "--memory", "0.2"]), 2).contains("MB and more: a unit is expected to need"));
+    cluster.ends(&with(&run, &["--engine", "slurm", "--elements", "0"]), 2);
+    cluster.ends(&with(&run, &["--engine", "k8s"]), 2);
     assert!(cluster.ends(&["cancel", path(&run)], 3).contains("nothing was submitted from here"));
     cluster.ends(&["submit", path(files.path()), "--engine", "slurm"], 3);
     // The site refuses: the record of a job that is none is not written.
     let refusing = Cluster::new(&[("scontrol", ""), ("sbatch", "echo invalid partition >&2; exit 1")]);
-    assert!(refusing.ends(&submit(&["--engine", "slurm"]), 1).contains("sbatch: invalid partition"));
+    assert!(refusing.ends(&with(&run, &["--engine", "slurm"]), 1).contains("sbatch: invalid partition"));
     assert!(!run.join("submit/001.json").exists());
+}
+
+/// Calls of the program in a text, each with the words after it.
+fn calls_in(text: &str) -> Vec<Vec<String>> {
+    let mut calls = Vec::new();
+    for line in text.replace("arguments ", "skyloop ").lines() {
+        let plain: String = line.chars().filter(|c| !"[]{}\",'`;()|".contains(*c)).collect();
+        let mut words = plain.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            if word.eq_ignore_ascii_case("skyloop") {
+                let mut call = Vec::new();
+                while let Some(word) = words.next_if(|w| !w.eq_ignore_ascii_case("skyloop") && *w != "&&" && *w != ">>") {
+                    call.push(word.to_string());
+                }
+                calls.push(call);
+            }
+        }
+    }
+    calls
+}
+
+#[test]
+fn examples_for_other_engines_name_commands_and_flags_that_exist() {
+    let help = text(&skyloop(&["--help"]).stdout);
+    let list = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    // Names stand two places from the margin, what they do further in.
+    let names = list.lines().filter(|l| l.starts_with("  ") && !l.starts_with("   "));
+    let commands: Vec<&str> = names.filter_map(|l| l.split_whitespace().next()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for (file, runs) in [("README.md", 1), ("Snakefile", 1), ("main.nf", 1), ("skyloop.pbs", 1), ("skyloop.sub", 1)] {
+        let mut found = 0;
+        for call in calls_in(&fs::read_to_string(folder.join(file)).unwrap()) {
+            let Some(command) = call.iter().take(4).find(|word| commands.contains(&word.as_str())) else { continue };
+            let help = text(&skyloop(&[command, "--help"]).stdout);
+            for flag in call.iter().filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches('.')) {
+                assert!(help.split_whitespace().any(|w| w == flag), "{file}: {command} has no {flag}");
+            }
+            found += usize::from(command == "run" && call.iter().any(|word| word == "--chunk"));
+        }
+        assert!(found >= runs, "{file} runs no chunk");
+    }
+    let bash = Command::new("bash").arg("-n").arg(folder.join("skyloop.pbs")).status().unwrap();
+    assert!(bash.success());
 }

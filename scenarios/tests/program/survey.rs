@@ -77,7 +77,7 @@ fn a_survey_is_planned_run_killed_resumed_verified_and_collected() {
     assert!(said.contains("12 units whole (36 products as recorded), 0 not"), "{said}");
     assert!(ends(&["status", path(folder.path())], 0).contains("complete"));
     let (db, table) = (folder.path().join("a.sqlite"), folder.path().join("a.parquet"));
-    let said = ends(&["collect", path(folder.path()), "--db", path(&db), "--parquet", path(&table)], 0);
+    let said = ends(&["collect", path(folder.path()), "--database", path(&db), "--parquet", path(&table)], 0);
     assert!(said.contains("12 units and") && db.is_file() && table.is_file(), "{said}");
     // A product that changed on disk is noticed, and made again.
     let raw = expected.keys().find(|name| name.ends_with("_L0_V01.fits")).unwrap();

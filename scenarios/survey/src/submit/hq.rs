@@ -10,9 +10,9 @@
 //! Time is asked for as a request, so that a worker does not begin what it cannot end, and is the limit too. A command after the elements
 //! is not among what arrays can do.
 
-use super::program::{command, one_line, say};
 use super::{Engine, Job, Queue, Standing};
 use crate::failure::SurveyError;
+use crate::program::{command, one_line, say};
 use std::path::Path;
 
 pub(super) const NAME: &str = "hq";
@@ -36,7 +36,7 @@ impl Engine for HyperQueue {
     fn text(&self, job: &Job) -> Result<String, SurveyError> {
         if job.at_once.is_some() {
             let reason = "how many tasks are at work follows from the workers; --at-once is not for this engine";
-            return Err(SurveyError::Engine { program: NAME.into(), reason: reason.into() });
+            return Err(SurveyError::Program { program: NAME.into(), reason: reason.into() });
         }
         let name = if job.list.is_some() { "retry.%{TASK_ID}.%{INSTANCE_ID}.log" } else { "%{TASK_ID}.%{INSTANCE_ID}.log" };
         let log = job.run.log().join(name).to_string_lossy().into_owned();
@@ -67,7 +67,7 @@ impl Queue for HyperQueue {
         let said = say("sh", &[script])?;
         let number = said.trim();
         if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(SurveyError::Engine { program: "hq submit".into(), reason: format!("no number of a job in {said:?}") });
+            return Err(SurveyError::Program { program: "hq submit".into(), reason: format!("no number of a job in {said:?}") });
         }
         Ok(number.into())
     }
@@ -75,7 +75,7 @@ impl Queue for HyperQueue {
     fn standing(&self, job: &str) -> Result<Standing, SurveyError> {
         let said = say("hq", &["--output-mode=json", "job", "info", job])?;
         let jobs: serde_json::Value = serde_json::from_str(&said)
-            .map_err(|e| SurveyError::Engine { program: "hq job info".into(), reason: format!("{e} in {said:?}") })?;
+            .map_err(|e| SurveyError::Program { program: "hq job info".into(), reason: format!("{e} in {said:?}") })?;
         let count =
             |key: &str| jobs.pointer(&format!("/0/info/task_stats/{key}")).and_then(serde_json::Value::as_u64).unwrap_or(0) as usize;
         Ok(Standing { queued: count("waiting"), running: count("running") })

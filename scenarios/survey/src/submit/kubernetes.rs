@@ -109,7 +109,7 @@ impl Engine for Kubernetes {
         let mut out = String::new();
         YamlEmitter::new(&mut out)
             .dump(&yaml(&self.manifest(job)))
-            .map_err(|e| SurveyError::Engine { program: "the manifest".into(), reason: e.to_string() })?;
+            .map_err(|e| SurveyError::Program { program: "the manifest".into(), reason: e.to_string() })?;
         out.push('\n');
         Ok(out)
     }

@@ -12,7 +12,6 @@
 mod hq;
 mod job;
 mod kubernetes;
-mod program;
 pub mod records;
 mod slurm;
 
@@ -42,7 +41,7 @@ pub trait Engine {
     /// When the engine cannot do that.
     fn text_after(&self, job: &Job, command: &[String]) -> Result<String, SurveyError> {
         let (_, _) = (job, command);
-        Err(SurveyError::Engine { program: self.name().into(), reason: "cannot start a command after the elements (`--then`)".into() })
+        Err(SurveyError::Program { program: self.name().into(), reason: "cannot start a command after the elements (`--then`)".into() })
     }
 }
 

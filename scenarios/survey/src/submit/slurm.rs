@@ -12,9 +12,9 @@
 //! # Limits
 //! A process that is killed (code 137) is not requeued: it may need more memory, which `skyloop retry` plans for.
 
-use super::program::{command, one_line, say};
 use super::{Engine, Job, Queue, Standing};
 use crate::failure::SurveyError;
+use crate::program::{command, one_line, say};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -178,7 +178,7 @@ impl Queue for Slurm {
         // NUMBER, or NUMBER;CLUSTER; there may be remarks before it.
         let number = said.lines().last().and_then(|line| line.split(';').next()).unwrap_or_default().trim();
         if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(SurveyError::Engine { program: "sbatch".into(), reason: format!("no number of a job in {said:?}") });
+            return Err(SurveyError::Program { program: "sbatch".into(), reason: format!("no number of a job in {said:?}") });
         }
         Ok(number.into())
     }
@@ -186,7 +186,7 @@ impl Queue for Slurm {
     fn standing(&self, job: &str) -> Result<Standing, SurveyError> {
         let said = match say("squeue", &["--noheader", "--array", "--format=%T", &format!("--jobs={job}")]) {
             // Slurm forgets jobs some minutes after their end.
-            Err(SurveyError::Engine { reason, .. }) if reason.contains("Invalid job id") => String::new(),
+            Err(SurveyError::Program { reason, .. }) if reason.contains("Invalid job id") => String::new(),
             other => other?,
         };
         let queued = said.lines().filter(|state| matches!(state.trim(), "PENDING" | "REQUEUED" | "REQUEUE_HOLD" | "CONFIGURING")).count();
@@ -195,7 +195,7 @@ impl Queue for Slurm {
 
     fn cancel(&self, job: &str) -> Result<(), SurveyError> {
         match say("scancel", &[job]) {
-            Err(SurveyError::Engine { reason, .. }) if reason.contains("Invalid job id") => Ok(()),
+            Err(SurveyError::Program { reason, .. }) if reason.contains("Invalid job id") => Ok(()),
             other => other.map(drop),
         }
     }
