@@ -206,10 +206,8 @@ impl SubmitArgs {
 
 pub fn submit(args: &SubmitArgs) -> ExitCode {
     if let Some(option) = args.misplaced() {
-        eprintln!(
-            "skyloop: {option} is not for --engine {:?}",
-            args.engine.to_possible_value().map(|v| v.get_name().to_string()).unwrap_or_default()
-        );
+        let engine = args.engine.to_possible_value();
+        eprintln!("skyloop: {option} is not for --engine {}", engine.as_ref().map_or("", |value| value.get_name()));
         return ExitCode::from(Exit::Usage.code());
     }
     ended(|| {
@@ -224,6 +222,9 @@ pub fn submit(args: &SubmitArgs) -> ExitCode {
         let chosen = args.chosen()?;
         let engine = chosen.engine();
         let mut job = Job::new(&folder, &program, &rows, &args.wishes(), engine.most_elements())?;
+        if job.elements < job.chunks && job.elements == engine.most_elements() {
+            eprintln!("skyloop: arrays here have at most {} elements, for {} chunks: elements make several", job.elements, job.chunks);
+        }
         let next = records::next(&run)?;
         let then = args.after(&program, &folder);
         let queue = match &chosen {

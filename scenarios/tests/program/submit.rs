@@ -69,6 +69,7 @@ fn slurm_gets_an_array_that_fits_the_site() {
     // Nothing is touched.
     let dry = cluster.ends(&[&submit[..], &["--dry-run"]].concat(), 0);
     assert!(dry.contains("#SBATCH --array=0-3\n") && dry.contains("4 elements, up to 2 chunks each"), "{dry}");
+    assert!(dry.contains("arrays here have at most 4 elements, for 6 chunks"), "{dry}");
     assert_eq!(cluster.calls(), ["scontrol [show] [config]"]);
     assert!(!run.join("submit").exists() && !run.join("log").exists());
     let options = ["--partition", "low", "--account", "sky", "--sbatch=--comment=two words", "--at-once", "3", "--then", "collect"];
@@ -223,7 +224,7 @@ fn what_cannot_be_submitted_is_said() {
     let (exit, said) = without(&with(&run, &["--engine", "slurm", "--dry-run"]));
     assert!(exit == 0 && said.contains("Slurm's defaults"), "{said}");
     let cluster = Cluster::slurm("MaxArraySize = 1001\\n");
-    assert!(cluster.ends(&with(&run, &["--engine", "hq", "--partition", "a"]), 2).contains("--partition is not for --engine \"hq\""));
+    assert!(cluster.ends(&with(&run, &["--engine", "hq", "--partition", "a"]), 2).contains("--partition is not for --engine hq"));
     assert!(cluster.ends(&with(&run, &["--engine", "slurm", "--memory", "0.2"]), 2).contains("MB and more: a unit is expected to need"));
     cluster.ends(&with(&run, &["--engine", "slurm", "--elements", "0"]), 2);
     cluster.ends(&with(&run, &["--engine", "k8s"]), 2);

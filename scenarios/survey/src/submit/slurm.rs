@@ -141,7 +141,7 @@ impl Engine for Slurm {
             "\
 # USR1 comes before the time is over, TERM when the job is cancelled or preempted. The program hears USR1: what is at work
 # comes to an end, and so does the program, with 75.
-cancelled=no
+cancelled=no program=
 trap 'kill -USR1 \"$program\" 2>/dev/null' USR1
 trap 'cancelled=yes; kill -USR1 \"$program\" 2>/dev/null' TERM
 {run} &
