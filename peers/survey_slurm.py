@@ -106,6 +106,13 @@ class Survey:
         status = self.status()
         return status["done"] == status["units"] and sums(self.folder) == expected
 
+    def collected(self):
+        """Waits for the job after the elements; whether it found all units done."""
+        wait("the end of the array and of collect", lambda: said("squeue", "--noheader") == "", 150)
+        with sqlite3.connect(self.folder / "run.sqlite") as database:
+            (done,) = database.execute("SELECT count(*) FROM unit WHERE state = 'done'").fetchone()
+        return done == EXPOSURES
+
     def restarts(self, job):
         """How often each element was begun again."""
         text = said("scontrol", "show", "job", job)
@@ -130,11 +137,8 @@ def main(skyloop, work):
         judge("a dry run writes nothing", script.startswith("#!/bin/bash\n#SBATCH") and not (one.folder / "submit").exists())
         job, out = one.submit("--then", "collect")
         judge(f"{CHUNKS} chunks in {MOST} elements, as the site's MaxArraySize has it", f"{MOST} elements, up to 2 chunks each" in out)
-        wait("the end of the array and of collect", lambda: said("squeue", "--noheader") == "", 150)
-        judge("array" + ": complete, bit for bit", one.complete(expected))
-        with sqlite3.connect(one.folder / "run.sqlite") as database:
-            (done,) = database.execute("SELECT count(*) FROM unit WHERE state = 'done'").fetchone()
-        judge("collect came after the last element", done == EXPOSURES)
+        judge("collect came after the last element", one.collected())
+        judge("array: complete, bit for bit", one.complete(expected))
         judge("each element has a log", len(list((one.folder / "log").glob("0000[0-3].log"))) == MOST)
 
         two = Survey(skyloop, work / "disturbed", plan)
@@ -148,10 +152,10 @@ def main(skyloop, work):
         judge("retry plans more memory for what was killed", "1 were begun without an end" in found)
         two.submit("--retry")
         two.over()
-        judge("kill, retry, submit --retry" + ": complete, bit for bit", two.complete(expected))
+        judge("kill, retry, submit --retry: complete, bit for bit", two.complete(expected))
 
         three = Survey(skyloop, work / "requeued", plan)
-        job, _ = three.submit()
+        job, _ = three.submit("--then", "collect")
         three.at_work(2)
         elements = sorted(three.programs())
         said("scancel", "--batch", "--signal=USR1", f"{job}_{elements[0]}")
@@ -164,7 +168,8 @@ def main(skyloop, work):
         wait("the urgent job", lambda: said("squeue", "--states=all", "--noheader", f"--jobs={urgent}", "--format=%T").strip() == "COMPLETED")
         judge("preemption: elements made room and begin again", sum(three.restarts(job)) > before)
         three.over()
-        judge("USR1, requeue, preemption" + ": complete, bit for bit", three.complete(expected))
+        judge("USR1, requeue, preemption: complete, bit for bit", three.complete(expected))
+        judge("collect waited for all that began again", three.collected())
         logs = [path.read_text() for path in (three.folder / "log").glob("*.log")]
         judge("logs hold every attempt", any(text.count('"event":"run"') >= 2 for text in logs))
 
@@ -174,7 +179,7 @@ def main(skyloop, work):
         node.do("controller", "RequeueExit=75")
         judge("controller killed and started again: it still knows the job", four.restarts(job) != [])
         four.over()
-        judge("controller" + ": complete, bit for bit", four.complete(expected))
+        judge("controller: complete, bit for bit", four.complete(expected))
         shutil.rmtree(four.folder)
         four = Survey(skyloop, work / "lost", plan)
         job, _ = four.submit()
@@ -193,7 +198,7 @@ def main(skyloop, work):
         node.do("back")
         four.over()
         judge("node lost: what it had begun is begun again", incomplete and sum(four.restarts(job)) > before)
-        judge("RequeueExit, node lost" + ": complete, bit for bit", four.complete(expected))
+        judge("RequeueExit, node lost: complete, bit for bit", four.complete(expected))
 
         five = Survey(skyloop, work / "cancelled", plan)
         job, _ = five.submit()
@@ -203,7 +208,7 @@ def main(skyloop, work):
         time.sleep(2)
         judge("cancel: nothing is at work, nothing begins again", not five.programs() and sum(five.restarts(job)) == 0 and five.status()["done"] < EXPOSURES)
         said(skyloop, "-j", "2", "run", five.folder)
-        judge("cancel, then run on one machine" + ": complete, bit for bit", five.complete(expected))
+        judge("cancel, then run on one machine: complete, bit for bit", five.complete(expected))
     return 0 if judge.good else 1
 
 
