@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm of one node, for checks: no systemd, loopback alone, folders and ports of its own, as whoever calls it.
 # usage: slurm_node.sh start FOLDER PORT [LINE ...]   FOLDER short (a socket lies in it), PORT and PORT+1 free, LINEs go into slurm.conf
-#        slurm_node.sh controller FOLDER [LINE ...]   kills the controller and starts it again, with more LINEs
+#        slurm_node.sh controller FOLDER [LINE ...]   ends the controller and starts it again, with more LINEs
 #        slurm_node.sh fail FOLDER                    the node dies: slurmd, its steps and what they run
 #        slurm_node.sh back FOLDER                    the node is there again
 #        slurm_node.sh stop FOLDER
@@ -13,11 +13,11 @@ export PATH="$PATH:/usr/sbin"
 
 controller() { (cd "$folder/log" && slurmctld); }
 node() { (cd "$folder/log" && slurmd); }
-end() { # NAME [SIGNAL]: by its own file of its number
+end() { # NAME: by its own file of its number
   local file="$folder/$1.pid" number
   [ -s "$file" ] || return 0
   number=$(cat "$file")
-  kill "-${2:-TERM}" "$number" 2>/dev/null || return 0
+  kill "$number" 2>/dev/null || return 0
   for _ in $(seq 100); do kill -0 "$number" 2>/dev/null || return 0; sleep 0.1; done
   kill -KILL "$number" 2>/dev/null || true
 }
@@ -96,7 +96,8 @@ CONF
     ;;
   controller)
     shift 2
-    end slurmctld KILL
+    # Not by KILL: it then starts from a state of some seconds ago, launches what is at work again, and holds it when that fails.
+    end slurmctld
     printf '%s\n' "$@" >>"$SLURM_CONF"
     controller
     answers

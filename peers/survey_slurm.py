@@ -2,14 +2,14 @@
 
 usage: survey_slurm.py SKYLOOP WORK_FOLDER
 
-`slurm_node.sh` starts a Slurm of one node with ports and folders of its own. A run of 60 small units in 6 chunks is made by `skyloop run`; then runs of the
+`slurm_node.sh` starts a Slurm of one node with ports and folders of its own. A run of 90 small units in 6 chunks is made by `skyloop run`; then runs of the
 same plan are handed to Slurm with `skyloop submit`, and disturbed:
 
 * more chunks than the site's MaxArraySize: elements make several each; `--then collect` fills the database after them;
 * a program killed (SIGKILL): its element fails and is not begun again; `retry` and `submit --retry` complete it;
 * USR1 as before the time limit, where the site has no RequeueExit: the element begins itself again; `scontrol requeue`; preemption by a partition of
   higher priority;
-* the controller killed and started again with RequeueExit=75: USR1 again;
+* the controller ended and started again with RequeueExit=75: USR1 again;
 * the node killed and back: its elements begin again by themselves;
 * `skyloop cancel`: nothing is begun again.
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from survey_run import Judge, said, sums, survey_of
 
 HERE = Path(__file__).resolve().parent
-EXPOSURES, CHUNKS, MOST = 60, 6, 4
+EXPOSURES, CHUNKS, MOST = 90, 6, 4
 NO_SLURM = 3
 
 
@@ -177,7 +177,7 @@ def main(skyloop, work):
         job, _ = four.submit()
         four.at_work(2)
         node.do("controller", "RequeueExit=75")
-        judge("controller killed and started again: it still knows the job", four.restarts(job) != [])
+        judge("controller ended and started again: it still knows the job", four.restarts(job) != [])
         four.over()
         judge("controller: complete, bit for bit", four.complete(expected))
         shutil.rmtree(four.folder)
