@@ -98,9 +98,19 @@ enum Command {
     Plan(commands::survey::PlanArgs),
     /// Make the units of a planned survey that are not there, all or those of one chunk.
     ///
-    /// What is whole with the planned key is kept, so the same command completes a run that was interrupted or killed. The first SIGINT or
-    /// SIGTERM lets units at work come to an end for 20 s, the second leaves at once; neither leaves half a product.
+    /// What is whole with the planned key is kept, so the same command completes a run that was interrupted or killed. The first SIGINT,
+    /// SIGTERM or SIGUSR1 lets units at work come to an end for 20 s, a second SIGINT or SIGTERM leaves at once; neither leaves half a product.
     Run(commands::survey::RunArgs),
+    /// Hand the chunks of a planned survey to a batch system, as an array of elements that each run `skyloop run`.
+    ///
+    /// Scripts and the names of jobs are kept in RUN/submit, what elements say in RUN/log. An element that is interrupted (75) begins again; one
+    /// that is killed is left for `skyloop retry` and `skyloop submit --retry`.
+    Submit(commands::survey_submit::SubmitArgs),
+    /// Cancel what was submitted of a run and is not over.
+    Cancel {
+        /// Folder of the run.
+        run: PathBuf,
+    },
     /// How a run stands: done, failed by reason, stale, missing, slowest units, time left; exit 0 complete, 1 failures, 4 incomplete.
     Status {
         /// Folder of the run.
@@ -108,6 +118,9 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Also ask the batch systems how many elements of what was submitted wait and are at work.
+        #[arg(long)]
+        queue: bool,
     },
     /// List the units of a run that are missing or failed in chunks of their own, for `run --retry`.
     Retry {
@@ -116,13 +129,16 @@ enum Command {
         #[command(flatten)]
         division: commands::survey::Division,
     },
-    /// Fill a SQLite database (tables unit, event, product) or a Parquet table with the state of a run.
+    /// Fill a SQLite or PostgreSQL database (tables unit, event, product) or a Parquet table with the state of a run.
+    ///
+    /// The same call again takes in what is new. PostgreSQL is reached through its client `psql`, with what that knows of passwords and encryption.
     Collect {
         /// Folder of the run.
         run: PathBuf,
-        /// Database, on a local disk; RUN/run.sqlite when neither is given.
-        #[arg(long, value_name = "FILE")]
-        db: Option<PathBuf>,
+        /// SQLite file on a local disk, or postgres://USER@HOST/NAME (of one run: a database or a schema, ?options=-csearch_path%3DNAME);
+        /// RUN/run.sqlite when neither this nor --parquet is given.
+        #[arg(long, alias = "db", value_name = "FILE|URL")]
+        database: Option<String>,
         /// Parquet table of the units and how they stand.
         #[arg(long, value_name = "FILE")]
         parquet: Option<PathBuf>,
@@ -230,9 +246,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pointings(args) => args.make(quiet),
         Command::Plan(args) => Ok(commands::survey::plan(&args)),
         Command::Run(args) => Ok(commands::survey::run(&args, jobs, quiet)),
-        Command::Status { run, json } => Ok(commands::survey::status(&run, json)),
+        Command::Submit(args) => Ok(commands::survey_submit::submit(&args)),
+        Command::Cancel { run } => Ok(commands::survey_submit::cancel(&run)),
+        Command::Status { run, json, queue } => Ok(commands::survey::status(&run, json, queue)),
         Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
-        Command::Collect { run, db, parquet } => Ok(commands::survey::collect(&run, db.as_deref(), parquet.as_deref())),
+        Command::Collect { run, database, parquet } => Ok(commands::survey::collect(&run, database.as_deref(), parquet.as_deref())),
         Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

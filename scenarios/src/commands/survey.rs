@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use survey::chunks::Wanted;
+use survey::collect::Database;
 use survey::executor::{self, Options};
 use survey::failure::{ErrorClass, Exit, SurveyError};
 use survey::folder::Run;
 use survey::manifest::{self, UnitRow};
 use survey::signals::{self, Stop};
+use survey::submit::records;
 use survey::{clean, collect, memory, retry, status, verify};
 
 /// How long units at work may go on after the first signal: batch systems wait 30 s before they kill (Slurm's `KillWait`).
@@ -69,9 +71,12 @@ pub struct RunArgs {
     /// JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID, PBS_ARRAY_INDEX).
     #[arg(long, value_name = "K|env")]
     chunk: Option<String>,
-    /// Make what `skyloop retry` found missing or failed; chunks are then those of its list.
-    #[arg(long)]
-    retry: bool,
+    /// With --chunk K, make the chunks K, K + N, K + 2 N, ...: element K of an array of N elements for more chunks than that.
+    #[arg(long, value_name = "N", requires = "chunk", value_parser = clap::value_parser!(u32).range(1..))]
+    stride: Option<u32>,
+    /// Make what `skyloop retry` found missing or failed; chunks are then those of its list, RUN/units.retry.parquet or a copy.
+    #[arg(long, value_name = "LIST", num_args = 0..=1, require_equals = true)]
+    retry: Option<Option<PathBuf>>,
     /// Memory that the units at work may need together, as planned \[GB\]; 80 % of what is free when absent.
     #[arg(long, value_name = "GB")]
     memory: Option<f64>,
@@ -84,7 +89,7 @@ pub struct RunArgs {
 }
 
 /// Does it, says what went wrong, and ends as batch systems understand it.
-fn ended(what: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
+pub(super) fn ended(what: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     let exit = what().unwrap_or_else(|error| {
         eprintln!("skyloop: {}", in_words(&error));
         match error.downcast_ref::<SurveyError>() {
@@ -97,7 +102,7 @@ fn ended(what: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
 }
 
 /// The units of a run: the folder has to be one.
-fn units(run: &Run, path: &Path) -> anyhow::Result<Vec<UnitRow>> {
+pub(super) fn units(run: &Run, path: &Path) -> anyhow::Result<Vec<UnitRow>> {
     manifest::read(path).with_context(|| format!("{}: not a planned run; `skyloop plan` makes one", run.path().display()))
 }
 
@@ -120,10 +125,12 @@ pub fn run(args: &RunArgs, jobs: Option<u16>, quiet: bool) -> ExitCode {
     ended(|| {
         let run = Run::at(&args.run);
         let all = units(&run, &run.units())?;
-        let list = if args.retry {
-            manifest::read(&run.retry()).context("nothing to retry; `skyloop retry` makes the list")?
-        } else {
-            all.clone()
+        let list = match &args.retry {
+            Some(list) => {
+                let path = list.clone().unwrap_or_else(|| run.retry());
+                manifest::read(&path).context("nothing to retry; `skyloop retry` makes the list")?
+            }
+            None => all.clone(),
         };
         let chunk = args.chunk.as_deref().map(chunk_index).transpose();
         let (chunk, last) = match (chunk, list.last()) {
@@ -134,11 +141,13 @@ pub fn run(args: &RunArgs, jobs: Option<u16>, quiet: bool) -> ExitCode {
                 return Ok(Exit::Usage);
             }
         };
-        if chunk.is_some_and(|k| k > last) {
-            eprintln!("skyloop: --chunk {}: the chunks are 0..{last}", chunk.unwrap_or_default());
+        // Without a stride every chunk is an element's of its own.
+        let stride = args.stride.unwrap_or(u32::MAX);
+        if let Some(k) = chunk.filter(|k| *k > last || *k >= stride) {
+            eprintln!("skyloop: --chunk {k}: the chunks are 0..{}", last.min(stride - 1));
             return Ok(Exit::Usage);
         }
-        let chosen: Vec<&UnitRow> = list.iter().filter(|unit| chunk.is_none_or(|k| unit.chunk == k)).collect();
+        let chosen: Vec<&UnitRow> = list.iter().filter(|unit| chunk.is_none_or(|k| unit.chunk % stride == k)).collect();
         let free_mb = || memory::available_mb().map_or(f64::INFINITY, |mb| FREE_SHARE * mb);
         let threads = jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
         let options = Options {
@@ -169,15 +178,23 @@ fn chunk_index(given: &str) -> anyhow::Result<u32> {
     value.parse().map_err(|_| anyhow!("{name} = {value:?} is not a number from 0, nor `env`"))
 }
 
-pub fn status(folder: &Path, json: bool) -> ExitCode {
+pub fn status(folder: &Path, json: bool, queue: bool) -> ExitCode {
     ended(|| {
         let run = Run::at(folder);
         units(&run, &run.units())?;
         let status = status::status(&run)?;
+        let standing = queue.then(|| records::standing(&run)).transpose()?;
         if json {
-            println!("{}", serde_json::to_string_pretty(&status)?);
+            let mut value = serde_json::to_value(&status)?;
+            if let Some(standing) = standing {
+                value["queue"] = serde_json::to_value(standing)?;
+            }
+            println!("{}", serde_json::to_string_pretty(&value)?);
         } else {
             println!("{status}");
+            if let Some(standing) = standing {
+                println!("elements in queues: {} waiting, {} at work", standing.queued, standing.running);
+            }
         }
         Ok(status.exit())
     })
@@ -194,22 +211,25 @@ pub fn retry(folder: &Path, division: &Division) -> ExitCode {
             println!("{} were begun without an end: half as much memory again is planned for them", found.with_more_memory);
         }
         if found.units > 0 {
-            println!("`skyloop run {} --retry` makes them", folder.display());
+            println!("`skyloop run {} --retry` makes them, `skyloop submit --retry` has them made", folder.display());
         }
         Ok(Exit::Done)
     })
 }
 
-pub fn collect(folder: &Path, database: Option<&Path>, parquet: Option<&Path>) -> ExitCode {
+pub fn collect(folder: &Path, database: Option<&str>, parquet: Option<&Path>) -> ExitCode {
     ended(|| {
         let run = Run::at(folder);
         if let Some(path) = parquet {
             println!("{} units in {}", collect::export(&run, path)?, path.display());
         }
         if database.is_some() || parquet.is_none() {
-            let path = database.map_or_else(|| run.database(), Path::to_path_buf);
-            let collected = collect::collect(&run, &path)?;
-            println!("{} units and {} new lines of journals in {}", collected.units, collected.new_lines, path.display());
+            let (name, database) = match database {
+                Some(name) => (name.to_string(), Database::named(name)),
+                None => (run.database().display().to_string(), Database::Sqlite(run.database())),
+            };
+            let collected = collect::collect(&run, &database)?;
+            println!("{} units and {} new lines of journals in {name}", collected.units, collected.new_lines);
         }
         Ok(Exit::Done)
     })

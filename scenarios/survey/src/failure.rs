@@ -146,6 +146,14 @@ pub enum SurveyError {
         /// Allowed range, in words.
         range: String,
     },
+    /// A program of a batch system or a database is not there or says no.
+    #[error("{program}: {reason}")]
+    Program {
+        /// Program.
+        program: String,
+        /// Reason.
+        reason: String,
+    },
     /// The database says no.
     #[error("{path}: {source}")]
     Database {
@@ -173,7 +181,7 @@ impl SurveyError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Io { source, .. } if source.kind() != ErrorKind::NotFound => Exit::UnitFailed,
-            Self::Database { .. } => Exit::UnitFailed,
+            Self::Database { .. } | Self::Program { .. } => Exit::UnitFailed,
             Self::Range { .. } => Exit::Usage,
             Self::Io { .. } | Self::Manifest { .. } => Exit::BadInput,
         }

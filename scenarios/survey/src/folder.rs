@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 /// RUN/units.parquet             what is to be made, one row per unit
 /// RUN/units.retry.parquet       what is still to be made, in chunks of its own (`retry`)
 /// RUN/journal/CHUNK.ATTEMPT.jsonl   what happened, one line per event
+/// RUN/submit/NUMBER.*           what was handed to a batch system, and as which job (`submit`)
+/// RUN/log/CHUNK.log             what the elements of such a job said
 /// RUN/run.sqlite                what `collect` makes of all that
 /// RUN/...                       products, each unit's with a record that is written last
 /// ```
@@ -39,6 +41,16 @@ impl Run {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal")
+    }
+    /// The folder of what was handed to batch systems.
+    #[must_use]
+    pub fn submit(&self) -> PathBuf {
+        self.0.join("submit")
+    }
+    /// The folder of what the elements of batch jobs said.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log")
     }
     /// The database that `collect` fills unless told otherwise.
     #[must_use]

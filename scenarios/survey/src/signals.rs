@@ -1,11 +1,14 @@
-//! Stopping when asked: the first SIGINT or SIGTERM asks, the second ends the process at once.
+//! Stopping when asked: the first SIGINT, SIGTERM or SIGUSR1 asks, a second SIGINT or SIGTERM ends the process at once.
+//!
+//! SIGUSR1 never ends it at once: batch systems send it before the time limit, and scripts forward it for signals that the process may
+//! have had itself, so that it can come twice.
 //!
 //! Ending at once is harmless: what was being written has a temporary name. Batch systems send SIGKILL some 30 s after SIGTERM
 //! (Slurm's `KillWait`), so a process that was asked and is still at work after a time of grace ends itself with the exit code that
 //! says "run me again".
 
 use crate::failure::Exit;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,18 +34,20 @@ impl Stop {
     }
 }
 
-/// Listens for SIGINT and SIGTERM from now on; units that are not whole within `grace` after the first are given up.
+/// Listens for SIGINT, SIGTERM and SIGUSR1 from now on; units that are not whole within `grace` after the first are given up.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn listen(stop: &Stop, grace: Duration) -> std::io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
     let stop = stop.clone();
     let leave = || signal_hook::low_level::exit(i32::from(Exit::Interrupted.code()));
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for _ in signals.forever() {
-            if stop.is_asked() {
-                leave();
+        for signal in signals.forever() {
+            match (stop.is_asked(), signal) {
+                (true, SIGUSR1) => continue,
+                (true, _) => leave(),
+                (false, _) => {}
             }
             stop.ask();
             std::thread::spawn(move || {

@@ -10,6 +10,7 @@ mod moving;
 mod observer;
 mod one_effect;
 mod spectra;
+mod submit;
 mod survey;
 mod traps;
 

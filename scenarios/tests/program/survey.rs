@@ -13,19 +13,19 @@ fn products(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn code(out: &Output) -> i32 {
+pub fn code(out: &Output) -> i32 {
     out.status.code().unwrap_or(-1)
 }
 
 /// Says what the program said unless it ended as it should.
-fn ends(args: &[&str], expected: i32) -> String {
+pub fn ends(args: &[&str], expected: i32) -> String {
     let out = skyloop(args);
     assert_eq!(code(&out), expected, "{args:?}: {}{}", text(&out.stdout), text(&out.stderr));
     text(&out.stdout) + &text(&out.stderr)
 }
 
 /// A survey of the testbench: twelve exposures of one detector, in a folder of its own.
-fn testbench(folder: &Path, seed: u32) -> String {
+pub fn testbench(folder: &Path, seed: u32) -> String {
     let scenario = include_str!("../../data/smoke.toml").replace("seed = 7", &format!("seed = {seed}"));
     std::fs::write(folder.join("sky.toml"), scenario).unwrap();
     let rows: String =
@@ -77,7 +77,7 @@ fn a_survey_is_planned_run_killed_resumed_verified_and_collected() {
     assert!(said.contains("12 units whole (36 products as recorded), 0 not"), "{said}");
     assert!(ends(&["status", path(folder.path())], 0).contains("complete"));
     let (db, table) = (folder.path().join("a.sqlite"), folder.path().join("a.parquet"));
-    let said = ends(&["collect", path(folder.path()), "--db", path(&db), "--parquet", path(&table)], 0);
+    let said = ends(&["collect", path(folder.path()), "--database", path(&db), "--parquet", path(&table)], 0);
     assert!(said.contains("12 units and") && db.is_file() && table.is_file(), "{said}");
     // A product that changed on disk is noticed, and made again.
     let raw = expected.keys().find(|name| name.ends_with("_L0_V01.fits")).unwrap();

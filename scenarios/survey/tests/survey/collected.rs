@@ -3,7 +3,7 @@
 use crate::toy::{Toy, make_all, options, plan};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rusqlite::Connection;
-use survey::collect::{Collected, collect, export};
+use survey::collect::{Collected, Database, collect, export};
 use survey::failure::{ErrorClass, UnitError};
 
 fn count(path: &std::path::Path, query: &str) -> i64 {
@@ -20,14 +20,15 @@ fn a_database_is_filled_again_and_again_without_doubles() {
         ..Toy::default()
     };
     let database = run.database();
-    assert_eq!(collect(&run, &database).unwrap(), Collected { units: 18, new_lines: 0 });
+    let sqlite = Database::named(database.to_str().unwrap());
+    assert_eq!(collect(&run, &sqlite).unwrap(), Collected { units: 18, new_lines: 0 });
     make_all(&run, &rows[..12], &toy, &options());
-    assert_eq!(collect(&run, &database).unwrap().new_lines, 24);
-    assert_eq!(collect(&run, &database).unwrap().new_lines, 0);
+    assert_eq!(collect(&run, &sqlite).unwrap().new_lines, 24);
+    assert_eq!(collect(&run, &sqlite).unwrap().new_lines, 0);
     assert_eq!(count(&database, "SELECT count(*) FROM unit WHERE state = 'done'"), 11);
     assert_eq!(count(&database, "SELECT count(*) FROM unit WHERE state = 'failed' AND class = 'unit' AND error = 'no'"), 1);
     make_all(&run, &rows, &Toy { folder: Some(folder.path()), ..Toy::default() }, &options());
-    assert_eq!(collect(&run, &database).unwrap().new_lines, 14);
+    assert_eq!(collect(&run, &sqlite).unwrap().new_lines, 14);
     assert_eq!(count(&database, "SELECT count(*) FROM unit WHERE state = 'done' AND cpu_s >= 0"), 18);
     assert_eq!(count(&database, "SELECT count(*) FROM product"), 36);
     assert_eq!(count(&database, "SELECT count(*) FROM event"), 38);

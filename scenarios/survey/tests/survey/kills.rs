@@ -107,6 +107,24 @@ fn a_hundred_kills_at_random_moments_lose_nothing() {
 }
 
 #[test]
+fn the_signal_before_the_time_limit_asks_and_asks_again_without_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, _) = plan(folder.path(), UNITS);
+    let mut child = start(folder.path(), 150, None);
+    while journal::read_all(&run).unwrap().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for _ in 0..3 {
+        send(&child, 10);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(ended(child.wait().unwrap()), (Some(75), None));
+    // What was at work is left with a line of its end.
+    let open = survey::status::status(&run).unwrap().open;
+    assert_eq!(open, 0);
+}
+
+#[test]
 fn two_executors_on_the_same_units_make_the_same() {
     let expected = undisturbed();
     let folder = tempfile::tempdir().unwrap();
