@@ -127,6 +127,11 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         parquet: Option<PathBuf>,
     },
+    /// Show runs in a browser, and answer for them by REST: read-only, to this computer alone unless told otherwise.
+    ///
+    /// One page shows a run living: progress, sky coverage, chunks, failures by reason, pictures of frames. The service is documented by itself
+    /// (/api/v1/openapi.json), has metrics (/metrics) and says that it is well (/healthz).
+    Serve(commands::survey_serve::ServeArgs),
     /// Remove the temporary files of killed processes from a run.
     Clean {
         /// Folder of the run.
@@ -233,6 +238,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Status { run, json } => Ok(commands::survey::status(&run, json)),
         Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
         Command::Collect { run, db, parquet } => Ok(commands::survey::collect(&run, db.as_deref(), parquet.as_deref())),
+        Command::Serve(args) => commands::survey_serve::serve(&args),
         Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

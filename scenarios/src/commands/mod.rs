@@ -9,4 +9,5 @@ pub mod pointings;
 pub mod spectra;
 pub mod stamp;
 pub mod survey;
+pub mod survey_serve;
 mod survey_watch;

@@ -1,6 +1,6 @@
 //! The report: one self-contained HTML page and a JSON file with every number.
 
-mod charts;
+pub mod charts;
 mod figures;
 mod tables;
 
