@@ -2,7 +2,7 @@
 
 // Bars of units made and failed.
 function paceChart(history) {
-  const [w, h, left, foot] = [560, 168, 40, 22];
+  const [w, h, left, foot] = [560, 200, 40, 22];
   const svg = make("svg", { viewBox: `0 0 ${w} ${h}`, role: "img" });
   const n = history.made.length;
   if (!n) {
@@ -22,7 +22,8 @@ function paceChart(history) {
     if (history.failed[k]) svg.append(make("rect", { class: "wrong", x, width, y: y(made + history.failed[k]), height: y(made) - y(made + history.failed[k]) }));
   });
   const end = history.begin + n * history.bin_s;
-  svg.append(make("text", { x: left, y: h - 5 }, moment(history.begin)), make("text", { x: w, y: h - 5, "text-anchor": "end" }, moment(end)));
+  const when = end - history.begin < 1200 ? (t) => second(t) + " UTC" : moment;
+  svg.append(make("text", { x: left, y: h - 5 }, when(history.begin)), make("text", { x: w, y: h - 5, "text-anchor": "end" }, when(end)));
   const made = history.made.reduce((a, b) => a + b, 0);
   svg.setAttribute("aria-label", `${made} units made in ${span(n * history.bin_s)}, at most ${most} in ${span(history.bin_s)}`);
   svg.append(make("text", { x: left + 4, y: 12 }, `units in ${span(history.bin_s)}`));
@@ -48,47 +49,52 @@ class ChunkGrid {
     const { pen, width, height } = sized(this.canvas);
     const n = this.chunks.length;
     if (!n || width < 10) return;
-    let size = Math.min(34, Math.floor(Math.sqrt((width * height) / n)));
-    while (size > 2 && Math.floor(width / size) * Math.floor(height / size) < n) size--;
-    this.size = size;
-    this.columns = Math.max(1, Math.floor(width / size));
-    const gap = size > 8 ? 2 : size > 4 ? 1 : 0;
+    // As many columns as make the cells largest.
+    const side = (columns) => Math.min(40, width / columns, height / Math.ceil(n / columns));
+    let columns = 1;
+    for (let k = 1; k <= n; k++) if (side(k) > side(columns) + 1e-9) columns = k;
+    this.columns = columns;
+    this.step = [Math.min(48, width / columns), Math.min(48, height / Math.ceil(n / columns))];
+    const gap = side(columns) > 8 ? 2 : side(columns) > 4 ? 1 : 0;
     const colour = Object.fromEntries(STATES.map((s) => [s, css("--" + s)]));
     const soft = css("--soft");
     pen.clearRect(0, 0, width, height);
     this.chunks.forEach((c, k) => {
-      const [x, y, side] = [(k % this.columns) * size, Math.floor(k / this.columns) * size, size - gap];
+      const [i, j] = [k % columns, Math.floor(k / columns)];
+      const [x, y] = [Math.round(i * this.step[0]), Math.round(j * this.step[1])];
+      const [w, h] = [Math.round((i + 1) * this.step[0]) - x - gap, Math.round((j + 1) * this.step[1]) - y - gap];
+      const part = (state, top, tall) => { pen.fillStyle = colour[state]; pen.fillRect(x, top, w, tall); };
       pen.fillStyle = soft;
-      pen.fillRect(x, y, side, side);
-      let from = y + side;
-      for (const state of ["done", "open", "failed", "stale"]) {
-        if (!c[state]) continue;
-        const tall = Math.max(state === "done" ? 1 : Math.min(3, side), (side * c[state]) / c.units);
-        pen.fillStyle = colour[state];
-        pen.fillRect(x, Math.max(y, from - tall), side, Math.min(tall, from - y));
-        from = Math.max(y, from - tall);
-      }
+      pen.fillRect(x, y, w, h);
+      const done = (h * c.done) / c.units;
+      if (c.done) part("done", y + h - done, done);
+      const open = c.open ? Math.max(2, (h * c.open) / c.units) : 0;
+      if (open) part("open", Math.max(y, y + h - done - open), open);
+      // One failure among many units has to be seen too.
+      if (c.stale) part("stale", y, Math.max(h / 3, (h * c.stale) / c.units));
+      if (c.failed) part("failed", y, Math.max(h / 3, (h * c.failed) / c.units));
     });
     const done = this.chunks.filter((c) => c.done === c.units).length;
     this.canvas.setAttribute("aria-label", `${done} of ${n} chunks done`);
   }
   hit(event) {
     const box = this.canvas.getBoundingClientRect();
-    const [i, j] = [event.clientX - box.left, event.clientY - box.top].map((v) => Math.floor(v / (this.size || 1)));
+    if (!this.step) return null;
+    const [i, j] = [event.clientX - box.left, event.clientY - box.top].map((v, k) => Math.floor(v / this.step[k]));
     return i < this.columns ? this.chunks[j * this.columns + i] : null;
   }
 }
 
-// A box with whiskers of processor time; the mark is the mean that was expected.
-function box(band, most) {
+// A box with whiskers of processor time, logarithmic; the mark is the mean that was expected.
+function box(band, [least, most]) {
   const [w, h] = [220, 18];
   const svg = make("svg", { viewBox: `0 0 ${w} ${h}`, width: w, height: h, "aria-hidden": "true" });
-  const x = (v) => 2 + ((w - 6) * v) / most;
+  const x = (v) => 6 + ((w - 12) * Math.log(Math.max(v, least) / least)) / Math.log(most / least);
   if (band.cpu_s) {
     const [a, b, c, d, e] = band.cpu_s.map(x);
     svg.append(
       make("line", { class: "whisker", x1: a, x2: e, y1: 9, y2: 9 }),
-      make("rect", { class: "box", x: b, width: Math.max(2, d - b), y: 3, height: 12, rx: 2 }),
+      make("rect", { class: "box", x: b - 3, width: d - b + 6, y: 3, height: 12, rx: 2 }),
       make("line", { class: "middle", x1: c, x2: c, y1: 3, y2: 15 }),
       make("path", { class: "planned", d: `M${x(band.expected_s)} 11l4 7h-8z` }),
     );
@@ -97,13 +103,15 @@ function box(band, most) {
 }
 
 function bandTable(bands) {
-  const most = Math.max(1e-9, ...bands.map((b) => Math.max(b.cpu_s ? b.cpu_s[4] : 0, b.timed ? b.expected_s : 0)));
-  const heads = ["band", "units", "processor time of a unit (▲ expected)", "median", "longest", "expected", "peak memory", "planned"];
+  const timed = bands.filter((b) => b.cpu_s);
+  const least = Math.max(1e-4, Math.min(...timed.map((b) => Math.min(b.cpu_s[0], b.expected_s)), 1e3));
+  const range = [least, Math.max(2 * least, ...timed.map((b) => Math.max(b.cpu_s[4], b.expected_s)))];
+  const heads = ["band", "units", "processor time, logarithmic (▲ expected)", "median", "longest", "expected", "peak memory", "planned"];
   const head = make("tr", {}, ...heads.map((text, k) => make("th", { class: k === 1 || k > 2 ? "n" : null, scope: "col" }, text)));
   const row = (b) => make("tr", {},
     make("td", {}, make("b", {}, b.group)),
     make("td", { class: "n" }, `${whole(b.timed)} of ${whole(b.units)}`),
-    make("td", {}, box(b, most)),
+    make("td", {}, box(b, range)),
     make("td", { class: "n" }, b.cpu_s ? span(b.cpu_s[2]) : "–"),
     make("td", { class: "n" }, b.cpu_s ? span(b.cpu_s[4]) : "–"),
     make("td", { class: "n" }, b.timed ? span(b.expected_s) : "–"),

@@ -81,10 +81,13 @@ function bytes(n) {
   return [figure(n / value), unit];
 }
 
+const many = (n, one, more) => `${whole(n)} ${n === 1 ? one : more || one + "s"}`;
+const core = (s) => (s >= 360 ? [figure(s / 3600), "core-h"] : [figure(s), "core-s"]);
 const memory = (mb) => (mb >= 1000 ? figure(mb / 1024) + " GiB" : figure(mb) + " MiB");
 const two = (n) => String(n).padStart(2, "0");
 const hour = (t) => { const d = new Date(1000 * t); return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`; };
 const day = (t) => new Date(1000 * t).toLocaleDateString("en-GB", { timeZone: "UTC", weekday: "short", day: "numeric", month: "short" });
+const second = (t) => `${hour(t)}:${two(new Date(1000 * t).getUTCSeconds())}`;
 const moment = (t) => `${day(t)} ${hour(t)} UTC`;
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

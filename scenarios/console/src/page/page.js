@@ -91,15 +91,15 @@ function tiles(run) {
   const { status: s, rates: r } = run;
   const [size, unit] = bytes(s.bytes);
   const factor = s.expected_s > 0 ? s.cpu_s / s.expected_s : null;
-  const [spent, planned] = [s.cpu_s / 3600, run.planned_s / 3600];
+  const spent = core(s.cpu_s);
   const list = [
     ["objects per second", figure(r.objects_per_s), null, `${whole(s.objects)} objects in all`],
     ["written per second", figure(r.megabytes_per_s), "MB", `${size} ${unit} in all`],
     ["units per hour", figure(r.units_per_hour), null, `${whole(s.done)} of ${whole(s.units)}`],
-    ["cores busy", figure(r.cores, 2), null, `${run.processes} processes`],
-    ["core-hours", figure(spent), null, factor === null ? `${figure(planned)} expected in all` : `${figure(factor, 2)} × expected; ${figure(planned)} in all`],
+    ["cores busy", figure(r.cores, 2), null, `in ${many(run.processes, "process", "processes")}`],
+    ["processor time", spent[0], spent[1], (factor === null ? "" : `${figure(factor, 2)} × plan, `) + `planned ${core(run.planned_s).join(" ")}`],
     ["peak memory", s.peak_mb ? memory(s.peak_mb) : "–", null, `planned ${memory(run.planned_mb)} a unit`],
-    ["exposures", whole(run.exposures), null, s.retried ? `${whole(s.retried)} units tried again` : `${whole(s.chunks)} chunks`],
+    ["exposures", whole(run.exposures), null, s.retried ? `${many(s.retried, "unit")} tried again` : `in ${many(s.chunks, "chunk")}`],
   ];
   $("tiles").replaceChildren(...list.map(([name, value, unit_, more]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, value, unit_ ? make("small", {}, " " + unit_) : null), make("dd", {}, more))));
@@ -180,7 +180,7 @@ async function frames() {
   page.frames = now;
   if (!units.length) return $("frames").replaceChildren(make("li", { class: "note" }, "Frames appear here as units are done."));
   $("frames").replaceChildren(...units.map((u) => {
-    const image = make("img", { alt: `frame of detector ${u.detector}, band ${u.band}, exposure ${u.obs_id}`, width: 320, height: 320 });
+    const image = make("img", { alt: `frame of detector ${u.detector}, band ${u.band}, exposure ${u.obs_id}` });
     fill(image, u, 320);
     return make("li", {}, make("button", { type: "button", onclick: () => showUnit(u.name) }, image,
       make("span", { class: "text" }, make("b", {}, `${u.band} · detector ${two(u.detector)}`), make("br"), `${u.obs_id} · ${hour(u.ended)} UTC`)));
@@ -188,7 +188,9 @@ async function frames() {
 }
 
 function fill(image, u, side) {
-  picture(`${root()}/units/${u.unit}/picture?side=${side}`).then((url) => { image.src = url; }, (error) => { image.alt = `no picture: ${error.message}`; });
+  picture(`${root()}/units/${u.unit}/picture?side=${side}`).then((url) => { image.src = url; }, (error) => {
+    image.replaceWith(make("span", { class: "wait", title: error.message }, "no picture"));
+  });
 }
 
 function dialog(title, ...body) {

@@ -34,16 +34,26 @@ class Sky {
     const range = (k) => [Math.min(...corners.map((c) => c[k])), Math.max(...corners.map((c) => c[k]))];
     const [[x0, x1], [y0, y1]] = [range(0), range(1)];
     this.hull = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
-    this.reach = Math.max(...corners.map((c) => Math.hypot(c[0], c[1])));
+    this.centre = [(x0 + x1) / 2, (y0 + y1) / 2];
+    this.reach = Math.hypot(x1 - x0, y1 - y0) / 2;
     this.shapes = this.outlines || [square];
     const moved = exposures.length !== this.exposures.length || (exposures[0] && exposures[0].obs_id !== this.exposures[0].obs_id);
     this.exposures = exposures.map((e) => {
-      const sight = place(e.ra_deg, e.dec_deg);
+      const boresight = place(e.ra_deg, e.dec_deg);
       const [north, east] = northEast([e.ra_deg, e.dec_deg]);
       const [s, c] = [Math.sin(e.position_angle_deg * RAD), Math.cos(e.position_angle_deg * RAD)];
-      return { ...e, sight, x: north.map((n, k) => s * n - c * east[k]), y: north.map((n, k) => c * n + s * east[k]), counts: counted(e.states) };
+      const [x, y] = [north.map((n, k) => s * n - c * east[k]), north.map((n, k) => c * n + s * east[k])];
+      const out = { ...e, boresight, x, y, counts: counted(e.states) };
+      // The middle of what is seen: cut-outs lie beside the boresight.
+      out.sight = unit(this.seen(out, this.centre));
+      return out;
     });
     if (moved) this.group();
+  }
+
+  // Direction of a place in the mosaic.
+  seen(e, [x, y]) {
+    return e.boresight.map((c, k) => c + x * RAD * e.x[k] + y * RAD * e.y[k]);
   }
 
   // Parts the plan into regions: neighbours in a grid of cells as wide as JOIN.
@@ -117,7 +127,7 @@ class Sky {
     this.grid(pen, width, height, on);
     const colours = Object.fromEntries(STATES.map((s) => [s, css("--" + s)]));
     const list = this.shown();
-    const at = (e, [x, y]) => on.to(unit(e.sight.map((c, k) => c + x * RAD * e.x[k] + y * RAD * e.y[k])));
+    const at = (e, place) => on.to(unit(this.seen(e, place)));
     const trace = (e, corners) => {
       const points = corners.map((c) => at(e, c));
       if (points.some((p) => !p)) return false;
@@ -141,11 +151,12 @@ class Sky {
         if (single) {
           this.shapes.forEach((corners, k) => { if (LETTERS[e.states[k]] === state && trace(e, corners)) pen.fill(); });
         } else if (this.view === "all") {
-          if (leading(e.counts) !== state) continue;
+          // Failures are points on what is there otherwise.
+          if (state !== "failed" && leading({ ...e.counts, failed: 0 }) !== state) continue;
           const p = on.to(e.sight);
           pen.globalAlpha = 0.85;
           pen.beginPath();
-          pen.arc(p[0], p[1], Math.max(2.2, this.reach * on.scale * 0.7), 0, 2 * Math.PI);
+          pen.arc(p[0], p[1], state === "failed" ? 1.5 : Math.max(2.2, this.reach * on.scale * 0.7), 0, 2 * Math.PI);
           pen.fill();
         } else if (this.outlines !== null && list.length < 400) {
           // Cut-outs too small to be seen are squares.
