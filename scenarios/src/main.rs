@@ -108,6 +108,9 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Write metrics for Prometheus into this file, whole or not at all (node exporter's textfile collector reads such).
+        #[arg(long, value_name = "FILE")]
+        prometheus: Option<PathBuf>,
     },
     /// List the units of a run that are missing or failed in chunks of their own, for `run --retry`.
     Retry {
@@ -132,6 +135,8 @@ enum Command {
     /// One page shows a run living: progress, sky coverage, chunks, failures by reason, pictures of frames. The service is documented by itself
     /// (/api/v1/openapi.json), has metrics (/metrics) and says that it is well (/healthz).
     Serve(commands::survey_serve::ServeArgs),
+    /// Write a page and JSON of a run: what was made, how long it took, cost against the plan, failures by reason, sky coverage.
+    Report(commands::survey_serve::ReportArgs),
     /// Remove the temporary files of killed processes from a run.
     Clean {
         /// Folder of the run.
@@ -235,10 +240,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pointings(args) => args.make(quiet),
         Command::Plan(args) => Ok(commands::survey::plan(&args)),
         Command::Run(args) => Ok(commands::survey::run(&args, jobs, quiet)),
-        Command::Status { run, json } => Ok(commands::survey::status(&run, json)),
+        Command::Status { run, json, prometheus } => Ok(commands::survey::status(&run, json, prometheus.as_deref())),
         Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
         Command::Collect { run, db, parquet } => Ok(commands::survey::collect(&run, db.as_deref(), parquet.as_deref())),
         Command::Serve(args) => commands::survey_serve::serve(&args),
+        Command::Report(args) => commands::survey_serve::report(&args),
         Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
+use survey::failure::Exit;
+use survey::folder::Run;
+use survey::verify;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -39,8 +42,34 @@ pub fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folder of the run.
+    run: PathBuf,
+    /// Folder for report.html and report.json; RUN/report when absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Read every product and compare it with its record, as `verify` does.
+    #[arg(long)]
+    verify: bool,
+}
+
+pub fn report(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let run = Run::at(&args.run);
+    if !run.units().is_file() {
+        bail!("{}: not a planned run (`skyloop validate` writes the report of a folder made by `simulate`)", args.run.display());
+    }
+    let verified = if args.verify { Some(verify::verify(&run)?) } else { None };
+    let whole = verified.as_ref().is_none_or(|v| v.exit() == Exit::Done);
+    let out = args.out.clone().unwrap_or_else(|| Folder::at(&args.run).report());
+    let page = console::report::write(&out, &run, &outlines(&args.run), verified)?;
+    println!("report: {}", page.display());
+    Ok(ExitCode::from(if whole { Exit::Done } else { Exit::UnitFailed }.code()))
+}
+
 /// Outlines of the windows that a run makes of its detectors; empty where its survey cannot be read any more.
-pub fn outlines(run: &Path) -> Vec<Detector> {
+fn outlines(run: &Path) -> Vec<Detector> {
     let resolved = || -> anyhow::Result<Vec<Detector>> {
         let survey = Survey::read(&Folder::at(run).survey())?;
         let plan = Plan::new(survey.scenario).context("the run's scenario")?;
