@@ -147,7 +147,7 @@ def guarded(browser, root):
             assert refusal.code == 401
         assert json.loads(service.get("/api/v1/runs", "a-token-of-some-length"))["runs"]
         page = browser.new_page()
-        page.goto(service.address)
+        page.goto(service.address + "/#run=good")
         page.wait_for_selector("#ask[open]")
         assert page.is_hidden("#main")
         page.fill("#token", "a-token-of-some-length")

@@ -16,8 +16,8 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// Who is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Browsers of this computer alone, at this port.
-    ThisComputer(u16),
+    /// Browsers of this computer alone, and those at the other end of a tunnel to it.
+    ThisComputer,
     /// Whoever reaches the address; the caller asks for a proof.
     Anyone,
 }
@@ -93,12 +93,15 @@ fn parse(data: &[u8], access: Access) -> Parsed {
         let found = head.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
         found.and_then(|h| std::str::from_utf8(h.value).ok()).map(str::to_owned)
     };
-    if let Access::ThisComputer(port) = access {
-        let ours = [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")];
-        if !header("host").is_some_and(|h| ours.contains(&h)) {
+    if access == Access::ThisComputer {
+        // Any port: a tunnel may end at another one.
+        let host = header("host").unwrap_or_default();
+        let name =
+            host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host.as_str(), |(name, _)| name);
+        if !["127.0.0.1", "localhost", "[::1]"].contains(&name) {
             return Parsed::Refused(Answer::problem(403, "this page is served to this computer alone"));
         }
-        if header("origin").is_some_and(|o| !ours.iter().any(|h| o == format!("http://{h}"))) {
+        if header("origin").is_some_and(|o| o != format!("http://{host}")) {
             return Parsed::Refused(Answer::problem(403, "requests of other pages are refused"));
         }
     }
@@ -162,11 +165,15 @@ mod tests {
 
     #[test]
     fn other_hosts_and_pages_are_refused_where_this_computer_alone_is_served() {
-        let here = Access::ThisComputer(80);
+        let here = Access::ThisComputer;
         let ask = |headers: &str| format!("GET / HTTP/1.1\r\n{headers}\r\n");
         assert_eq!(status(&ask("Host: 127.0.0.1:80\r\n"), here), Some(200));
         assert_eq!(status(&ask("Host: localhost:80\r\nOrigin: http://localhost:80\r\n"), here), Some(200));
-        assert_eq!(status(&ask("Host: evil.example:80\r\n"), here), Some(403));
+        assert_eq!(status(&ask("Host: [::1]:9000\r\n"), here), Some(200));
+        for host in ["evil.example:80", "127.0.0.1.evil.example", "localhost:80.evil.example", "evil.example:localhost", ""] {
+            assert_eq!(status(&ask(&format!("Host: {host}\r\n")), here), Some(403), "{host}");
+        }
+        assert_eq!(status(&ask("Host: localhost:80\r\nOrigin: http://localhost:81\r\n"), here), Some(403));
         assert_eq!(status(&ask(""), here), Some(403));
         assert_eq!(status(&ask("Host: 127.0.0.1:80\r\nOrigin: http://evil.example\r\n"), here), Some(403));
         assert_eq!(status(&ask("Host: evil.example:80\r\n"), Access::Anyone), Some(200));

@@ -32,7 +32,20 @@ fn root() -> &'static Path {
 fn internal_dependencies(folder: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = toml::from_str(&text).unwrap();
-    let crates = ["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey", "scenarios", "console", "page-server"];
+    let crates = [
+        "sim-core",
+        "psf",
+        "catalogs",
+        "instruments",
+        "validate",
+        "reduction",
+        "spectroscopy",
+        "pointing",
+        "survey",
+        "scenarios",
+        "console",
+        "page-server",
+    ];
     let table = manifest.get("dependencies").and_then(|d| d.as_table()).cloned().unwrap_or_default();
     table.keys().filter(|k| crates.contains(&k.as_str())).cloned().collect()
 }

@@ -1,6 +1,5 @@
 //! Exposures of a run on the sky: where each points, and how the units of its detectors stand.
 
-use crate::answers::Standing;
 use crate::snapshot::Snapshot;
 use pointing::focal_plane::Detector;
 use schemars::JsonSchema;
@@ -79,7 +78,7 @@ pub fn exposure(snapshot: &Snapshot, (begin, end): (usize, usize), detectors: &[
     let mut letters = vec!['-'; detectors.len()];
     for (unit, view) in snapshot.units[begin..end].iter().zip(&snapshot.views[begin..end]) {
         if let Some(k) = detectors.iter().position(|d| d.detector == unit.detector) {
-            letters[k] = Standing::of(view.state, view.open).letter();
+            letters[k] = view.standing().letter();
         }
     }
     let first = &snapshot.units[begin];

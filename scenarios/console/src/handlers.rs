@@ -1,10 +1,10 @@
 //! What each route answers.
 
-use crate::answers::{Chunk, Chunks, FailureGroup, Failures, Health, Named, RunDetail, RunItem, Runs, Standing, Unit, UnitDetail, Units};
+use crate::answers::{Chunk, Chunks, FailureGroup, Failures, Health, Named, RunDetail, RunItem, Runs, States, Unit, UnitDetail, Units};
 use crate::coverage::{self, Coverage};
 use crate::metrics;
 use crate::picture;
-use crate::routes::{Asked, Console, Problem};
+use crate::service::{Asked, Console, Problem};
 use crate::snapshot::{Snapshot, UnitView, Watched};
 use page_server::Answer;
 use std::cmp::Reverse;
@@ -63,6 +63,7 @@ pub(crate) fn detail(id: &str, s: &Snapshot) -> RunDetail {
         activity: s.activity(now),
         begun: s.events.map(|e| e.0),
         last_event: s.events.map(|e| e.1),
+        states: States::of(s.views.iter().map(UnitView::standing)),
         status: s.status.clone(),
         exposures: coverage::spans(&s.units).len(),
         planned_s: s.units.iter().map(|u| u.cost_s).sum(),
@@ -82,7 +83,7 @@ pub(crate) fn run(console: &Console, asked: &Asked) -> Answered {
 
 /// A unit as clients see it.
 pub(crate) fn seen(unit: &UnitRow, view: &UnitView) -> Unit {
-    let state = Standing::of(view.state, view.open);
+    let state = view.standing();
     Unit {
         unit: unit.index,
         name: unit.name.clone(),
@@ -111,11 +112,13 @@ pub(crate) fn units(console: &Console, asked: &Asked) -> Answered {
     let (_, s) = found(console, asked)?;
     let failure = match asked.word("reason") {
         None => None,
-        Some(id) => Some(s.failures.iter().position(|f| f.id == id).ok_or_else(|| Problem::Nothing(format!("no group of failures {id:?}")))?),
+        Some(id) => {
+            Some(s.failures.iter().position(|f| f.id == id).ok_or_else(|| Problem::Nothing(format!("no group of failures {id:?}")))?)
+        }
     };
     let fits = |(unit, view): &(&UnitRow, &UnitView)| {
         let number = |name, value: u64| asked.number(name).is_none_or(|n| n == value);
-        asked.word("state").is_none_or(|word| Standing::of(view.state, view.open).name() == word)
+        asked.word("state").is_none_or(|word| view.standing().name() == word)
             && number("chunk", unit.chunk.into())
             && number("detector", unit.detector.into())
             && number("obs_id", unit.obs_id)
@@ -193,7 +196,9 @@ pub(crate) fn picture(console: &Console, asked: &Asked) -> Answered {
     }
     let side = asked.size("side");
     let tag = format!("\"{}-{side}\"", row.key);
-    let answer = |status, body: Vec<u8>| Ok(Answer::new(status, "image/png", body).with("ETag", tag.clone()).with("Cache-Control", "private, no-cache"));
+    let answer = |status, body: Vec<u8>| {
+        Ok(Answer::new(status, "image/png", body).with("ETag", tag.clone()).with("Cache-Control", "private, no-cache"))
+    };
     if asked.if_none_match.as_ref() == Some(&tag) {
         return answer(304, Vec::new());
     }
@@ -214,23 +219,18 @@ pub(crate) fn picture(console: &Console, asked: &Asked) -> Answered {
 
 /// Chunks of the plan with their units by state.
 pub(crate) fn chunks_of(s: &Snapshot) -> Vec<Chunk> {
-    let mut chunks: BTreeMap<u32, Chunk> = BTreeMap::new();
+    let mut chunks: BTreeMap<u32, Vec<(&UnitRow, &UnitView)>> = BTreeMap::new();
     for (unit, view) in s.iter() {
-        let chunk = chunks.entry(unit.chunk).or_insert_with(|| Chunk { chunk: unit.chunk, ..Chunk::default() });
-        chunk.units += 1;
-        chunk.expected_s += unit.cost_s;
-        match Standing::of(view.state, view.open) {
-            Standing::Done => {
-                chunk.done += 1;
-                chunk.cpu_s += view.cpu_s.unwrap_or(0.0);
-            }
-            Standing::Failed => chunk.failed += 1,
-            Standing::Stale => chunk.stale += 1,
-            Standing::Missing => chunk.missing += 1,
-            Standing::Open => chunk.open += 1,
-        }
+        chunks.entry(unit.chunk).or_default().push((unit, view));
     }
-    chunks.into_values().collect()
+    let chunk = |(chunk, units): (u32, Vec<(&UnitRow, &UnitView)>)| Chunk {
+        chunk,
+        units: units.len(),
+        states: States::of(units.iter().map(|(_, v)| v.standing())),
+        expected_s: units.iter().map(|(u, _)| u.cost_s).sum(),
+        cpu_s: units.iter().filter(|(_, v)| v.state == UnitState::Done).filter_map(|(_, v)| v.cpu_s).sum(),
+    };
+    chunks.into_iter().map(chunk).collect()
 }
 
 pub(crate) fn chunks(console: &Console, asked: &Asked) -> Answered {
@@ -286,7 +286,8 @@ pub(crate) fn health(console: &Console, _: &Asked) -> Answered {
 
 pub(crate) fn metrics(console: &Console, _: &Asked) -> Answered {
     // A run that cannot be read has no metrics; the others have.
-    let seen: Vec<(String, Arc<Snapshot>)> = console.runs.all().iter().filter_map(|run| Some((run.id.clone(), run.snapshot().ok()?))).collect();
+    let seen: Vec<(String, Arc<Snapshot>)> =
+        console.runs.all().iter().filter_map(|run| Some((run.id.clone(), run.snapshot().ok()?))).collect();
     let runs: Vec<_> = seen.iter().map(|(id, s)| (id.as_str(), &s.status)).collect();
     Ok(Answer::new(200, metrics::KIND, metrics::text(&runs).into_bytes()))
 }

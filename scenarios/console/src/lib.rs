@@ -12,6 +12,7 @@
 
 pub mod answers;
 pub mod coverage;
+mod events;
 mod handlers;
 pub mod metrics;
 mod openapi;
@@ -21,9 +22,10 @@ pub mod report;
 pub mod routes;
 pub mod runs;
 pub mod server;
+mod service;
 pub mod snapshot;
 pub mod spread;
 
-pub use routes::Console;
 pub use runs::Outlines;
 pub use server::{Address, ConsoleError, serve};
+pub use service::Console;

@@ -50,10 +50,31 @@ pub fn text(runs: &[(&str, &Status)]) -> String {
         s.reasons.iter().for_each(|r| *classes.entry(r.class.name()).or_default() += r.units);
         classes.into_iter().map(|(class, n)| format!("skyloop_units_failed{{run=\"{}\",class=\"{class}\"}} {n}\n", label(id))).collect()
     };
-    family("skyloop_units_failed", "Units whose last attempt failed, by class of the error.", &runs.iter().flat_map(failed).collect::<Vec<_>>());
+    family(
+        "skyloop_units_failed",
+        "Units whose last attempt failed, by class of the error.",
+        &runs.iter().flat_map(failed).collect::<Vec<_>>(),
+    );
     for (name, about, value) in GAUGES {
         let sample = |(id, s): &(&str, &Status)| Some(format!("{name}{{run=\"{}\"}} {}\n", label(id), value(s)?));
         family(name, about, &runs.iter().filter_map(sample).collect::<Vec<_>>());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_runs_are_escaped_and_what_is_not_known_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = survey::folder::Run::at(folder.path());
+        let row = survey::manifest::UnitRow { path: "a".into(), cost_s: 1.0, ..Default::default() };
+        survey::manifest::write(&run.units(), &[row]).unwrap();
+        let status = survey::status::status(&run).unwrap();
+        let text = text(&[("a \"b\"\\\n", &status)]);
+        assert!(text.contains("skyloop_units{run=\"a \\\"b\\\"\\\\\\n\",state=\"missing\"} 1\n"), "{text}");
+        assert!(!text.contains("time_left") && !text.contains("units_failed{"), "{text}");
+    }
 }

@@ -140,10 +140,9 @@ mod tests {
         // A source in the lower left corner of the window.
         raw[(0, 2)] = 20_000;
         let mut header = Header::default();
-        for (n, data, place, scan) in [
-            (1, "[3:32,1:40]", "[1:30,1:40]", "[33:36,1:40]"),
-            (2, "[41:70,1:40]", "[31:60,1:40]", "[37:40,1:40]"),
-        ] {
+        for (n, data, place, scan) in
+            [(1, "[3:32,1:40]", "[1:30,1:40]", "[33:36,1:40]"), (2, "[41:70,1:40]", "[31:60,1:40]", "[37:40,1:40]")]
+        {
             header.set(&format!("DSEC{n}"), data, "");
             header.set(&format!("CSEC{n}"), place, "");
             header.set(&format!("BSEC{n}"), scan, "");

@@ -1,6 +1,6 @@
 //! The service on an address.
 
-use crate::routes::Console;
+use crate::service::Console;
 use page_server::{Access, exchange, listen};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -76,7 +76,7 @@ pub fn serve(console: &Console, at: SocketAddr, stop: &AtomicBool, ready: impl F
     let failed = |source| ConsoleError::Address { address: at.to_string(), source };
     let listener = TcpListener::bind(at).map_err(failed)?;
     let local = listener.local_addr().map_err(failed)?;
-    let access = if at.ip().is_loopback() { Access::ThisComputer(local.port()) } else { Access::Anyone };
+    let access = if at.ip().is_loopback() { Access::ThisComputer } else { Access::Anyone };
     let (hand, taken) = sync_channel::<TcpStream>(WAITING);
     let taken = Mutex::new(taken);
     ready(local);

@@ -1,6 +1,7 @@
 //! A run as it stands, kept in memory and looked at again when its journals have grown.
 
-use crate::answers::{Activity, Failure, History, Rates};
+use crate::answers::{Activity, Failure, History, Rates, Standing};
+use crate::events;
 use crate::spread::Spread;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 use survey::failure::{ErrorClass, SurveyError};
 use survey::folder::Run;
-use survey::journal::{self, Line, Outcome, Product};
+use survey::journal::{self, Line, Product};
 use survey::manifest::{self, UnitRow};
 use survey::status::{self, Seen, Status, UnitState};
 
@@ -18,10 +19,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const EASE: u32 = 5;
 /// Products are looked at again after this time though no journal grew: somebody may have removed them.
 const STALE_AFTER: Duration = Duration::from_secs(300);
-/// Rates are those of the last ten minutes of work \[s\].
-const RATE_WINDOW_S: f64 = 600.0;
-/// Bins of the history.
-const BINS: usize = 72;
 /// Work without any event for longer than this, and ten times the longest unit, is taken to have stopped \[s\].
 const QUIET_S: f64 = 600.0;
 
@@ -54,6 +51,14 @@ pub struct UnitView {
     pub error: Option<String>,
     /// Its place in [`Snapshot::failures`].
     pub failure: Option<usize>,
+}
+
+impl UnitView {
+    /// How it stands, with what is at work told apart.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.state, self.open)
+    }
 }
 
 /// A run at a moment.
@@ -210,27 +215,27 @@ fn light(mut line: Line) -> Line {
 fn build(run: &Run, reader: &Reader, revision: u64, begun: Instant) -> Snapshot {
     let (units, lines) = (&reader.units, &reader.lines);
     let seen = status::look(run, units, lines);
-    let failures = failures(&seen);
+    let failures = events::failures(&seen);
     let place: BTreeMap<u32, usize> = failures.iter().enumerate().flat_map(|(k, f)| f.members.iter().map(move |unit| (*unit, k))).collect();
     let views: Vec<UnitView> = seen.iter().map(|s| view(s, place.get(&s.unit.index).copied())).collect();
     let mut journals: BTreeMap<u32, BTreeSet<(u32, u32)>> = BTreeMap::new();
     for line in lines {
         journals.entry(line.unit).or_default().insert((line.chunk, line.attempt));
     }
-    let span = |value: fn(f64, f64) -> f64| lines.iter().map(|l| l.time).reduce(value);
-    let events = span(f64::min).zip(span(f64::max));
+    let time = |value: fn(f64, f64) -> f64| lines.iter().map(|l| l.time).reduce(value);
+    let span = time(f64::min).zip(time(f64::max));
     let bands = Spread::of_groups(units.iter().zip(&views), |unit| unit.band.clone());
     Snapshot {
         revision,
         status: status::of(&seen, units, lines),
-        processes: processes(&seen, lines),
-        rates: rates(lines),
-        history: history(lines, events),
+        processes: events::processes(&seen, lines),
+        rates: events::rates(lines),
+        history: events::history(lines, span),
         units: Arc::clone(units),
         views,
         journals,
         failures,
-        events,
+        events: span,
         bands,
         took_s: begun.elapsed().as_secs_f64(),
     }
@@ -253,77 +258,4 @@ fn view(s: &Seen<'_>, failure: Option<usize>) -> UnitView {
         error: s.last.filter(|_| failed).and_then(|l| l.error.clone()),
         failure,
     }
-}
-
-/// Failures by class and words, as [`Status::reasons`], with the units behind them.
-fn failures(seen: &[Seen<'_>]) -> Vec<Failure> {
-    let mut groups: BTreeMap<(ErrorClass, String), Failure> = BTreeMap::new();
-    for s in seen {
-        let Some((class, text)) = s.reason() else { continue };
-        let digest = sim_core::manifest::sha256(format!("{}\n{text}", class.name()).as_bytes());
-        let example = s.last.and_then(|l| l.error.clone()).unwrap_or_default();
-        let new = || Failure {
-            id: digest[..12].to_string(),
-            class,
-            retried: class.may_pass(),
-            reason: text.clone(),
-            units: 0,
-            error: example,
-            last: 0.0,
-            members: Vec::new(),
-        };
-        let group = groups.entry((class, text.clone())).or_insert_with(new);
-        group.units += 1;
-        group.members.push(s.unit.index);
-        group.last = group.last.max(s.last.map_or(0.0, |l| l.time));
-    }
-    let mut failures: Vec<Failure> = groups.into_values().collect();
-    failures.sort_by_key(|f| std::cmp::Reverse(f.units));
-    failures
-}
-
-/// Processes whose last line of a unit that is not done is its beginning.
-fn processes(seen: &[Seen<'_>], lines: &[Line]) -> usize {
-    let open: BTreeSet<u32> = seen.iter().filter(|s| s.open && s.state != UnitState::Done).map(|s| s.unit.index).collect();
-    let mut last: BTreeMap<u32, &Line> = BTreeMap::new();
-    for line in lines.iter().filter(|l| open.contains(&l.unit)) {
-        let kept = last.entry(line.unit).or_insert(line);
-        if line.time >= kept.time {
-            *kept = line;
-        }
-    }
-    last.values().map(|l| (l.host.as_str(), l.pid)).collect::<BTreeSet<_>>().len()
-}
-
-fn rates(lines: &[Line]) -> Rates {
-    let made = || lines.iter().filter(|l| l.outcome == Outcome::Made);
-    let Some(end) = made().map(|l| l.time).reduce(f64::max) else { return Rates::default() };
-    let recent: Vec<&Line> = made().filter(|l| l.time > end - RATE_WINDOW_S).collect();
-    let begin = recent.iter().map(|l| l.time - l.wall_s.unwrap_or(0.0)).fold(end, f64::min).max(end - RATE_WINDOW_S);
-    let seconds = end - begin;
-    if seconds <= 0.0 {
-        return Rates::default();
-    }
-    Rates {
-        window_s: seconds,
-        units_per_hour: 3600.0 * recent.len() as f64 / seconds,
-        objects_per_s: recent.iter().filter_map(|l| l.objects).sum::<u64>() as f64 / seconds,
-        megabytes_per_s: recent.iter().map(|l| l.bytes()).sum::<u64>() as f64 / 1e6 / seconds,
-        cores: recent.iter().filter_map(|l| l.cpu_s).sum::<f64>() / seconds,
-    }
-}
-
-fn history(lines: &[Line], events: Option<(f64, f64)>) -> History {
-    let Some((begin, end)) = events.filter(|(a, b)| b > a) else { return History::default() };
-    let bin_s = (end - begin) / BINS as f64;
-    let mut history = History { begin, bin_s, made: vec![0; BINS], failed: vec![0; BINS] };
-    for line in lines {
-        let bin = (((line.time - begin) / bin_s) as usize).min(BINS - 1);
-        match line.outcome {
-            Outcome::Made => history.made[bin] += 1,
-            Outcome::Failed if line.class != Some(ErrorClass::Interrupted) => history.failed[bin] += 1,
-            _ => {}
-        }
-    }
-    history
 }

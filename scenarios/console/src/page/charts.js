@@ -1,8 +1,8 @@
 // Charts beside the sky: units over time, chunks, cost by band.
 
 // Bars of units made and failed.
-function paceChart(history) {
-  const [w, h, left, foot] = [560, 200, 40, 22];
+function paceChart(history, width) {
+  const [w, h, left, foot] = [Math.max(260, width), 200, 40, 22];
   const svg = make("svg", { viewBox: `0 0 ${w} ${h}`, role: "img" });
   const n = history.made.length;
   if (!n) {
@@ -10,7 +10,7 @@ function paceChart(history) {
     return svg;
   }
   const most = Math.max(1, ...history.made.map((m, k) => m + history.failed[k]));
-  const y = (v) => (h - foot) - ((h - foot - 8) * v) / most;
+  const y = (v) => (h - foot) - ((h - foot - 22) * v) / most;
   const bar = (w - left) / n;
   for (const v of [0, most / 2, most]) {
     svg.append(make("line", { class: "axis", x1: left, x2: w, y1: y(v), y2: y(v) }));

@@ -16,7 +16,7 @@ class TokenNeeded extends Error {}
 
 async function ask(path) {
   const headers = access.token ? { Authorization: "Bearer " + access.token } : {};
-  const response = await fetch(path, { headers });
+  const response = await fetch(path, { headers, signal: AbortSignal.timeout(30000) });
   if (response.status === 401) throw new TokenNeeded("a token is needed");
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));

@@ -11,9 +11,10 @@ pub fn asset(path: &str) -> Option<Answer> {
     let (kind, text) = match path {
         "/" => ("text/html; charset=utf-8", include_str!("page.html").to_string()),
         "/page.css" => ("text/css; charset=utf-8", include_str!("page.css").to_string()),
-        "/page.js" => {
-            ("text/javascript; charset=utf-8", [include_str!("data.js"), include_str!("sky.js"), include_str!("charts.js"), include_str!("page.js")].concat())
-        }
+        "/page.js" => (
+            "text/javascript; charset=utf-8",
+            [include_str!("data.js"), include_str!("sky.js"), include_str!("charts.js"), include_str!("page.js")].concat(),
+        ),
         "/favicon.svg" => ("image/svg+xml", include_str!("icon.svg").to_string()),
         _ => return None,
     };

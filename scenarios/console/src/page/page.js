@@ -1,7 +1,7 @@
 // The page: asks how the run stands, shows it, and asks again.
 
 const POLL_MS = 2000;
-const page = { run: fragment.get("run"), revision: null, drawn: 0, exposures: 0, busy: false, seen: 0, offset: 0, frames: "" };
+const page = { run: fragment.get("run"), mark: null, drawn: 0, exposures: 0, busy: false, seen: 0, offset: 0, frames: "" };
 const root = () => "/api/v1/runs/" + encodeURIComponent(page.run);
 const sky = new Sky($("sky"), (e) => listUnits(`exposure ${e.obs_id}`, { obs_id: e.obs_id }));
 const grid = new ChunkGrid($("chunks"), (c) => listUnits(`chunk ${c.chunk}`, { chunk: c.chunk }, c.chunk));
@@ -17,9 +17,7 @@ async function poll() {
   try {
     const { runs } = await askJson("/api/v1/runs");
     chooseRuns(runs);
-    const asked = page.run;
-    const mine = runs.find((r) => r.id === asked);
-    if (!mine) {
+    if (!page.run) {
       $("main").hidden = true;
       $("activity").textContent = "no run";
       alarm("There is no planned run here yet. `skyloop plan SURVEY --out RUN` makes one.");
@@ -27,7 +25,7 @@ async function poll() {
       const run = await askJson(root());
       page.offset = run.now - Date.now() / 1000;
       show(run);
-      if (run.revision !== page.revision) await details(run);
+      if (mark(run) !== page.mark) await details(run);
       alarm("");
     }
     page.seen = Date.now();
@@ -40,6 +38,9 @@ async function poll() {
   }
   page.busy = false;
 }
+
+// What tells a state of a run from others, also after the service was started again.
+const mark = (run) => [run.id, run.revision, run.last_event].join(" ");
 
 function chooseRuns(runs) {
   if (!runs.some((r) => r.id === page.run)) page.run = runs.length ? (runs.find((r) => r.activity === "at_work") || runs[0]).id : null;
@@ -64,9 +65,7 @@ function show(run) {
   const percent = share === 1 ? "100" : (Math.floor(1000 * share) / 10).toFixed(1);
   document.title = `${percent} % · ${run.id} · Skyloop`;
   $("percent").textContent = percent;
-  // Units that were begun without an end are missing, failed or stale as well: they are shown once.
-  const open = Math.min(s.open, s.missing);
-  const counts = { done: s.done, open, failed: s.failed, stale: s.stale, missing: s.missing - open };
+  const counts = run.states;
   const bar = $("bar");
   if (!bar.children.length) bar.append(...STATES.map((state) => make("i", { class: state })));
   STATES.forEach((state, k) => { bar.children[k].style.width = (100 * counts[state]) / Math.max(1, s.units) + "%"; });
@@ -82,7 +81,7 @@ function show(run) {
   tiles(run);
   const note = `${s.chunks_done} of ${whole(s.chunks)} done`;
   $("chunks-note").textContent = note;
-  $("pace").replaceChildren(paceChart(run.history));
+  $("pace").replaceChildren(paceChart(run.history, $("pace").clientWidth));
   $("bands").replaceChildren(bandTable(run.bands));
   slowest(run);
 }
@@ -116,12 +115,12 @@ function slowest(run) {
 // What is dear: asked for when the run has changed, and for large runs not every time.
 async function details(run) {
   const pause = run.exposures > 500 ? 15000 : 0;
-  const first = page.revision === null;
+  const first = page.mark === null;
   await Promise.all([failures(), frames()]);
   if (first || Date.now() - page.drawn > pause || run.activity === "complete") {
     await Promise.all([coverage(), chunks()]);
     page.drawn = Date.now();
-    page.revision = run.revision;
+    page.mark = page.run === run.id ? mark(run) : null;
   }
 }
 
@@ -258,9 +257,9 @@ $("more-close").addEventListener("click", () => $("more").close());
 $("more").addEventListener("click", (event) => { if (event.target === $("more")) $("more").close(); });
 $("runs").addEventListener("change", () => {
   page.run = $("runs").value;
-  page.revision = null;
+  page.mark = null;
   page.frames = "";
-  sky.exposures = [];
+  sky.clear();
   history.replaceState(null, "", "#" + new URLSearchParams({ run: page.run }));
   poll();
 });

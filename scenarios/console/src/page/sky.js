@@ -25,6 +25,13 @@ class Sky {
     canvas.addEventListener("click", (e) => { const hit = this.hit(e); if (hit) chosen(hit); });
   }
 
+  // Nothing is known any more.
+  clear() {
+    this.exposures = [];
+    this.regions = [];
+    this.on = null;
+  }
+
   // Takes exposures with a letter of each detector's state.
   set(detectors, exposures) {
     const known = detectors.filter((d) => d.corners_deg);

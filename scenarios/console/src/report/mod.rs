@@ -92,7 +92,7 @@ pub struct Numbers {
 impl Numbers {
     fn of(id: &str, s: &Snapshot, verified: Option<Verified>) -> Self {
         let run = handlers::detail(id, s);
-        let done = |span: &(usize, usize)| s.views[span.0..span.1].iter().all(|v| Standing::of(v.state, v.open) == Standing::Done);
+        let done = |span: &(usize, usize)| s.views[span.0..span.1].iter().all(|v| v.standing() == Standing::Done);
         Self {
             lasted_s: s.events.map(|(first, last)| last - first),
             exposures_done: coverage::spans(&s.units).iter().filter(|span| done(span)).count(),
@@ -185,7 +185,10 @@ fn shown(seconds: f64) -> String {
 
 fn size(bytes: f64) -> String {
     let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    units.iter().find(|(least, _)| bytes >= *least).map_or_else(|| format!("{bytes:.0} B"), |(least, unit)| format!("{:.2} {unit}", bytes / least))
+    units
+        .iter()
+        .find(|(least, _)| bytes >= *least)
+        .map_or_else(|| format!("{bytes:.0} B"), |(least, unit)| format!("{:.2} {unit}", bytes / least))
 }
 
 /// Seconds since 1970 UTC as a date.
@@ -204,6 +207,9 @@ mod tests {
     fn dates_lengths_and_sizes_are_said_in_fitting_units() {
         assert_eq!(date(0.0), "1970-01-01 00:00 UTC");
         assert_eq!(date(1_795_341_701.08), "2026-11-22 10:01 UTC");
-        assert_eq!((shown(1.5), shown(600.0), size(12.9e6), size(3.0)), ("1.50 s".into(), "10.0 min".into(), "12.90 MB".into(), "3 B".into()));
+        assert_eq!(
+            (shown(1.5), shown(600.0), size(12.9e6), size(3.0)),
+            ("1.50 s".into(), "10.0 min".into(), "12.90 MB".into(), "3 B".into())
+        );
     }
 }

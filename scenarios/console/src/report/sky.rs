@@ -3,7 +3,7 @@
 //! # Formula
 //! Outlines through [`pointing::focal_plane::Attitude`]; a region is what is linked by cells of 3 deg.
 //! # Limits
-//! Where outlines are not known, or are thousands in a region, an exposure is one outline round all its detectors.
+//! Where outlines are not known, or are thousands in a region, an exposure is one outline round all its detectors, with those that failed on it.
 
 use crate::answers::Standing;
 use crate::coverage;
@@ -50,7 +50,7 @@ pub fn panels(s: &Snapshot, outlines: &[Detector]) -> Vec<(String, String)> {
 
 fn exposure(s: &Snapshot, (begin, end): (usize, usize), outlines: &[Detector]) -> Exposure {
     let first = &s.units[begin];
-    let states: Vec<Standing> = s.views[begin..end].iter().map(|v| Standing::of(v.state, v.open)).collect();
+    let states: Vec<Standing> = s.views[begin..end].iter().map(|v| v.standing()).collect();
     let corners = |number: u16| outlines.iter().find(|d| d.number == u32::from(number)).map(|d| d.corners_deg);
     let parts: Vec<(Corners, Standing)> =
         s.units[begin..end].iter().zip(&states).filter_map(|(unit, state)| Some((corners(unit.detector)?, *state))).collect();
@@ -58,13 +58,14 @@ fn exposure(s: &Snapshot, (begin, end): (usize, usize), outlines: &[Detector]) -
     let range = |of: fn(&(f64, f64)) -> f64| all().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     // The survey camera's field is 1.1 deg wide: what stands for outlines that are not known.
     let (x, y) = if parts.is_empty() { ((-0.55, 0.55), (-0.55, 0.55)) } else { (range(|c| c.0), range(|c| c.1)) };
+    // What failed is drawn by itself; the whole shows how the rest stands.
+    let rest = || states.iter().filter(|state| **state != Standing::Failed);
     let any = |state| states.contains(&state);
-    let all_done = states.iter().all(|state| *state == Standing::Done);
     let state = match () {
-        () if any(Standing::Failed) => Standing::Failed,
+        () if rest().count() == 0 => Standing::Failed,
         () if any(Standing::Open) => Standing::Open,
         () if any(Standing::Stale) => Standing::Stale,
-        () if all_done => Standing::Done,
+        () if rest().all(|state| *state == Standing::Done) => Standing::Done,
         () => Standing::Missing,
     };
     let attitude = Attitude::new(first.ra_deg, first.dec_deg, first.position_angle_deg);
@@ -117,8 +118,9 @@ fn panel(exposures: &[&Exposure]) -> (String, String) {
     let drawn: Vec<(&Attitude, &Corners, Standing)> = exposures
         .iter()
         .flat_map(|e| {
-            let parts = if single && !e.parts.is_empty() { e.parts.as_slice() } else { std::slice::from_ref(&e.whole) };
-            parts.iter().map(|(corners, state)| (&e.attitude, corners, *state))
+            let all = single && !e.parts.is_empty();
+            let parts = e.parts.iter().filter(move |(_, state)| all || *state == Standing::Failed);
+            parts.chain((!all).then_some(&e.whole)).map(|(corners, state)| (&e.attitude, corners, *state))
         })
         .collect();
     let covered: f64 = drawn.iter().map(|(_, c, _)| (c[2].0 - c[0].0).abs() * (c[2].1 - c[0].1).abs()).sum();
@@ -143,24 +145,36 @@ fn panel(exposures: &[&Exposure]) -> (String, String) {
 
 /// Lines of right ascension and declination with their degrees.
 fn grid(svg: &mut String, place: &impl Fn(&Vector) -> Option<(f64, f64)>, (ra, dec): (f64, f64), radius_deg: f64) {
-    let step = |width: f64| [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0].into_iter().find(|s| width / s <= 6.0).unwrap_or(30.0);
+    let step = |width: f64| {
+        [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0].into_iter().find(|s| width / s <= 6.0).unwrap_or(30.0)
+    };
     let across = (radius_deg / dec.to_radians().cos().max(0.05)).min(180.0);
     let digits = |s: f64| (-s.log10()).ceil().max(0.0) as usize;
     let inside = |p: &(f64, f64)| (ROOM..=ROOM + SIDE).contains(&p.0) && (10.0..=10.0 + SIDE).contains(&p.1);
     let mut line = |fixed: f64, upright: bool, step: f64| {
-        let along = |t: f64| if upright { vector(fixed, (dec + 1.5 * t * radius_deg).clamp(-90.0, 90.0)) } else { vector(ra + 1.5 * t * across, fixed) };
+        let along = |t: f64| {
+            if upright { vector(fixed, (dec + 1.5 * t * radius_deg).clamp(-90.0, 90.0)) } else { vector(ra + 1.5 * t * across, fixed) }
+        };
         let points: Vec<(f64, f64)> = (-40..=40).filter_map(|k| place(&along(f64::from(k) / 40.0))).filter(|p| inside(p)).collect();
         let text: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let _ = write!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"var(--grid)\"/>", text.join(" "));
-        let label = if upright { format!("{:.*}\u{b0}", digits(step), fixed.rem_euclid(360.0)) } else { format!("{fixed:+.*}\u{b0}", digits(step)) };
+        let label = if upright {
+            format!("{:.*}\u{b0}", digits(step), fixed.rem_euclid(360.0))
+        } else {
+            format!("{fixed:+.*}\u{b0}", digits(step))
+        };
         let key = |p: &&(f64, f64)| if upright { -p.1 } else { p.0 };
         if let Some((x, y)) = points.iter().min_by(|a, b| key(a).total_cmp(&key(b))) {
             let (x, y, anchor) = if upright { (*x, SIDE + 28.0, "middle") } else { (ROOM - 4.0, y + 4.0, "end") };
-            let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"13\" fill=\"var(--muted)\">{label}</text>");
+            let _ = write!(
+                svg,
+                "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"13\" fill=\"var(--muted)\">{label}</text>"
+            );
         }
     };
     let (up, right) = (step(2.0 * radius_deg), step(2.0 * across));
-    let between = |low: f64, high: f64, step: f64| ((low / step).ceil() as i64..=(high / step).floor() as i64).map(move |k| k as f64 * step);
+    let between =
+        |low: f64, high: f64, step: f64| ((low / step).ceil() as i64..=(high / step).floor() as i64).map(move |k| k as f64 * step);
     between((dec - radius_deg).max(-90.0), (dec + radius_deg).min(90.0), up).for_each(|d| line(d, false, up));
     between(ra - across, ra + across, right).for_each(|a| line(a, true, right));
 }

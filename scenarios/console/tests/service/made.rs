@@ -68,7 +68,8 @@ impl Made {
     }
     pub fn fail(&self, journal: &mut Journal, unit: usize, why: &str) {
         self.begin(journal, unit);
-        let failed = Line { class: Some(ErrorClass::Input), error: Some(why.into()), wall_s: Some(0.1), ..self.line(unit, Outcome::Failed) };
+        let failed =
+            Line { class: Some(ErrorClass::Input), error: Some(why.into()), wall_s: Some(0.1), ..self.line(unit, Outcome::Failed) };
         journal.write(&mut failed.clone()).unwrap();
     }
     /// Makes a unit: a frame of 48 x 32 pixels with its record.

@@ -39,7 +39,7 @@ pub fn answer(session: &mut Session, request: &Request) -> Answer {
         ("POST", "/api/finish") => {
             session.finished = true;
             Ok(Answer::json(200, &json!({ "finished": true })))
-        },
+        }
         (_, "/" | "/api/session" | "/api/position" | "/api/pixels" | "/api/field" | "/api/edits" | "/api/save" | "/api/finish") => {
             return Answer::problem(405, "method not allowed here");
         }

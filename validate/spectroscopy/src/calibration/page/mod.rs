@@ -34,7 +34,7 @@ pub fn serve(
     let local = listener.local_addr().map_err(|e| failed(e.to_string()))?;
     ready(local);
     let taken = listen(&listener, stop, |stream| {
-        exchange(stream, Access::ThisComputer(local.port()), |request| api::answer(&mut session, request));
+        exchange(stream, Access::ThisComputer, |request| api::answer(&mut session, request));
         !session.finished
     });
     taken.map_err(|e| failed(e.to_string()))?;
