@@ -139,10 +139,10 @@ fn figure(title: &str, svg: String, caption: impl Into<String>) -> Figure {
 }
 
 fn page(n: &Numbers, s: &Snapshot, outlines: &[Detector]) -> Result<String, ReportError> {
-    let mut figures = Vec::new();
+    let (mut figures, mut pace) = (Vec::new(), Vec::new());
     if n.run.history.made.len() > 1 {
-        let caption = "Units made (blue) and failed (red) from the first event of the journals to the last.";
-        figures.push(figure("Units over time", figures::pace(&n.run.history)?, caption));
+        let caption = "Units made (blue) and failed (orange) from the first event of the journals to the last.";
+        pace.push(figure("Units over time", figures::pace(&n.run.history)?, caption));
     }
     for (title, groups) in [("band", &n.run.bands), ("detector", &n.detectors)] {
         if groups.iter().any(|g| g.timed > 0) {
@@ -157,6 +157,8 @@ fn page(n: &Numbers, s: &Snapshot, outlines: &[Detector]) -> Result<String, Repo
     environment.add_filter("span", shown);
     environment.add_filter("size", size);
     environment.add_filter("date", date);
+    environment.add_filter("hours", hours);
+    environment.add_filter("whole", whole);
     environment.add_template("page", include_str!("page.html"))?;
     let status = &n.run.status;
     let wrong: Vec<&String> = n.verified.iter().flat_map(|v| &v.wrong).take(WRONG).collect();
@@ -167,6 +169,7 @@ fn page(n: &Numbers, s: &Snapshot, outlines: &[Detector]) -> Result<String, Repo
         complete => status.is_complete(),
         estimate,
         figures,
+        pace,
         wrong,
         sky => sky::panels(s, outlines).into_iter().map(|(title, svg)| figure(&title, svg, "")).collect::<Vec<_>>(),
         version => env!("CARGO_PKG_VERSION"),
@@ -189,6 +192,22 @@ fn size(bytes: f64) -> String {
         .iter()
         .find(|(least, _)| bytes >= *least)
         .map_or_else(|| format!("{bytes:.0} B"), |(least, unit)| format!("{:.2} {unit}", bytes / least))
+}
+
+/// Core-seconds as core-hours, with digits that fit.
+fn hours(core_s: f64) -> String {
+    match core_s / 3600.0 {
+        h if h >= 100.0 => whole(h.round() as u64),
+        h if h >= 0.1 => format!("{h:.2}"),
+        h => format!("{h:.6}"),
+    }
+}
+
+/// A whole number with its thousands parted by thin spaces.
+fn whole(n: u64) -> String {
+    let digits = n.to_string();
+    let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join("\u{2009}")
 }
 
 /// Seconds since 1970 UTC as a date.

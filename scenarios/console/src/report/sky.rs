@@ -127,7 +127,11 @@ fn panel(exposures: &[&Exposure]) -> (String, String) {
     let depth = (covered / (3.2 * radius_deg * radius_deg)).max(1.0);
     let opacity = (1.0 - 0.1_f64.powf(1.0 / depth)).clamp(0.04, 0.85);
     for (state, colour) in LAYERS {
-        let opacity = if matches!(state, Standing::Failed | Standing::Open) { opacity.max(0.5) } else { opacity };
+        let opacity = match state {
+            Standing::Failed | Standing::Open => opacity.max(0.5),
+            Standing::Missing => 0.3 * opacity,
+            Standing::Stale | Standing::Done => opacity,
+        };
         let _ = write!(svg, "<g fill=\"{colour}\" fill-opacity=\"{opacity:.3}\">");
         for (attitude, corners, _) in drawn.iter().filter(|d| d.2 == state) {
             let points: Option<Vec<(f64, f64)>> = corners.iter().map(|(x, y)| place(&attitude.sky_from_mosaic(*x, *y))).collect();
