@@ -121,6 +121,9 @@ enum Command {
         /// Also ask the batch systems how many elements of what was submitted wait and are at work.
         #[arg(long)]
         queue: bool,
+        /// Write metrics for Prometheus into this file, whole or not at all (node exporter's textfile collector reads such).
+        #[arg(long, value_name = "FILE")]
+        prometheus: Option<PathBuf>,
     },
     /// List the units of a run that are missing or failed in chunks of their own, for `run --retry`.
     Retry {
@@ -143,6 +146,13 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         parquet: Option<PathBuf>,
     },
+    /// Show runs in a browser, and answer for them by REST: read-only, to this computer alone unless told otherwise.
+    ///
+    /// One page shows a run living: progress, sky coverage, chunks, failures by reason, pictures of frames. The service is documented by itself
+    /// (/api/v1/openapi.json), has metrics (/metrics) and says that it is well (/healthz).
+    Serve(commands::survey_serve::ServeArgs),
+    /// Write a page and JSON of a run: what was made, how long it took, cost against the plan, failures by reason, sky coverage.
+    Report(commands::survey_serve::ReportArgs),
     /// Remove the temporary files of killed processes from a run.
     Clean {
         /// Folder of the run.
@@ -248,9 +258,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => Ok(commands::survey::run(&args, jobs, quiet)),
         Command::Submit(args) => Ok(commands::survey_submit::submit(&args)),
         Command::Cancel { run } => Ok(commands::survey_submit::cancel(&run)),
-        Command::Status { run, json, queue } => Ok(commands::survey::status(&run, json, queue)),
-        Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
         Command::Collect { run, database, parquet } => Ok(commands::survey::collect(&run, database.as_deref(), parquet.as_deref())),
+        Command::Status { run, json, queue, prometheus } => Ok(commands::survey::status(&run, json, queue, prometheus.as_deref())),
+        Command::Retry { run, division } => Ok(commands::survey::retry(&run, &division)),
+        Command::Serve(args) => commands::survey_serve::serve(&args),
+        Command::Report(args) => commands::survey_serve::report(&args),
         Command::Clean { run, all_hosts } => Ok(commands::survey::clean(&run, all_hosts)),
         Command::Explain { scenario } => commands::explain::explain(&scenario),
         Command::Stamp { spec, out, example } => commands::stamp::stamp(spec.as_deref(), out.as_deref(), example),

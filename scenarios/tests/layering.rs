@@ -13,11 +13,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("catalogs", &["sim-core"]),
     ("instruments", &["sim-core"]),
     ("validate/reduction", &["sim-core", "instruments"]),
-    ("validate/spectroscopy", &["sim-core"]),
+    ("page-server", &[]),
+    ("validate/spectroscopy", &["sim-core", "page-server"]),
     ("validate", &["sim-core"]),
     ("scenarios/pointing", &["sim-core"]),
     ("scenarios/survey", &["sim-core"]),
-    ("scenarios", &["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey"]),
+    ("scenarios/console", &["sim-core", "page-server", "pointing", "survey", "validate"]),
+    (
+        "scenarios",
+        &["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey", "console"],
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -27,7 +32,20 @@ fn root() -> &'static Path {
 fn internal_dependencies(folder: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = toml::from_str(&text).unwrap();
-    let crates = ["sim-core", "psf", "catalogs", "instruments", "validate", "reduction", "spectroscopy", "pointing", "survey", "scenarios"];
+    let crates = [
+        "sim-core",
+        "psf",
+        "catalogs",
+        "instruments",
+        "validate",
+        "reduction",
+        "spectroscopy",
+        "pointing",
+        "survey",
+        "scenarios",
+        "console",
+        "page-server",
+    ];
     let table = manifest.get("dependencies").and_then(|d| d.as_table()).cloned().unwrap_or_default();
     table.keys().filter(|k| crates.contains(&k.as_str())).cloned().collect()
 }

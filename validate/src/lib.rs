@@ -22,6 +22,7 @@ pub mod error;
 pub mod level2;
 pub mod measures;
 pub mod product;
+pub mod quick_look;
 pub mod report;
 pub mod statistics;
 

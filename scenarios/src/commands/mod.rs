@@ -9,5 +9,6 @@ pub mod pointings;
 pub mod spectra;
 pub mod stamp;
 pub mod survey;
+pub mod survey_serve;
 pub mod survey_submit;
 mod survey_watch;

@@ -6,6 +6,7 @@ use clap::Args;
 use scenarios::in_words;
 use scenarios::survey_run::maker::Maker;
 use scenarios::survey_run::plan::Planned;
+use sim_core::files::write_atomically;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -178,12 +179,17 @@ fn chunk_index(given: &str) -> anyhow::Result<u32> {
     value.parse().map_err(|_| anyhow!("{name} = {value:?} is not a number from 0, nor `env`"))
 }
 
-pub fn status(folder: &Path, json: bool, queue: bool) -> ExitCode {
+pub fn status(folder: &Path, json: bool, queue: bool, prometheus: Option<&Path>) -> ExitCode {
     ended(|| {
         let run = Run::at(folder);
         units(&run, &run.units())?;
         let status = status::status(&run)?;
         let standing = queue.then(|| records::standing(&run)).transpose()?;
+        if let Some(path) = prometheus {
+            let absolute = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+            let name = absolute.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            write_atomically(path, console::metrics::text(&[(&name, &status)]).as_bytes()).with_context(|| path.display().to_string())?;
+        }
         if json {
             let mut value = serde_json::to_value(&status)?;
             if let Some(standing) = standing {

@@ -1,11 +1,12 @@
 //! Why something did not work, in classes that decide what to do about it, and the exit codes that say so to a batch system.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::Path;
 
 /// Class of a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// Input or configuration is wrong: the same again gives the same failure. Never retried.

@@ -10,12 +10,13 @@ use crate::journal::{self, Line, Outcome};
 use crate::manifest::{self, UnitRow};
 use crate::record::{self, Record};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// How a unit stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitState {
     /// Whole, with the planned key.
@@ -54,6 +55,15 @@ pub struct Seen<'a> {
     pub attempts: u32,
     /// Whether the last attempt began and did not end: it is at work, or was killed.
     pub open: bool,
+}
+
+impl Seen<'_> {
+    /// Why it failed: class, and words that units which failed alike share (numbers are `#`, the unit's name is `UNIT`).
+    #[must_use]
+    pub fn reason(&self) -> Option<(ErrorClass, String)> {
+        let line = self.last.filter(|_| self.state == UnitState::Failed)?;
+        Some((line.class?, without_numbers(&line.error.as_ref()?.replace(&self.unit.name, "UNIT"))))
+    }
 }
 
 /// Looks at every unit: `lines` are those of all journals.
@@ -103,7 +113,7 @@ fn state(run: &Run, unit: &UnitRow, last: Option<&Line>, done: Option<&str>) -> 
 }
 
 /// Failures of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Reason {
     /// Class.
     pub class: ErrorClass,
@@ -118,7 +128,7 @@ pub struct Reason {
 }
 
 /// A unit that took long.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Slow {
     /// Name.
     pub unit: String,
@@ -131,7 +141,7 @@ pub struct Slow {
 }
 
 /// How a run stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Status {
     /// Units.
     pub units: usize,
@@ -181,11 +191,16 @@ const RATE_WINDOW_S: f64 = 3600.0;
 pub fn status(run: &Run) -> Result<Status, SurveyError> {
     let units = manifest::read(&run.units())?;
     let lines = journal::read_all(run)?;
-    let seen = look(run, &units, &lines);
+    Ok(of(&look(run, &units, &lines), &units, &lines))
+}
+
+/// How a run stands, from what was seen of its units and the lines of all journals.
+#[must_use]
+pub fn of(seen: &[Seen<'_>], units: &[UnitRow], lines: &[Line]) -> Status {
     let count = |state| seen.iter().filter(|s| s.state == state).count();
     let done: Vec<&Seen> = seen.iter().filter(|s| s.state == UnitState::Done).collect();
     let mut chunks: BTreeMap<u32, bool> = BTreeMap::new();
-    for s in &seen {
+    for s in seen {
         *chunks.entry(s.unit.chunk).or_insert(true) &= s.state == UnitState::Done;
     }
     let mut slow: Vec<Slow> = done
@@ -198,7 +213,7 @@ pub fn status(run: &Run) -> Result<Status, SurveyError> {
     slow.sort_by(|a, b| b.wall_s.total_cmp(&a.wall_s));
     slow.truncate(SLOWEST);
     let timed = |s: &&&Seen| s.last.is_some_and(|line| line.cpu_s.is_some());
-    Ok(Status {
+    Status {
         units: units.len(),
         chunks: chunks.len(),
         chunks_done: chunks.values().filter(|done| **done).count(),
@@ -208,23 +223,23 @@ pub fn status(run: &Run) -> Result<Status, SurveyError> {
         missing: count(UnitState::Missing),
         open: seen.iter().filter(|s| s.open && s.state != UnitState::Done).count(),
         retried: seen.iter().filter(|s| s.attempts > 1).count(),
-        reasons: reasons(&seen),
+        reasons: reasons(seen),
         slowest: slow,
         peak_mb: lines.iter().filter_map(|line| line.peak_mb).fold(0.0, f64::max),
         cpu_s: done.iter().filter_map(|s| s.last?.cpu_s).sum(),
         expected_s: done.iter().filter(timed).map(|s| s.unit.cost_s).sum(),
         objects: done.iter().filter_map(|s| s.last?.objects).sum(),
         bytes: done.iter().filter_map(|s| s.last.map(Line::bytes)).sum(),
-        left_s: left_s(&seen, &units, &lines),
-    })
+        left_s: left_s(seen, units, lines),
+    }
 }
 
 /// Failures by class and words.
 fn reasons(seen: &[Seen<'_>]) -> Vec<Reason> {
     let mut groups: BTreeMap<(ErrorClass, String), Reason> = BTreeMap::new();
     for s in seen.iter().filter(|s| s.state == UnitState::Failed) {
-        let Some((class, error)) = s.last.and_then(|line| Some((line.class?, line.error.clone()?))) else { continue };
-        let text = without_numbers(&error.replace(&s.unit.name, "UNIT"));
+        let Some((class, text)) = s.reason() else { continue };
+        let error = s.last.and_then(|line| line.error.clone()).unwrap_or_default();
         let new = || Reason { class, text: text.clone(), units: 0, example: s.unit.name.clone(), error };
         groups.entry((class, text.clone())).or_insert_with(new).units += 1;
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod catalogue;
+mod console;
 mod instrument_files;
 mod interruptions;
 mod loops;

@@ -70,7 +70,7 @@ fn the_page_answers_and_its_choices_replay_in_a_batch_run() {
     assert_eq!((used(&after, "before"), &after["now"]["points_left"]["manual"]), (used(&before, "now"), &json!(1)));
     let stranger = json!({ "frame": "PN 1", "order": 1, "edits": { "lines_added": [{ "name": "no line", "x": 1.0 }] } });
     let (status, problem) = json("POST /api/edits", &stranger.to_string());
-    assert!(status == 422 && problem["problem"].as_str().unwrap().contains("no line"));
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("no line"));
     let (_, again) = json("GET /api/position?frame=PN%201&order=1", "");
     assert_eq!(again["measurement"], after["measurement"]);
 

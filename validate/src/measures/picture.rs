@@ -3,6 +3,7 @@
 use super::FrameMeasures;
 use crate::level2::Level2;
 use crate::product::L1Frame;
+use crate::quick_look::{shrink, sky_colour, stretch};
 use base64::Engine;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
@@ -30,26 +31,6 @@ const SHARP: u32 = 400;
 /// Largest side of a picture \[pixel\].
 const LARGEST: usize = 720;
 
-/// Block means of the finite values that `at` gives for the pixels of a shape; NaN where there are none. Row 0 of the
-/// result is the top of the picture, so the highest rows of the detector.
-fn shrink(shape: (usize, usize), block: usize, at: impl Fn((usize, usize)) -> f32) -> Array2<f32> {
-    let (ny, nx) = (shape.0.div_ceil(block), shape.1.div_ceil(block));
-    Array2::from_shape_fn((ny, nx), |(y, x)| {
-        let y = ny - 1 - y;
-        let (mut sum, mut n) = (0.0_f64, 0);
-        for py in y * block..((y + 1) * block).min(shape.0) {
-            for px in x * block..((x + 1) * block).min(shape.1) {
-                let value = at((py, px));
-                if value.is_finite() {
-                    sum += f64::from(value);
-                    n += 1;
-                }
-            }
-        }
-        if n == 0 { f32::NAN } else { (sum / f64::from(n)) as f32 }
-    })
-}
-
 fn encode(kind: &str, caption: &str, pixels: &Array2<f32>, colour: impl Fn(f32) -> [u8; 3]) -> Picture {
     let (height, width) = (pixels.nrows() as u32, pixels.ncols() as u32);
     let bytes: Vec<u8> = pixels.iter().flat_map(|&v| colour(v)).collect();
@@ -68,19 +49,6 @@ fn encode(kind: &str, caption: &str, pixels: &Array2<f32>, colour: impl Fn(f32) 
     Picture { kind: kind.into(), caption: caption.into(), width, height, data_uri }
 }
 
-/// Grey with a breath of blue in the shadows and warmth in the lights.
-fn sky_colour(v: f32) -> [u8; 3] {
-    if !v.is_finite() {
-        return [120, 30, 40];
-    }
-    let v = v.clamp(0.0, 1.0);
-    let mix = |low: f32, mid: f32, high: f32| {
-        let c = if v < 0.5 { low + (mid - low) * 2.0 * v } else { mid + (high - mid) * (2.0 * v - 1.0) };
-        c.round() as u8
-    };
-    [mix(6.0, 118.0, 255.0), mix(9.0, 132.0, 250.0), mix(20.0, 158.0, 236.0)]
-}
-
 /// Blue below, white at zero, red above (end points of ColorBrewer RdBu, Harrower & Brewer 2003).
 fn diverging(v: f32) -> [u8; 3] {
     if !v.is_finite() {
@@ -89,14 +57,6 @@ fn diverging(v: f32) -> [u8; 3] {
     let t = v.clamp(-1.0, 1.0);
     let (end, t) = if t < 0.0 { ([33.0, 102.0, 172.0], -t) } else { ([178.0, 24.0, 43.0], t) };
     end.map(|e: f32| (247.0 + (e - 247.0) * t).round() as u8)
-}
-
-/// asinh stretch from -1 sigma of the sky to `top`.
-fn stretch(pixels: &Array2<f32>, sigma: f32, top: f32) -> Array2<f32> {
-    let soft = 4.0 * sigma;
-    let scale = |v: f32| (v / soft).asinh();
-    let (low, high) = (scale(-sigma), scale(top.max(10.0 * sigma)));
-    pixels.mapv(|v| if v.is_finite() { (scale(v) - low) / (high - low) } else { f32::NAN })
 }
 
 /// Enters the whole frame, a detail at full resolution and the PSF.

@@ -45,6 +45,7 @@ pub struct Axes<'a> {
 
 impl<'a> Axes<'a> {
     /// Linear axes.
+    #[must_use]
     pub fn linear(x: &'a str, y: &'a str, x_range: Range<f64>, y_range: Range<f64>) -> Self {
         Self { x, y, x_range, y_range, x_log: false, y_log: false, y_hidden: false }
     }
@@ -54,6 +55,7 @@ impl<'a> Axes<'a> {
 pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Font of tick labels.
+#[must_use]
 pub fn small_font(colour: &RGBColor) -> TextStyle<'_> {
     ("sans-serif", 15).into_font().color(colour)
 }
@@ -78,6 +80,9 @@ fn power(value: f64) -> String {
 }
 
 /// Draws a chart and returns its SVG, with CSS colours and a fluid width.
+///
+/// # Errors
+/// When the chart or its body cannot be drawn.
 pub fn draw(
     size: (u32, u32),
     axes: &Axes<'_>,
@@ -131,6 +136,9 @@ fn themed(svg: &str, size: (u32, u32)) -> String {
 }
 
 /// Labels series in a corner of the plot, right-aligned lines in their colour.
+///
+/// # Errors
+/// When they cannot be drawn.
 pub fn legend(chart: &Chart<'_>, lines: &[(&str, RGBColor)], left: bool, top: bool) -> Result<(), Box<dyn std::error::Error>> {
     use plotters::style::text_anchor::{HPos, Pos, VPos};
     let area = chart.plotting_area();

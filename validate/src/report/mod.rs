@@ -1,6 +1,6 @@
 //! The report: one self-contained HTML page and a JSON file with every number.
 
-mod charts;
+pub mod charts;
 mod figures;
 mod tables;
 
@@ -28,6 +28,8 @@ pub struct Report<'a> {
 
 /// Names of the files written.
 pub const PAGE: &str = "report.html";
+/// The look of report pages.
+pub const STYLE: &str = include_str!("style.css");
 /// The numbers.
 pub const NUMBERS: &str = "report.json";
 
@@ -66,13 +68,13 @@ fn page(report: &Report<'_>) -> Result<String, ValidateError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("page", include_str!("page.html")).map_err(ValidateError::report)?;
-    environment.add_template("style", include_str!("style.css")).map_err(ValidateError::report)?;
+    environment.add_template("style", STYLE).map_err(ValidateError::report)?;
     let frames = report.subjects.frames.iter().map(frame).collect::<Result<Vec<_>, _>>()?;
     let calibration = report.subjects.calibration.iter().map(calibration_section).collect::<Result<Vec<_>, _>>()?;
     let template = environment.get_template("page").map_err(ValidateError::report)?;
     template
         .render(context! {
-            style => Value::from_safe_string(include_str!("style.css").into()),
+            style => Value::from_safe_string(STYLE.into()),
             title => report.title,
             verdict => report.verdict,
             groups => tables::verdict_groups(report.verdict),

@@ -7,8 +7,8 @@ use super::super::error::CalibrationError;
 use super::super::field::fit_field;
 use super::super::report::OrderFigures;
 use super::super::trace::{columns_of, row_at};
-use super::http::{Answer, Request};
 use super::session::Session;
+use page_server::{Answer, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -36,7 +36,10 @@ pub fn answer(session: &mut Session, request: &Request) -> Answer {
         ("GET", "/api/field") => order_of(request).map(|order| field(session, order)),
         ("POST", "/api/edits") => edits(session, &request.body),
         ("POST", "/api/save") => save(session),
-        ("POST", "/api/finish") => Ok(Answer { finish: true, ..Answer::json(200, &json!({ "finished": true })) }),
+        ("POST", "/api/finish") => {
+            session.finished = true;
+            Ok(Answer::json(200, &json!({ "finished": true })))
+        }
         (_, "/" | "/api/session" | "/api/position" | "/api/pixels" | "/api/field" | "/api/edits" | "/api/save" | "/api/finish") => {
             return Answer::problem(405, "method not allowed here");
         }

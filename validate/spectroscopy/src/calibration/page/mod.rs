@@ -3,19 +3,16 @@
 //! [`serve`] answers on one address of this computer alone. The page is one document with its own script; data come by JSON:
 //! `GET /api/session`, `GET /api/position?frame=&order=`, `GET /api/pixels?frame=&order=`, `GET /api/field?order=`, `POST /api/edits`, `POST /api/save`,
 //! `POST /api/finish`. Nothing is computed in the browser: every figure is [`super::measure::measure_position`]'s, as in a batch run with the saved file.
-//! Requests are parsed by `httparse` (MIT or Apache-2.0, maintained, no dependencies); the small servers that would do more are not kept up.
 
 pub mod api;
-pub mod http;
 pub mod session;
 
 pub use session::{Session, SessionFrame};
 
 use super::error::CalibrationError;
-use http::{Answer, read_request, write_answer};
+use page_server::{Access, Answer, exchange, listen};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 /// Serves the page until `stop` is set or a person presses "Finish"; `ready` is told the address (port 0 asks for a free one). The session comes back
 /// with its edits.
@@ -34,26 +31,13 @@ pub fn serve(
         return Err(failed("only addresses of this computer (127.0.0.1) are served".into()));
     }
     let listener = TcpListener::bind(address).map_err(|e| failed(e.to_string()))?;
-    listener.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
     let local = listener.local_addr().map_err(|e| failed(e.to_string()))?;
     ready(local);
-    while !stop.load(Ordering::Relaxed) {
-        match listener.accept() {
-            Ok((mut stream, _)) => {
-                // A broken connection ends itself, not the session.
-                if let Ok(request) = read_request(&mut stream, local.port()) {
-                    let answer = request.map_or_else(|refusal| refusal, |r| api::answer(&mut session, &r));
-                    let finish = answer.finish;
-                    let _ = write_answer(&mut stream, &answer);
-                    if finish {
-                        break;
-                    }
-                }
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(10)),
-            Err(e) => return Err(failed(e.to_string())),
-        }
-    }
+    let taken = listen(&listener, stop, |stream| {
+        exchange(stream, Access::ThisComputer, |request| api::answer(&mut session, request));
+        !session.finished
+    });
+    taken.map_err(|e| failed(e.to_string()))?;
     Ok(session)
 }
 

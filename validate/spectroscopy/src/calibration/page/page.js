@@ -7,7 +7,7 @@ async function get(path) { return answer(await fetch(path)); }
 async function post(path, body) { return answer(await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })); }
 async function answer(response) {
   const value = await response.json();
-  if (!response.ok) throw new Error(value.problem || response.statusText);
+  if (!response.ok) throw new Error(value.detail || response.statusText);
   return value;
 }
 function say(text, bad) { $("message").textContent = text; $("message").className = bad ? "bad" : ""; }

@@ -55,6 +55,8 @@ pub struct Session {
     pub edits: Edits,
     /// Where they are saved; none: saving is refused.
     pub edits_path: Option<PathBuf>,
+    /// A person has pressed "Finish".
+    pub finished: bool,
     before: Vec<Option<PositionMeasurement>>,
     now: Vec<Option<PositionMeasurement>>,
 }
@@ -75,7 +77,7 @@ impl Session {
         edits.check(&frames.iter().map(|f| f.name.as_str()).collect::<Vec<_>>())?;
         frames.iter().try_for_each(|f| f.view().check(&nominal))?;
         let none = vec![None; frames.len()];
-        Ok(Self { frames, nominal, list, settings, edits, edits_path, before: none.clone(), now: none })
+        Ok(Self { frames, nominal, list, settings, edits, edits_path, finished: false, before: none.clone(), now: none })
     }
     /// Index of a frame.
     ///
