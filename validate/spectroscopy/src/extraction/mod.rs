@@ -29,6 +29,7 @@ pub mod psf;
 pub mod response;
 pub mod shape;
 pub mod stack;
+pub mod stack_table;
 pub mod table;
 mod weighted_median;
 pub mod wings;
