@@ -60,6 +60,10 @@ pub enum Spectra {
         /// Port of the page on 127.0.0.1; 0 takes a free one.
         #[arg(long, default_value_t = 0)]
         port: u16,
+        /// Detector to calibrate; all that there are frames of when absent. May be given several times. A standard's model has the magnitude of one band: with
+        /// frames of several bands, calibrate band by band.
+        #[arg(long, value_name = "N")]
+        detector: Vec<u16>,
     },
     /// Take the spectra of all sources out of a reduced folder's slitless frames, into FOLDER/spectra.
     Extract {
@@ -224,9 +228,9 @@ impl Spectra {
                 calibrate::write_standard(spec, magnitude, &out)?;
                 println!("{}", out.display());
             }
-            Self::Calibrate { nebulae, standards, model, catalogue, nominal, out, edits, interactive, port } => {
+            Self::Calibrate { nebulae, standards, model, catalogue, nominal, out, edits, interactive, port, detector } => {
                 let page = interactive.then_some(port);
-                let plan = calibrate::Plan { nebulae, standards, model, catalogue, nominal, out, edits, page };
+                let plan = calibrate::Plan { nebulae, standards, model, catalogue, nominal, out, edits, page, detectors: detector };
                 for grating in calibrate::run(&plan, &instrument, &mut said)? {
                     print_calibrated(&grating);
                 }
@@ -249,8 +253,17 @@ impl Spectra {
                 println!("{}", plan.out.display());
             }
             Self::Joint { folders, configuration, sources, catalogue, psf, psf_fwhm, step, damping, draws, seed, out } => {
-                let extract = extract::Plan { folder: PathBuf::new(), configuration, catalogue, faintest: 24.0, boxed: false, psf_fwhm_px: psf_fwhm, psf };
-                let plan = joint::Plan { folders, sources, extract, step_nm: step, damping, monte_carlo: (draws, seed.unwrap_or_default()), out };
+                let extract = extract::Plan {
+                    folder: PathBuf::new(),
+                    configuration,
+                    catalogue,
+                    faintest: 24.0,
+                    boxed: false,
+                    psf_fwhm_px: psf_fwhm,
+                    psf,
+                };
+                let plan =
+                    joint::Plan { folders, sources, extract, step_nm: step, damping, monte_carlo: (draws, seed.unwrap_or_default()), out };
                 for (band, fit) in joint::run(&plan, &instrument, &mut said)? {
                     println!("{band}: chi2 {:.3} per pixel of {}, damping {:.3}", fit.chi2, fit.pixels, fit.damping);
                 }

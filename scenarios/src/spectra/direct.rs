@@ -165,7 +165,13 @@ pub fn make(folders: &[PathBuf], out: &Path) -> anyhow::Result<usize> {
     };
     let mut columns = vec![Column::new("OBJ_ID", "", "number of the source", ColumnData::I64(rows.keys().map(|id| *id as i64).collect()))];
     for (k, name) in COPIED.iter().enumerate() {
-        let unit = if k < 2 { "deg" } else if k == 2 { "arcsec" } else { "" };
+        let unit = if k < 2 {
+            "deg"
+        } else if k == 2 {
+            "arcsec"
+        } else {
+            ""
+        };
         columns.push(f64s(name, unit, "as in the list of objects", &|row| row.0[k]));
     }
     for (k, band) in bands.iter().enumerate() {

@@ -92,7 +92,14 @@ impl Setup {
     }
 
     /// Extracts a frame; `measure` asks for the PSF of its own stars.
-    pub(super) fn extract(&self, plan: &Plan, frame: &SlitlessFrame, sources: &[Source], psf: Psf, measure: bool) -> anyhow::Result<FrameSpectra> {
+    pub(super) fn extract(
+        &self,
+        plan: &Plan,
+        frame: &SlitlessFrame,
+        sources: &[Source],
+        psf: Psf,
+        measure: bool,
+    ) -> anyhow::Result<FrameSpectra> {
         let known = extraction::Instrument {
             configured_detector: &self.detector,
             frame_detector: &self.detector,

@@ -82,7 +82,8 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
             .collect();
         let damping = plan.damping.map_or(Damping::LCurve, Damping::Given);
         let settings = Settings { damping, monte_carlo: plan.monte_carlo, ..Settings::default() };
-        let joint = solve(&exposures, &grid, frames[0].area_cm2, &settings).with_context(|| format!("{band}: {} exposures", frames.len()))?;
+        let joint =
+            solve(&exposures, &grid, frames[0].area_cm2, &settings).with_context(|| format!("{band}: {} exposures", frames.len()))?;
         out.push((band.clone(), joint));
     }
     save(plan, &out, &bands)?;
@@ -151,10 +152,16 @@ fn save(plan: &Plan, fits_by_band: &[(String, Joint)], frames: &BTreeMap<String,
             Column::new("BAND", "", "band", ColumnData::Text(rows.iter().map(|r| r.0.to_string()).collect())),
             f64s("WAVELENGTH", "nm", "vacuum wavelength of the node", rows.iter().map(|r| r.2).collect()),
             f64s("FLUX", flux, "flux density, NaN where no pixel tells of it", rows.iter().map(|r| r.3).collect()),
-            f64s("FLUX_ERR", flux, "standard error; without draws that of a node with all others known", rows.iter().map(|r| r.4).collect()),
+            f64s(
+                "FLUX_ERR",
+                flux,
+                "standard error; without draws that of a node with all others known",
+                rows.iter().map(|r| r.4).collect(),
+            ),
         ],
     };
-    let curve: Vec<(&str, (f64, f64, f64))> = fits_by_band.iter().flat_map(|(b, j)| j.curve.iter().map(move |c| (b.as_str(), *c))).collect();
+    let curve: Vec<(&str, (f64, f64, f64))> =
+        fits_by_band.iter().flat_map(|(b, j)| j.curve.iter().map(move |c| (b.as_str(), *c))).collect();
     let curve = Table {
         name: "CURVE".into(),
         columns: vec![

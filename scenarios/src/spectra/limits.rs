@@ -74,7 +74,8 @@ impl Budget {
         let known = |value: Option<f64>, what: &str| value.with_context(|| format!("detector {number}: the instrument has no {what}"));
         let grating = spec.grating.as_ref().with_context(|| format!("detector {number} has no grating"))?;
         let sky = known(spec.table_sky_electron_s, "table sky")?;
-        let (dark, read) = (known(spec.nominal("dark", "rate"), "dark.rate")?, known(spec.nominal("read_noise", "sigma"), "read_noise.sigma")?);
+        let (dark, read) =
+            (known(spec.nominal("dark", "rate"), "dark.rate")?, known(spec.nominal("read_noise", "sigma"), "read_noise.sigma")?);
         let step = 1e3 * grating.period_um * grating.pixel_pitch_mm / grating.distance_mm;
         let photons = |nm: f64| AB_ZERO_ERG_S_CM2_HZ / (PLANCK_J_S * 1e7 * nm) * step * area_cm2 * spec.band.at(Nanometre(nm));
         let count = ((range.1 - range.0) / step) as usize;
@@ -358,7 +359,10 @@ mod tests {
         for m in modelled(&msc, EXPOSURES).unwrap() {
             assert!((m.band_box - m.published).abs() < 0.15, "{m:?}");
             // Weights gain; an element has less light than the band, a column less than an element.
-            assert!(m.band_optimal > m.band_box + 0.3 && m.element < m.band_box - 1.0 && (m.element - m.column - 0.753).abs() < 0.2, "{m:?}");
+            assert!(
+                m.band_optimal > m.band_box + 0.3 && m.element < m.band_box - 1.0 && (m.element - m.column - 0.753).abs() < 0.2,
+                "{m:?}"
+            );
             // Without noise of the star itself the limit is in closed form.
             let (_, range, _) = BANDS.into_iter().find(|b| b.0 == m.band).unwrap();
             let budget = Budget::new(of_band(&msc, &m.band).unwrap(), msc.area_cm2, range, EXPOSURES).unwrap();

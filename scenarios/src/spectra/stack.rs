@@ -60,7 +60,12 @@ pub fn run(plan: &Plan) -> anyhow::Result<Vec<BandStack>> {
     for path in spectrum_files(&plan.folders)? {
         let input = described(&path)?;
         if let Some(twin) = inputs.iter().find(|i| i.level1 == input.level1) {
-            bail!("{} and {} are spectra of the same exposure, {}: it would count twice", twin.path.display(), path.display(), input.level1);
+            bail!(
+                "{} and {} are spectra of the same exposure, {}: it would count twice",
+                twin.path.display(),
+                path.display(),
+                input.level1
+            );
         }
         inputs.push(input);
         for spectrum in table::load(&path).with_context(|| path.display().to_string())?.into_iter().filter(|s| s.order == 1) {
@@ -122,7 +127,8 @@ fn summary(stacks: &[Stacked]) -> Table {
     let f64s = |name: &str, unit: &str, text: &str, f: &dyn Fn(&Stacked) -> f64| {
         Column::new(name, unit, text, ColumnData::F64(stacks.iter().map(f).collect()))
     };
-    let middle = |values: &mut dyn Iterator<Item = f64>| median(&mut values.filter(|v| v.is_finite()).collect::<Vec<f64>>()).unwrap_or(f64::NAN);
+    let middle =
+        |values: &mut dyn Iterator<Item = f64>| median(&mut values.filter(|v| v.is_finite()).collect::<Vec<f64>>()).unwrap_or(f64::NAN);
     let columns = vec![
         Column::new("ID", "", "number of the source in the catalogue", ColumnData::I64(stacks.iter().map(|s| s.id as i64).collect())),
         Column::new(
@@ -146,7 +152,12 @@ fn save(path: &Path, clip: f64, stacks: &[Stacked], inputs: &[Input]) -> anyhow:
     let hashes: Vec<String> =
         inputs.iter().map(|i| sha256_file(&i.path).with_context(|| i.path.display().to_string())).collect::<anyhow::Result<_>>()?;
     let columns = vec![
-        Column::new("FILE", "", "file of spectra", texts(&|i| i.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default())),
+        Column::new(
+            "FILE",
+            "",
+            "file of spectra",
+            texts(&|i| i.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()),
+        ),
         Column::new("L1FILE", "", "level-1 frame they were taken from", texts(&|i| i.level1.clone())),
         Column::new("BAND", "", "band", texts(&|i| i.band.clone())),
         Column::new("EXPTIME", "s", "exposure time", ColumnData::F64(inputs.iter().map(|i| i.time_s).collect())),

@@ -26,6 +26,7 @@ pub mod optimal;
 pub mod photometry;
 pub mod profile;
 pub mod psf;
+mod quiet;
 pub mod response;
 pub mod shape;
 pub mod stack;
