@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn both_ways_to_state_an_error_leave_the_same_quiet_part_and_hot_pixels_keep_theirs() {
-        let (time_s, sky, read) = (150.0, 0.35, 5.0 / 150.0);
+        let (time_s, sky, read): (f64, f64, f64) = (150.0, 0.35, 5.0 / 150.0);
         let truth = sky / time_s + read * read;
         let mut noise = vec![0f32; 20_000];
         normals(&StreamKey::new(3).stream(0), 0, &mut noise);
