@@ -47,6 +47,9 @@ pub struct Magnitude {
     pub error: f64,
 }
 
+/// A source of a catalogue in the making: copied columns, and magnitude and error in each filter.
+type Row = (Vec<f64>, Vec<(f64, f64)>);
+
 /// What a direct catalogue tells of a source.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Direct {
@@ -113,7 +116,7 @@ fn magnitude(source: &Source, band: &Bandpass) -> f64 {
 /// # Errors
 /// When a folder has no slitless frames, scenario or list of objects, or the file cannot be written.
 pub fn make(folders: &[PathBuf], out: &Path) -> anyhow::Result<usize> {
-    let mut rows: BTreeMap<u64, (Vec<f64>, Vec<(f64, f64)>)> = BTreeMap::new();
+    let mut rows: BTreeMap<u64, Row> = BTreeMap::new();
     let mut bands: Vec<String> = Vec::new();
     for folder in folders {
         let path = Folder::at(folder).scenario();
@@ -160,7 +163,7 @@ pub fn make(folders: &[PathBuf], out: &Path) -> anyhow::Result<usize> {
             }
         }
     }
-    let f64s = |name: &str, unit: &str, text: &str, f: &dyn Fn(&(Vec<f64>, Vec<(f64, f64)>)) -> f64| {
+    let f64s = |name: &str, unit: &str, text: &str, f: &dyn Fn(&Row) -> f64| {
         Column::new(name, unit, text, ColumnData::F64(rows.values().map(f).collect()))
     };
     let mut columns = vec![Column::new("OBJ_ID", "", "number of the source", ColumnData::I64(rows.keys().map(|id| *id as i64).collect()))];
