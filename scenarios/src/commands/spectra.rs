@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use instruments::description::load;
-use scenarios::spectra::{calibrate, closure, configuration, extract, redshifts};
+use scenarios::spectra::{calibrate, closure, configuration, direct, extract, joint, limits, redshifts, stack, zeroth};
 use sim_core::frame::Window;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,6 +60,10 @@ pub enum Spectra {
         /// Port of the page on 127.0.0.1; 0 takes a free one.
         #[arg(long, default_value_t = 0)]
         port: u16,
+        /// Detector to calibrate; all that there are frames of when absent. May be given several times. A standard's model has the magnitude of one band: with
+        /// frames of several bands, calibrate band by band.
+        #[arg(long, value_name = "N")]
+        detector: Vec<u16>,
     },
     /// Take the spectra of all sources out of a reduced folder's slitless frames, into FOLDER/spectra.
     Extract {
@@ -84,17 +88,92 @@ pub enum Spectra {
         #[arg(long)]
         psf: Option<PathBuf>,
     },
-    /// Measure redshifts, types, lines and temperatures of extracted spectra.
-    Redshift {
-        /// Folders with extracted spectra: exposures and bands of the same sources.
+    /// Bring the exposures of each source together, band by band: inverse-variance means with flags, contamination and the chi squared of the members.
+    Stack {
+        /// Folders with extracted spectra.
         #[arg(required = true)]
         folders: Vec<PathBuf>,
+        /// FITS file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// Values beyond this many sigma of the median of three or more exposures are left out.
+        #[arg(long, default_value_t = 5.0)]
+        clip: f64,
+    },
+    /// Solve a group of sources whose spectra overlap from the pixels of all exposures at once.
+    Joint {
+        /// Reduced folders.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// Folder of configurations.
+        #[arg(long)]
+        configuration: PathBuf,
+        /// Number of a source of the group; several times.
+        #[arg(long = "source", required = true, value_name = "ID")]
+        sources: Vec<u64>,
+        /// Direct-imaging catalogue (FITS table); the folders' own lists of objects when absent.
+        #[arg(long)]
+        catalogue: Option<PathBuf>,
+        /// Reduced folder with bright stars on the same detectors to measure the PSF on.
+        #[arg(long)]
+        psf: Option<PathBuf>,
+        /// FWHM of the PSF across traces, in pixels, where it cannot be measured.
+        #[arg(long, default_value_t = 3.0)]
+        psf_fwhm: f64,
+        /// Step of the spectra [nm]; two pixels when absent.
+        #[arg(long, value_name = "NM")]
+        step: Option<f64>,
+        /// Damping towards the photometry; the corner of the L-curve when absent.
+        #[arg(long)]
+        damping: Option<f64>,
+        /// Draws of the noise for the errors; without them errors know of no neighbour.
+        #[arg(long, default_value_t = 0, requires = "seed", value_name = "N")]
+        draws: usize,
+        /// Seed of the draws.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// FITS file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Write the direct-imaging catalogue that a simulated field would have: magnitudes with their errors in the imaging bands.
+    Direct {
+        /// Reduced folders.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// FITS file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Point-source limits of the bands by the noise model, and on frames of stars of one magnitude (scenario `slitless_limits`).
+    Limits {
+        /// Reduced folders with such frames. Without one the noise model alone.
+        #[arg(requires = "configuration")]
+        folders: Vec<PathBuf>,
+        /// Folder of configurations.
+        #[arg(long)]
+        configuration: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure redshifts, types, lines and temperatures of extracted spectra.
+    Redshift {
+        /// Folders with extracted spectra, exposures and bands of the same sources, or files of stacked ones.
+        #[arg(required = true)]
+        inputs: Vec<PathBuf>,
+        /// Direct-imaging catalogue with MAG_band and MAGERR_band: its photometry and sizes are used together with the spectra.
+        #[arg(long)]
+        catalogue: Option<PathBuf>,
         /// FITS file to write.
         #[arg(long)]
         out: PathBuf,
         /// Compare with the truth of the folders.
         #[arg(long)]
         closure: bool,
+        /// Folder whose truth is compared with where the inputs are files; several times.
+        #[arg(long, requires = "closure", value_name = "FOLDER")]
+        truth: Vec<PathBuf>,
     },
     /// Compare configurations and spectra with the truth.
     Closure {
@@ -103,6 +182,9 @@ pub enum Spectra {
         /// Folder of configurations to compare with the gratings as built.
         #[arg(long)]
         configuration: Option<PathBuf>,
+        /// Share of first orders that have their zeroth order on the array, for all slitless detectors; with a folder, how well they were found there.
+        #[arg(long)]
+        zeroth: bool,
         /// Detector of the configurations.
         #[arg(long, default_value_t = 1)]
         detector: u16,
@@ -146,9 +228,9 @@ impl Spectra {
                 calibrate::write_standard(spec, magnitude, &out)?;
                 println!("{}", out.display());
             }
-            Self::Calibrate { nebulae, standards, model, catalogue, nominal, out, edits, interactive, port } => {
+            Self::Calibrate { nebulae, standards, model, catalogue, nominal, out, edits, interactive, port, detector } => {
                 let page = interactive.then_some(port);
-                let plan = calibrate::Plan { nebulae, standards, model, catalogue, nominal, out, edits, page };
+                let plan = calibrate::Plan { nebulae, standards, model, catalogue, nominal, out, edits, page, detectors: detector };
                 for grating in calibrate::run(&plan, &instrument, &mut said)? {
                     print_calibrated(&grating);
                 }
@@ -160,31 +242,75 @@ impl Spectra {
                     print_extraction(&frame);
                 }
             }
-            Self::Redshift { folders, out, closure } => {
-                let results = redshifts::run(&folders, &out)?;
-                let (measured, reliable) = redshifts::counts(&results);
-                println!("{} sources, {measured} measured, {reliable} reliable; {}", results.len(), out.display());
-                if closure {
-                    println!("SNR >=  sources (reliable)   sigma_NMAD (reliable)   outliers (reliable)   star or not");
-                    for row in closure::redshifts(&folders, &results)? {
-                        let (n, m, o) = (row.sources, row.nmad, row.outliers);
-                        println!(
-                            "{:6.0} {:8} ({:5}) {:14.5} ({:.5}) {:14.3} ({:.3}) {:12.3}",
-                            row.snr, n.0, n.1, m.0, m.1, o.0, o.1, row.class
-                        );
-                    }
+            Self::Stack { folders, out, clip } => {
+                let plan = stack::Plan { folders, out, clip };
+                for b in stack::run(&plan)? {
+                    println!(
+                        "{}: {} sources of {} files, {:.0} spectra each, chi2 of the members {:.3}, bins of {:.3} nm",
+                        b.band, b.sources, b.files, b.spectra, b.chi2, b.step_nm
+                    );
+                }
+                println!("{}", plan.out.display());
+            }
+            Self::Joint { folders, configuration, sources, catalogue, psf, psf_fwhm, step, damping, draws, seed, out } => {
+                let extract = extract::Plan {
+                    folder: PathBuf::new(),
+                    configuration,
+                    catalogue,
+                    faintest: 24.0,
+                    boxed: false,
+                    psf_fwhm_px: psf_fwhm,
+                    psf,
+                };
+                let plan =
+                    joint::Plan { folders, sources, extract, step_nm: step, damping, monte_carlo: (draws, seed.unwrap_or_default()), out };
+                for (band, fit) in joint::run(&plan, &instrument, &mut said)? {
+                    println!("{band}: chi2 {:.3} per pixel of {}, damping {:.3}", fit.chi2, fit.pixels, fit.damping);
+                }
+                println!("{}", plan.out.display());
+            }
+            Self::Direct { folders, out } => {
+                let sources = direct::make(&folders, &out)?;
+                println!("{sources} sources in {}", out.display());
+            }
+            Self::Limits { folders, configuration, json } => {
+                let modelled = limits::modelled(&instrument, limits::EXPOSURES)?;
+                let measured = match &configuration {
+                    Some(configuration) if !folders.is_empty() => limits::measured(&folders, configuration, &instrument)?,
+                    _ => Vec::new(),
+                };
+                if json {
+                    println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "modelled": modelled, "measured": measured }))?);
+                } else {
+                    print_limits(&modelled, &measured);
                 }
             }
-            Self::Closure { folder, configuration, detector, window, json } => {
-                if folder.is_none() && configuration.is_none() {
-                    bail!("nothing to compare: give a folder with spectra, or --configuration");
+            Self::Redshift { inputs, catalogue, out, closure, truth } => {
+                let plan = redshifts::Plan { inputs, catalogue, out };
+                let results = redshifts::run(&plan, &instrument)?;
+                let (measured, reliable) = redshifts::counts(&results);
+                println!("{} sources, {measured} measured, {reliable} reliable; {}", results.len(), plan.out.display());
+                if closure {
+                    let folders = if truth.is_empty() { plan.inputs.clone() } else { truth };
+                    let tables = closure::redshifts(&folders, &results)?;
+                    print_redshifts("SNR in GI >=", &tables.by_snr);
+                    print_redshifts("magnitude <=", &tables.by_magnitude);
+                }
+            }
+            Self::Closure { folder, configuration, zeroth, detector, window, json } => {
+                if folder.is_none() && configuration.is_none() && !zeroth {
+                    bail!("nothing to compare: give a folder with spectra, --configuration or --zeroth");
                 }
                 let orders = configuration.map(|c| closure::configurations(&c, &instrument, detector, window)).transpose()?;
-                let fluxes = folder.map(|f| closure::fluxes(&f)).transpose()?;
+                let fluxes = folder.as_deref().map(closure::fluxes).transpose()?;
+                let geometry = zeroth.then(|| zeroth::geometry(&instrument)).transpose()?;
+                let found = folder.as_deref().filter(|_| zeroth).map(zeroth::found).transpose()?;
                 if json {
-                    println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "orders": orders, "fluxes": fluxes }))?);
+                    let all = serde_json::json!({ "orders": orders, "fluxes": fluxes, "zeroth": geometry, "found": found });
+                    println!("{}", serde_json::to_string_pretty(&all)?);
                 } else {
                     print_closure(orders.as_deref().unwrap_or_default(), fluxes.as_deref().unwrap_or_default());
+                    print_zeroth(geometry.as_deref().unwrap_or_default(), found.as_deref().unwrap_or_default());
                 }
             }
         }
@@ -240,5 +366,52 @@ fn print_closure(orders: &[closure::OrderClosure], fluxes: &[closure::FluxClosur
     for f in fluxes {
         let range = format!("{:.0} to {:.0}", f.snr.0, f.snr.1);
         println!("{range:<16} {:>8} {:>14.4} ({:.4}) {:>16.3} {:>12}", f.spectra, f.ratio.0, f.ratio.1, f.pull_width, f.elements);
+    }
+}
+
+fn print_redshifts(name: &str, rows: &[closure::RedshiftClosure]) {
+    println!("{name:<13} sources  measured (reliable)   sigma_NMAD (reliable)   outliers (reliable)   star or not");
+    for row in rows {
+        let (n, m, o) = (row.sources, row.nmad, row.outliers);
+        println!(
+            "{:12.0} {:8} {:9} ({:5}) {:16.5} ({:.5}) {:14.3} ({:.3}) {:12.3}",
+            row.least, n.0, n.1, n.2, m.0, m.1, o.0, o.1, row.class
+        );
+    }
+}
+
+fn print_zeroth(geometry: &[zeroth::Geometry], found: &[zeroth::Found]) {
+    if !geometry.is_empty() {
+        println!("detector   first orders with their zeroth on the array, of all   of sources on the array");
+    }
+    for g in geometry {
+        println!("{} {:02} {:>40.3} {:>26.3}", g.band, g.detector, g.share, g.own);
+    }
+    if !found.is_empty() {
+        println!("expected SNR of the zeroth order   there   found   wrong   completeness   purity");
+    }
+    for f in found {
+        let range = format!("{:.0} to {:.0}", f.snr.0, f.snr.1);
+        let (there, right, wrong) = (f.there as f64, f.right as f64, f.wrong as f64);
+        println!("{range:<32} {:>7} {:>7} {:>7} {:>14.3} {:>8.3}", f.there, f.right, f.wrong, right / there, right / (right + wrong));
+    }
+}
+
+fn print_limits(modelled: &[limits::Modelled], measured: &[limits::Measured]) {
+    println!("{}", limits::definition());
+    println!("band   published   noise model   (all weighted   resolution element   column)");
+    for m in modelled {
+        println!("{:<6} {:>9.2} {:>13.2} {:>15.2} {:>20.2} {:>8.2}", m.band, m.published, m.band_box, m.band_optimal, m.element, m.column);
+    }
+    if !measured.is_empty() {
+        println!("band   stars x frames   magnitude   limit on frames   extracted, weighted   sky e-/s/pixel (table)");
+    }
+    for m in measured {
+        let table = modelled.iter().find(|t| t.band == m.band).map_or(f64::NAN, |t| t.sky);
+        let optimal = m.band_optimal.map_or("-".into(), |(v, e)| format!("{v:.2} +- {e:.2}"));
+        println!(
+            "{:<6} {:>8} x {:<5} {:>9.2} {:>9.2} +- {:.2} {optimal:>21} {:>12.4} +- {:.4} ({table})",
+            m.band, m.stars.0, m.stars.1, m.magnitude, m.band_box.0, m.band_box.1, m.sky.0, m.sky.1
+        );
     }
 }

@@ -27,6 +27,12 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("nebula", include_str!("../../data/nebula.toml")),
     ("white_dwarf", include_str!("../../data/white_dwarf.toml")),
     ("slitless", include_str!("../../data/slitless.toml")),
+    ("slitless_gi", include_str!("../../data/slitless_gi.toml")),
+    ("slitless_gv", include_str!("../../data/slitless_gv.toml")),
+    ("slitless_gu", include_str!("../../data/slitless_gu.toml")),
+    ("slitless_limits", include_str!("../../data/slitless_limits.toml")),
+    ("nebula_bands", include_str!("../../data/nebula_bands.toml")),
+    ("white_dwarf_bands", include_str!("../../data/white_dwarf_bands.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
     ("cutouts", include_str!("../../data/cutouts.toml")),
 ];

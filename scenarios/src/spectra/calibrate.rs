@@ -38,6 +38,8 @@ pub struct Plan {
     pub edits: Option<PathBuf>,
     /// Port of the page, if a person is to look.
     pub page: Option<u16>,
+    /// Detectors that are calibrated; all that there are frames of when empty. A standard's model has the magnitude of one band.
+    pub detectors: Vec<u16>,
 }
 
 /// What came out for one grating.
@@ -73,6 +75,11 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
     let mut detectors: Vec<u16> = nebulae.iter().map(|f| f.detector).collect();
     detectors.sort_unstable();
     detectors.dedup();
+    if let Some(absent) = plan.detectors.iter().find(|d| !detectors.contains(d)) {
+        let there: Vec<String> = detectors.iter().map(u16::to_string).collect();
+        bail!("--detector {absent}: no frame of a nebula is of it; there are frames of {}", there.join(", "));
+    }
+    detectors.retain(|d| plan.detectors.is_empty() || plan.detectors.contains(d));
     let mut out = Vec::new();
     for number in detectors {
         let spec = instrument.detectors.get(&number).with_context(|| format!("{} has no detector {number}", instrument.name))?;

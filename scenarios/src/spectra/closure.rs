@@ -23,6 +23,9 @@ use spectroscopy::spectrum::Extracted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Error of a redshift, over 1 + z, from which it is wrong.
+const OUTLIER: f64 = 0.02;
+
 /// A calibrated order against the true one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct OrderClosure {
@@ -164,7 +167,7 @@ fn truth_spectra(frame: &SlitlessFrame) -> anyhow::Result<TrueSpectra> {
     Ok(out)
 }
 
-fn named(path: &Path, name: &str) -> anyhow::Result<Table> {
+pub(super) fn named(path: &Path, name: &str) -> anyhow::Result<Table> {
     let found = fits::read(path)?.into_iter().find_map(|hdu| match hdu.data {
         Data::Table(table) if hdu.name == name => Some(table),
         _ => None,
@@ -209,55 +212,77 @@ fn against(spectrum: &Extracted, truth: &[(f64, f64)], time_s: f64) -> Option<(f
     (pulls.len() >= 20 && exact > 0.0).then(|| (quantile(&snr, 0.5), rate / exact, pulls))
 }
 
-/// Redshifts above a signal to noise.
+/// Redshifts of sources of some brightness.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RedshiftClosure {
-    /// Least median signal to noise per element in the reddest band that there is.
-    pub snr: f64,
-    /// Galaxies and quasars, and those called reliable.
-    pub sources: (usize, usize),
+    /// Least median signal to noise per element in GI, or faintest AB magnitude.
+    pub least: f64,
+    /// Galaxies and quasars whose spectra are as good, those with a redshift that is measured, and those called reliable.
+    pub sources: (usize, usize, usize),
     /// sigma_NMAD of all, and of the reliable.
     pub nmad: (f64, f64),
     /// Share of outliers of all, and of the reliable.
     pub outliers: (f64, f64),
-    /// Share of right classes (star or not).
+    /// Share of right classes (star or not), stars included.
     pub class: f64,
 }
 
-/// Compares redshifts with those of the catalogue the frames were made of.
+/// Redshifts against the catalogue the frames were made of.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RedshiftTables {
+    /// By signal to noise in GI, at least.
+    pub by_snr: Vec<RedshiftClosure>,
+    /// By magnitude in the band of the reddest detector, at most.
+    pub by_magnitude: Vec<RedshiftClosure>,
+}
+
+/// Compares redshifts with those of the catalogue the frames in `folders` were made of.
 ///
 /// # Errors
 /// When the truth cannot be read.
-pub fn redshifts(folders: &[PathBuf], results: &[SourceRedshift]) -> anyhow::Result<Vec<RedshiftClosure>> {
-    let mut truth: BTreeMap<u64, f64> = BTreeMap::new();
+pub fn redshifts(folders: &[PathBuf], results: &[SourceRedshift]) -> anyhow::Result<RedshiftTables> {
+    // Redshift, magnitude and the band that it is in.
+    let mut truth: BTreeMap<u64, (f64, f64, String)> = BTreeMap::new();
     for frame in of_folders(folders)? {
         let path = own_list(&frame.path)?;
         let table = named(&path, "OBJECTS")?;
         let column = |name: &str| table.f64s(name).with_context(|| format!("{}: column {name} is missing", path.display()));
         let ids = super::catalogue::ids(&table).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
-        truth.extend(ids.into_iter().zip(column("REDSHIFT")?));
-    }
-    let snr = |r: &SourceRedshift| r.snr.iter().rev().copied().find(|s| s.is_finite()).unwrap_or(0.0);
-    let known: Vec<(&SourceRedshift, f64)> = results.iter().filter_map(|r| Some((r, *truth.get(&r.id)?))).collect();
-    Ok([1.0, 3.0, 5.0, 10.0]
-        .map(|least| {
-            let bright: Vec<&(&SourceRedshift, f64)> = known.iter().filter(|(r, _)| snr(r) >= least).collect();
-            let far = |reliable: bool| -> Vec<f64> {
-                let of = bright.iter().filter(|(r, z)| *z > 0.0 && r.z.is_finite() && (r.reliable || !reliable));
-                of.map(|(r, z)| (r.z - z) / (1.0 + z)).collect()
-            };
-            let (all, reliable) = (far(false), far(true));
-            let share = |dz: &[f64]| dz.iter().filter(|d| d.abs() > 0.02).count() as f64 / dz.len() as f64;
-            let right = bright.iter().filter(|(r, z)| (r.class == Some(Class::Star)) == (*z == 0.0)).count();
-            RedshiftClosure {
-                snr: least,
-                sources: (all.len(), reliable.len()),
-                nmad: (nmad(&all), nmad(&reliable)),
-                outliers: (share(&all), share(&reliable)),
-                class: right as f64 / bright.len() as f64,
+        for ((id, z), m) in ids.into_iter().zip(column("REDSHIFT")?).zip(column("MAG")?) {
+            let red = frame.level1.filter.trim() == "GI" || truth.get(&id).is_none_or(|known| known.2 != "GI");
+            if red {
+                truth.insert(id, (z, m, frame.level1.filter.trim().to_string()));
             }
-        })
-        .to_vec())
+        }
+    }
+    let known: Vec<(&SourceRedshift, f64, f64)> = results.iter().filter_map(|r| truth.get(&r.id).map(|t| (r, t.0, t.1))).collect();
+    let row = |least: f64, keep: &dyn Fn(&SourceRedshift, f64) -> bool| {
+        let of: Vec<(&SourceRedshift, f64)> = known.iter().filter(|(r, _, m)| keep(r, *m)).map(|(r, z, _)| (*r, *z)).collect();
+        closed(least, &of)
+    };
+    Ok(RedshiftTables {
+        by_snr: [1.0, 3.0, 5.0, 10.0].map(|least| row(least, &|r, _| r.snr[2] >= least)).to_vec(),
+        by_magnitude: [19.0, 20.0, 21.0, 22.0, 23.0].map(|faint| row(faint, &|_, m| m <= faint)).to_vec(),
+    })
+}
+
+/// How the redshifts of sources and their true ones compare.
+fn closed(least: f64, of: &[(&SourceRedshift, f64)]) -> RedshiftClosure {
+    let far: Vec<&(&SourceRedshift, f64)> = of.iter().filter(|(_, z)| *z > 0.0).collect();
+    let dz = |reliable: bool| -> Vec<f64> {
+        let used = far.iter().filter(|(r, _)| r.z.is_finite() && (r.reliable || !reliable));
+        used.map(|(r, z)| (r.z - z) / (1.0 + z)).collect()
+    };
+    let (all, reliable) = (dz(false), dz(true));
+    let share = |dz: &[f64]| dz.iter().filter(|d| d.abs() > OUTLIER).count() as f64 / dz.len() as f64;
+    let right = of.iter().filter(|(r, z)| (r.class == Some(Class::Star)) == (*z == 0.0)).count();
+    RedshiftClosure {
+        least,
+        sources: (far.len(), all.len(), reliable.len()),
+        nmad: (nmad(&all), nmad(&reliable)),
+        outliers: (share(&all), share(&reliable)),
+        class: right as f64 / of.len() as f64,
+    }
 }
 
 fn nmad(values: &[f64]) -> f64 {

@@ -1,13 +1,13 @@
 //! Spectra out of all slitless frames of a folder.
 
 use super::catalogue::Catalogue;
-use super::configuration;
 use super::frames::{SlitlessFrame, of_folders};
+use super::{configuration, zeroth};
 use crate::folder::Folder;
 use anyhow::{Context as _, bail};
 use instruments::description::Instrument;
 use sim_core::dispersion::Grating;
-use sim_core::fits::Header;
+use sim_core::fits::{self, Data, Hdu, Header};
 use spectroscopy::extraction::{self, FrameSpectra, Psf, Settings, Source, extract_frame};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,17 +58,23 @@ pub fn own_list(image: &Path) -> anyhow::Result<PathBuf> {
     Ok(found)
 }
 
+/// Imaging bands and their pivot wavelengths \[nm\]: those a direct catalogue may have magnitudes of.
+#[must_use]
+pub fn direct_bands(instrument: &Instrument) -> Vec<(String, f64)> {
+    instrument.bands.iter().filter(|(_, b)| b.grating.is_none()).map(|(name, b)| (name.clone(), b.bandpass.pivot_nm())).collect()
+}
+
 /// What the frames of a detector are extracted with.
-struct Setup {
-    gratings: Vec<Grating>,
-    area_cm2: f64,
-    pivot_nm: f64,
+pub(super) struct Setup {
+    pub(super) gratings: Vec<Grating>,
+    pub(super) area_cm2: f64,
+    pub(super) pivot_nm: f64,
     detector: String,
     filter: String,
 }
 
 impl Setup {
-    fn read(plan: &Plan, frame: &SlitlessFrame) -> anyhow::Result<Self> {
+    pub(super) fn read(plan: &Plan, frame: &SlitlessFrame) -> anyhow::Result<Self> {
         let filter = frame.level1.filter.clone();
         let confs = configuration::read(&plan.configuration, &filter, frame.detector)?;
         let area_cm2 = confs[0].area_cm2;
@@ -77,15 +83,23 @@ impl Setup {
         Ok(Self { gratings, area_cm2, pivot_nm, detector: format!("{:02}", frame.detector), filter })
     }
 
-    fn sources(&self, plan: &Plan, frame: &SlitlessFrame, bands: &[(String, f64)]) -> anyhow::Result<Vec<Source>> {
+    pub(super) fn sources(&self, plan: &Plan, frame: &SlitlessFrame, bands: &[(String, f64)]) -> anyhow::Result<Vec<Source>> {
         // A catalogue that was given is of the field, not of the standard's frames.
-        let given = plan.catalogue.clone().filter(|_| frame.path.starts_with(&plan.folder));
+        let standard = plan.psf.as_ref().is_some_and(|folder| frame.path.starts_with(folder));
+        let given = plan.catalogue.clone().filter(|_| !standard);
         let list = given.map_or_else(|| own_list(&frame.path), Ok)?;
         Catalogue::read(&list, self.pivot_nm, bands)?.on(frame)
     }
 
     /// Extracts a frame; `measure` asks for the PSF of its own stars.
-    fn extract(&self, plan: &Plan, frame: &SlitlessFrame, sources: &[Source], psf: Psf, measure: bool) -> anyhow::Result<FrameSpectra> {
+    pub(super) fn extract(
+        &self,
+        plan: &Plan,
+        frame: &SlitlessFrame,
+        sources: &[Source],
+        psf: Psf,
+        measure: bool,
+    ) -> anyhow::Result<FrameSpectra> {
         let known = extraction::Instrument {
             configured_detector: &self.detector,
             frame_detector: &self.detector,
@@ -111,7 +125,7 @@ fn told(frame: &str, psf: &Psf, pivot_nm: f64) -> String {
 }
 
 /// PSFs measured on the frames of a folder, by detector.
-fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
+pub(super) fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
     let mut out = BTreeMap::new();
     for frame in of_folders(&[folder.to_path_buf()])? {
         let setup = Setup::read(plan, &frame)?;
@@ -133,8 +147,7 @@ fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyh
 /// When a frame, a configuration or the catalogue cannot be used, or a file cannot be written.
 pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Extraction>> {
     let out = plan.folder.join("spectra");
-    let bands: Vec<(String, f64)> =
-        instrument.bands.iter().filter(|(_, b)| b.grating.is_none()).map(|(name, b)| (name.clone(), b.bandpass.pivot_nm())).collect();
+    let bands = direct_bands(instrument);
     let psfs = plan.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(plan, folder, said))?;
     let mut done = Vec::new();
     for frame in of_folders(std::slice::from_ref(&plan.folder))? {
@@ -156,7 +169,10 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
         header.set("EXPTIME", frame.level1.exposure_s, "[s] exposure time");
         header.set("FILTER", setup.filter.as_str(), "grating");
         header.set("CHIPID", i64::from(frame.detector), "detector");
-        extraction::table::save(&path, header, &found.spectra)?;
+        let spectra = extraction::table::table(&found.spectra);
+        let mut hdus = vec![Hdu::primary(header), Hdu::new(extraction::table::NAME, Header::default(), Data::Table(spectra))];
+        hdus.extend(found.position.as_ref().map(zeroth::table));
+        fits::write(&path, &hdus)?;
         done.push(Extraction {
             path,
             spectra: found.spectra.len(),

@@ -72,6 +72,27 @@ fn gratings_are_calibrated_on_the_sky_and_spectra_close_on_the_truth() {
     let ratio = number(&fluxes, "fluxes", |item| item["spectra"].as_u64() > Some(0), "/ratio/0");
     // Without the light beyond the profile it was 0.976.
     assert!((ratio - 1.0).abs() < 0.012, "rate over truth {ratio}");
+    // One exposure is a stack of itself; solved jointly it has the same light; all of it is found again in the product.
+    let (stacked, solved) = (at("stacked.fits"), at("solved.fits"));
+    let told = good(&["spectra", "stack", path(&wd), "--out", path(&stacked)]);
+    assert!(told.contains("GI: ") && told.contains("of 1 files"), "{told}");
+    let joint = ["spectra", "joint", path(&wd), "--configuration", path(&measured), "--out", path(&solved), "-q"];
+    let told = good(&[&joint[..], &["--source", "2"]].concat());
+    assert!(told.contains("GI: chi2"), "{told}");
+    refused(&[&joint[..], &["--source", "777"]].concat(), &["source 777 is not in the catalogue"]);
+    let known: Vec<spectroscopy::extraction::stack::Stacked> = spectroscopy::extraction::stack_table::load(&stacked).unwrap();
+    let stack = known.iter().find(|s| s.id == 2).unwrap();
+    let table = sim_core::fits::read(&solved).unwrap().into_iter().find_map(|hdu| match hdu.data {
+        sim_core::fits::Data::Table(table) if hdu.name == "JOINT" => Some(table),
+        _ => None,
+    });
+    let (nm, flux) = table.map(|t| (t.f64s("WAVELENGTH").unwrap(), t.f64s("FLUX").unwrap())).unwrap();
+    let mean = |pairs: &mut dyn Iterator<Item = (f64, f64)>| {
+        let inner: Vec<f64> = pairs.filter(|(w, f)| *w > 700.0 && *w < 850.0 && f.is_finite()).map(|p| p.1).collect();
+        inner.iter().sum::<f64>() / inner.len() as f64
+    };
+    let ratio = mean(&mut nm.into_iter().zip(flux)) / mean(&mut stack.wavelength_nm.iter().copied().zip(stack.flux.iter().copied()));
+    assert!((ratio - 1.0).abs() < 0.05, "joint over stacked {ratio}");
 }
 
 #[test]
@@ -83,4 +104,12 @@ fn what_spectra_cannot_do_is_said() {
     refused(&["spectra", "extract", path(folder.path()), "--configuration", path(&out)], &["no level-1 frame of a slitless detector"]);
     refused(&["spectra", "redshift", path(folder.path()), "--out", path(&out)], &["no spectra"]);
     refused(&["spectra", "closure", "--configuration", path(&out)], &["CSST_GI01_left.conf"]);
+    refused(&["spectra", "stack", path(folder.path()), "--out", path(&out)], &["no spectra; extract them first"]);
+    refused(&["spectra", "direct", path(folder.path()), "--out", path(&out)], &["scenario.toml"]);
+    refused(&["spectra", "limits", path(folder.path())], &["--configuration"]);
+    let joint = ["spectra", "joint", path(folder.path()), "--configuration", path(&out), "--out", path(&out)];
+    refused(&joint, &["--source"]);
+    refused(&[&joint[..], &["--source", "1"]].concat(), &["no level-1 frame of a slitless detector"]);
+    refused(&[&joint[..], &["--source", "1", "--draws", "9"]].concat(), &["--seed"]);
+    refused(&["spectra", "redshift", path(&folder.path().join("none.fits")), "--out", path(&out)], &["no spectra"]);
 }

@@ -1,6 +1,7 @@
 //! A level-1 slitless frame as the extraction takes it.
 
 use ndarray::ArrayView2;
+use sim_core::frame::Window;
 
 /// Rate, error and flags of a slitless frame, all `[y, x]` of one shape.
 #[derive(Debug, Clone, Copy)]
@@ -15,4 +16,13 @@ pub struct SlitlessImage<'a> {
     pub origin: (usize, usize),
     /// Exposure time \[s\].
     pub time_s: f64,
+}
+
+impl SlitlessImage<'_> {
+    /// The part of the detector that the frame is of.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        let (ny, nx) = self.rate.dim();
+        Window { x0: self.origin.0, y0: self.origin.1, nx, ny }
+    }
 }

@@ -1,18 +1,19 @@
 //! The pixels of a beam, column by column, background and contamination taken away.
 //!
 //! # Formula
-//! `D = rate - background - contamination`; the variance of a model that gives a pixel the rate m is `V = error^2 + (m - rate) / time`: the photon noise of
-//! the pixel's own fluctuation, which is in its stated error, is replaced by that of the model.
+//! `D = rate - background - contamination`; the variance of a model that gives a pixel the rate m is `V = q + (background + contamination + m) / time`, q the part that
+//! is not photon noise ([`super::quiet`]).
 //! # Symbols
 //! D  what is left for the source \[electron / s\]
 //! # Source
 //! Horne 1986 (PASP 98, 609): variance from the model, not from the pixel, or faint spectra come out too low.
 //! # Limits
-//! The error of the frame is photon noise of the rate and a part that does not depend on it; V is not let below a quarter of the stated error squared.
+//! The error of the frame is photon noise of the rate and a part that does not depend on it and is the same for most pixels of a beam.
 
 use super::background::Background;
 use super::beam::{Beam, BeamColumn};
 use super::model::Stamp;
+use super::quiet;
 use crate::image::SlitlessImage;
 use ndarray::ArrayView2;
 
@@ -27,6 +28,8 @@ pub struct Pixel {
     pub variance: f64,
     /// Square of the frame's error.
     pub stated: f64,
+    /// Variance that is not photon noise.
+    pub quiet: f64,
     /// Light of other sources.
     pub contamination: f64,
     /// Background.
@@ -96,6 +99,7 @@ impl Patch {
                     rate: rate - background - contamination,
                     variance: stated,
                     stated,
+                    quiet: 0.0,
                     contamination,
                     background,
                     flags,
@@ -105,7 +109,18 @@ impl Patch {
             let pixels = pixels.collect();
             out.push(PatchColumn { wavelength_nm: column.wavelength_nm, beam: *column, sensitive: beam.sensitive(column), pixels });
         }
-        Self { columns: out, time_s: image.time_s }
+        let mut patch = Self { columns: out, time_s: image.time_s };
+        patch.find_quiet();
+        patch
+    }
+    /// Finds what of the variances is not photon noise.
+    fn find_quiet(&mut self) {
+        let total = |p: &Pixel| p.rate + p.background + p.contamination;
+        let good = self.columns.iter().flat_map(|c| &c.pixels).filter(|p| p.good);
+        let common = quiet::common(good.map(|p| (p.stated, total(p))), self.time_s);
+        for p in self.columns.iter_mut().flat_map(|c| &mut c.pixels) {
+            p.quiet = quiet::own(common, p.stated, total(p), self.time_s);
+        }
     }
     /// Takes a local residual away: one value for each column, added to the pixels' background.
     pub fn lower(&mut self, residual: &[f64]) {
@@ -122,6 +137,6 @@ impl Pixel {
     /// Variance if the source gives this pixel the rate `model`.
     #[must_use]
     pub fn variance_of(&self, model: f64, time_s: f64) -> f64 {
-        (self.stated + (model - self.rate) / time_s).max(0.25 * self.stated)
+        self.quiet + (self.background + self.contamination + model).max(0.0) / time_s
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! # Formula
 //! An element is a bin between the middles to its neighbours; `f_out = sum o f / sum o`, o the overlap \[nm\] (flux times width is conserved). Then the mean over spectra by
-//! inverse variance, values beyond k sigma of the weighted median left out.
+//! inverse variance, values beyond k sigma of the weighted median left out. Of the members left `chi2 = sum (f_i - mean)^2 / sigma_i^2`, with one degree of freedom less than
+//! there are members.
 //! # Symbols
 //! o  overlap of an element with a bin of the grid
 //! # Source
@@ -30,10 +31,48 @@ pub struct Stacked {
     pub flux_error: Vec<f64>,
     /// Mean correlation of each bin with the next.
     pub correlation: Vec<f64>,
+    /// Flux density of other sources that was taken away, mean of the spectra used with the same weights \[erg / s / cm2 / nm\].
+    pub contamination: Vec<f64>,
+    /// Chi squared of the spectra used about their mean; its degrees of freedom are one less than `used`.
+    pub chi2: Vec<f64>,
     /// Spectra used in each bin.
     pub used: Vec<u16>,
     /// Flags of all spectra used, united.
     pub flags: Vec<u16>,
+    /// Full width at half maximum of a narrow line \[nm\], mean of the spectra.
+    pub line_fwhm_nm: f64,
+}
+
+impl Stacked {
+    /// Chi squared per degree of freedom over all bins with two spectra at least; not a number without one.
+    #[must_use]
+    pub fn reduced_chi2(&self) -> f64 {
+        let several = || self.chi2.iter().zip(&self.used).filter(|(c, n)| **n > 1 && c.is_finite());
+        several().map(|(c, _)| c).sum::<f64>() / several().map(|(_, n)| f64::from(*n - 1)).sum::<f64>()
+    }
+    /// As a spectrum that redshifts are measured of: bins that share elements are not independent, so errors are raised by `sqrt(1 + 2 correlation)`,
+    /// which makes the error of a sum over many bins right. Rates stand in the unit of the flux.
+    #[must_use]
+    pub fn as_extracted(&self) -> Extracted {
+        let beside = |k: usize| if k == 0 { 0.0 } else { self.correlation[k - 1] };
+        let flux_error: Vec<f64> =
+            (0..self.flux.len()).map(|k| self.flux_error[k] * (1.0 + self.correlation[k] + beside(k)).max(1.0).sqrt()).collect();
+        Extracted {
+            id: self.id,
+            band: self.band.first().cloned().unwrap_or_default(),
+            order: 1,
+            grating: 0,
+            wavelength_nm: self.wavelength_nm.clone(),
+            rate: self.flux.clone(),
+            rate_error: flux_error.clone(),
+            contamination: self.contamination.clone(),
+            background: vec![0.0; self.flux.len()],
+            flux: self.flux.clone(),
+            flux_error,
+            flags: self.flags.clone(),
+            line_fwhm_nm: self.line_fwhm_nm,
+        }
+    }
 }
 
 /// One spectrum on a grid.
@@ -43,6 +82,8 @@ pub struct Rebinned {
     pub flux: Vec<f64>,
     /// Variance.
     pub variance: Vec<f64>,
+    /// Flux density of other sources that was taken away; 0 where the spectrum does not tell.
+    pub contamination: Vec<f64>,
     /// Covariance with the next bin.
     pub covariance: Vec<f64>,
     /// Flags united.
@@ -60,6 +101,14 @@ fn edges(middles: &[f64]) -> Vec<f64> {
     out
 }
 
+/// Contamination of an element as a flux density: as the error of the flux stands to that of the rate.
+fn contamination(spectrum: &Extracted, element: usize) -> f64 {
+    match (spectrum.contamination.get(element), spectrum.rate_error.get(element)) {
+        (Some(c), Some(e)) if c.is_finite() && *e > 0.0 => c * spectrum.flux_error[element] / e,
+        _ => 0.0,
+    }
+}
+
 /// Puts a spectrum on a grid of bins (middles, rising) \[nm\]; elements with a flag of `bad` or without a value are left out.
 #[must_use]
 pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
@@ -67,6 +116,7 @@ pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
     let mut out = Rebinned {
         flux: vec![f64::NAN; grid.len()],
         variance: vec![f64::NAN; grid.len()],
+        contamination: vec![0.0; grid.len()],
         covariance: vec![0.0; grid.len()],
         flags: vec![0; grid.len()],
     };
@@ -74,7 +124,7 @@ pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
     for k in 0..grid.len() {
         let (a, b) = (output[k], output[k + 1]);
         let from = input.partition_point(|e| *e <= a).saturating_sub(1);
-        let (mut sum, mut overlap, mut square, mut list) = (0.0, 0.0, 0.0, Vec::new());
+        let (mut sum, mut overlap, mut square, mut others, mut list) = (0.0, 0.0, 0.0, 0.0, Vec::new());
         for i in from..spectrum.flux.len() {
             if input[i] >= b {
                 break;
@@ -85,6 +135,7 @@ pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
                 sum += o * f;
                 overlap += o;
                 square += (o * e).powi(2);
+                others += o * contamination(spectrum, i);
                 out.flags[k] |= spectrum.flags[i];
                 list.push((i, o * e));
             }
@@ -96,6 +147,7 @@ pub fn rebin(spectrum: &Extracted, grid: &[f64], bad: u16) -> Rebinned {
         }
         out.flux[k] = sum / overlap;
         out.variance[k] = square / (overlap * overlap);
+        out.contamination[k] = others / overlap;
         if let Some((before, shared)) = &last {
             let common: f64 = shared.iter().flat_map(|(i, x)| list.iter().filter(move |(j, _)| i == j).map(move |(_, y)| x * y)).sum();
             out.covariance[k - 1] = common / (before * overlap);
@@ -123,7 +175,9 @@ pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result
     }
     let rebinned: Vec<Rebinned> = spectra.iter().map(|s| rebin(s, grid, bad)).collect();
     let n = grid.len();
-    let mut out = Stacked { id: first.id, band: vec![first.band.clone(); n], wavelength_nm: grid.to_vec(), ..Stacked::default() };
+    let line_fwhm_nm = spectra.iter().map(|s| s.line_fwhm_nm).sum::<f64>() / spectra.len() as f64;
+    let band = vec![first.band.clone(); n];
+    let mut out = Stacked { id: first.id, band, wavelength_nm: grid.to_vec(), line_fwhm_nm, ..Stacked::default() };
     let mut weights: Vec<Vec<f64>> = Vec::with_capacity(n);
     for k in 0..n {
         let mut kept: Vec<usize> =
@@ -136,7 +190,10 @@ pub fn stack(spectra: &[Extracted], grid: &[f64], clip: f64, bad: u16) -> Result
         let sum: f64 = kept.iter().map(|&i| 1.0 / rebinned[i].variance[k]).sum();
         let mut weight = vec![0.0; rebinned.len()];
         kept.iter().for_each(|&i| weight[i] = 1.0 / rebinned[i].variance[k] / sum);
-        out.flux.push(if kept.is_empty() { f64::NAN } else { kept.iter().map(|&i| weight[i] * rebinned[i].flux[k]).sum() });
+        let mean = if kept.is_empty() { f64::NAN } else { kept.iter().map(|&i| weight[i] * rebinned[i].flux[k]).sum() };
+        out.flux.push(mean);
+        out.chi2.push(kept.iter().map(|&i| (rebinned[i].flux[k] - mean).powi(2) / rebinned[i].variance[k]).sum());
+        out.contamination.push(kept.iter().map(|&i| weight[i] * rebinned[i].contamination[k]).sum());
         out.flux_error.push(if kept.is_empty() { f64::NAN } else { sum.powf(-0.5) });
         out.used.push(kept.len() as u16);
         out.flags.push(kept.iter().fold(0, |f, &i| f | rebinned[i].flags[k]));
@@ -162,13 +219,16 @@ pub fn join(bands: &[Stacked]) -> Result<Stacked, ExtractionError> {
     }
     let mut places: Vec<(usize, usize)> = bands.iter().enumerate().flat_map(|(b, s)| (0..s.flux.len()).map(move |k| (b, k))).collect();
     places.sort_by(|l, r| bands[l.0].wavelength_nm[l.1].total_cmp(&bands[r.0].wavelength_nm[r.1]));
-    let mut out = Stacked { id, ..Stacked::default() };
+    let line_fwhm_nm = bands.iter().map(|b| b.line_fwhm_nm).sum::<f64>() / bands.len().max(1) as f64;
+    let mut out = Stacked { id, line_fwhm_nm, ..Stacked::default() };
     for (place, &(b, k)) in places.iter().enumerate() {
         let s = &bands[b];
         out.band.push(s.band[k].clone());
         out.wavelength_nm.push(s.wavelength_nm[k]);
         out.flux.push(s.flux[k]);
         out.flux_error.push(s.flux_error[k]);
+        out.contamination.push(s.contamination[k]);
+        out.chi2.push(s.chi2[k]);
         out.used.push(s.used[k]);
         out.flags.push(s.flags[k]);
         // Bins of another band in between are independent.
@@ -214,10 +274,14 @@ mod tests {
     fn stacking_weighs_clips_and_joins() {
         let grid: Vec<f64> = (0..50).map(|i| 620.0 + f64::from(i)).collect();
         let mut spectra: Vec<Extracted> = (0..4).map(|_| spectrum(615.0, 1.0, vec![10.0; 60])).collect();
+        for s in &mut spectra {
+            (s.rate_error, s.contamination) = (vec![0.1; 60], vec![0.2; 60]);
+        }
         spectra[2].flux[20] = 500.0;
         spectra[3].flux[30] = f64::NAN;
         let s = stack(&spectra, &grid, 5.0, 0).unwrap();
         assert_eq!((s.used[15], s.used[25], s.used[5]), (3, 3, 4));
+        assert!((s.contamination[5] - 2.0).abs() < 1e-12, "0.2 electron / s at ten units of flux each: {}", s.contamination[5]);
         assert!(s.flux.iter().all(|f| (f - 10.0).abs() < 1e-12) && (s.flux_error[5] - 0.5).abs() < 1e-12);
         let mut other = s.clone();
         other.wavelength_nm.iter_mut().for_each(|w| *w -= 200.0);
@@ -226,5 +290,31 @@ mod tests {
         spectra[1].id = 4;
         assert!(stack(&spectra, &grid, 5.0, 0).unwrap_err().to_string().starts_with("source 4"));
         assert!(stack(&[], &grid, 5.0, 0).is_err());
+    }
+
+    #[test]
+    fn members_that_scatter_as_their_errors_have_a_reduced_chi_squared_of_one_and_sums_of_bins_the_right_error() {
+        let (bins, members, trials) = (60usize, 4usize, 60u64);
+        let grid: Vec<f64> = (0..bins).map(|i| 620.0 + i as f64).collect();
+        let (mut chi2, mut sums, mut stated) = (0.0, Vec::new(), 0.0);
+        for trial in 0..trials {
+            let spectra: Vec<Extracted> = (0..members)
+                .map(|m| {
+                    let mut noise = vec![0f32; 80];
+                    let key = sim_core::stream::StreamKey::new(4).with(trial);
+                    sim_core::noise::normals(&key.stream(m as u64), 0, &mut noise);
+                    // Each exposure has its own phase.
+                    spectrum(612.0 + 0.27 * m as f64, 1.0, noise.iter().map(|n| f64::from(*n)).collect())
+                })
+                .collect();
+            let s = stack(&spectra, &grid, 5.0, 0).unwrap();
+            chi2 += s.reduced_chi2() / trials as f64;
+            let e = s.as_extracted();
+            sums.push(e.flux.iter().sum::<f64>());
+            stated = e.flux_error.iter().map(|v| v * v).sum::<f64>().sqrt();
+        }
+        assert!((chi2 - 1.0).abs() < 0.05, "{chi2}");
+        let scatter = (sums.iter().map(|v| v * v).sum::<f64>() / trials as f64).sqrt();
+        assert!((scatter / stated - 1.0).abs() < 0.25, "scatter {scatter}, stated {stated}");
     }
 }

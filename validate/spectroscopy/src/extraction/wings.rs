@@ -127,6 +127,7 @@ mod tests {
                     rate,
                     variance: 0.0036,
                     stated: 0.0036,
+                    quiet: 0.0016,
                     contamination: 0.0,
                     background: 0.3,
                     flags: 0,

@@ -89,7 +89,7 @@ pub fn solve(
     within("position.match_px", settings.match_px, 0.5, 50.0, "0.5..50")?;
     within("position.degree", settings.degree as f64, 0.0, 2.0, "0..2")?;
     within("position.clip", settings.clip, 2.0, 10.0, "2..10")?;
-    let coverage = coverage(image, gratings, orders, sources);
+    let coverage = coverage(image.window(), gratings, orders, sources);
     let predicted = predict(image, psf, gratings, orders, sources, settings.search_px);
     let (rows, columns) = image.rate.dim();
     let scale = (image.origin.0 as f64 + 0.5 * columns as f64, image.origin.1 as f64 + 0.5 * rows as f64, 0.5 * columns.max(rows) as f64);

@@ -16,6 +16,7 @@ use crate::extraction::psf::Psf;
 use crate::extraction::response::ReadyOrder;
 use crate::image::SlitlessImage;
 use sim_core::dispersion::Grating;
+use sim_core::frame::Window;
 
 /// A zeroth order as predicted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,9 +101,9 @@ fn middle(order: &ReadyOrder, source: (f64, f64), photometry: Option<&Photometry
     (zero + x, y, moments, if photometry.is_some() { sum } else { 0.0 })
 }
 
-fn on_frame(image: &SlitlessImage, x: f64, y: f64, margin: f64) -> bool {
-    let (x, y) = (x - image.origin.0 as f64, y - image.origin.1 as f64);
-    let (rows, columns) = image.rate.dim();
+fn on_frame(window: Window, x: f64, y: f64, margin: f64) -> bool {
+    let (x, y) = (x - window.x0 as f64, y - window.y0 as f64);
+    let (rows, columns) = window.shape();
     x > -0.5 - margin && y > -0.5 - margin && x < columns as f64 - 0.5 + margin && y < rows as f64 - 0.5 + margin
 }
 
@@ -127,7 +128,7 @@ pub fn predict(
             let (dx, dy, moments, rate) = middle(order, (source.x, source.y), source.photometry.as_ref(), p2);
             let skew = -moments.1 / (4.0 * (p2.at(0.5 * (order.range_nm.0 + order.range_nm.1)) + moments.0));
             let (x, y) = (source.x + dx + skew, source.y + dy);
-            if on_frame(image, x, y, margin) {
+            if on_frame(image.window(), x, y, margin) {
                 out.push(Predicted { id: source.id, x, y, undispersed: (source.x, source.y), rate: share * rate });
             }
         }
@@ -146,15 +147,15 @@ pub fn spread(orders: &[ReadyOrder], psf: &Psf, at: (f64, f64)) -> (f64, f64) {
     ((sigma * sigma + xx).sqrt(), sigma)
 }
 
-/// How many first orders on the frame have their zeroth order on it, for sources that have half of their light in the grating.
+/// How many first orders on a window of the detector have their zeroth order on it, for sources that have half of their light in the grating.
 #[must_use]
-pub fn coverage(image: &SlitlessImage, gratings: &[Grating], orders: &[ReadyOrder], sources: &[Source]) -> Coverage {
+pub fn coverage(window: Window, gratings: &[Grating], orders: &[ReadyOrder], sources: &[Source]) -> Coverage {
     let mut out = Coverage::default();
     for source in sources {
         for first in orders.iter().filter(|o| o.order.number == 1 && gratings[o.grating].opening.share(source.x) >= 0.5) {
             let on = |order: &ReadyOrder| {
                 let (dx, dy, _, _) = middle(order, (source.x, source.y), None, &Squares::NONE);
-                on_frame(image, source.x + dx, source.y + dy, 0.0)
+                on_frame(window, source.x + dx, source.y + dy, 0.0)
             };
             if on(first) {
                 out.first += 1;

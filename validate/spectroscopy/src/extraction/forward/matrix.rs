@@ -12,6 +12,7 @@
 use super::Exposure;
 use crate::extraction::catalogue::Source;
 use crate::extraction::model::reach_of;
+use crate::extraction::quiet;
 use crate::extraction::response::ReadyOrder;
 use crate::extraction::shape::Drawn;
 use std::collections::HashMap;
@@ -26,6 +27,10 @@ pub(super) struct Row {
     pub rate: f64,
     /// Square of the frame's error.
     pub stated: f64,
+    /// Background and contamination that were taken away.
+    pub taken: f64,
+    /// Variance that is not photon noise; 0 until all rows are known.
+    pub quiet: f64,
     /// Exposure time \[s\].
     pub time_s: f64,
     /// Unknowns and coefficients.
@@ -133,6 +138,14 @@ impl Rows<'_, '_> {
             }
         }
     }
+    /// Finds what of the variances is not photon noise.
+    pub(super) fn find_quiet(&mut self) {
+        let time_s = self.exposure.image.time_s;
+        let common = quiet::common(self.rows.iter().map(|r| (r.stated, r.rate + r.taken)), time_s);
+        for r in &mut self.rows {
+            r.quiet = quiet::own(common, r.stated, r.rate + r.taken, time_s);
+        }
+    }
     /// Place of a pixel's row in the list; `None` where the pixel is bad.
     fn row(&mut self, at: (i64, i64), bad: u16) -> Option<usize> {
         if let Some(i) = self.index.get(&at) {
@@ -144,9 +157,10 @@ impl Rows<'_, '_> {
             return None;
         }
         let others = e.others.map_or(0.0, |o| f64::from(o[k]));
-        let rate = rate - e.background.at(at.0 as f64, at.1 as f64) - others;
+        let taken = e.background.at(at.0 as f64, at.1 as f64) + others;
+        let rate = rate - taken;
         self.index.insert(at, self.rows.len());
-        self.rows.push(Row { rate, stated: error * error, time_s: e.image.time_s, entries: Vec::new() });
+        self.rows.push(Row { rate, stated: error * error, taken, quiet: 0.0, time_s: e.image.time_s, entries: Vec::new() });
         Some(self.rows.len() - 1)
     }
 }

@@ -124,6 +124,7 @@ pub fn solve(exposures: &[Exposure], grid: &[f64], area_cm2: f64, settings: &Set
                 part.add(order, source, &drawn, grid, s * n, settings.bad);
             }
         }
+        part.find_quiet();
         rows.extend(part.rows.into_iter().filter(|r| !r.entries.is_empty()));
     }
     if rows.is_empty() {
@@ -141,7 +142,7 @@ pub fn solve(exposures: &[Exposure], grid: &[f64], area_cm2: f64, settings: &Set
             let flux = system.flux(&solution.x, &first);
             for (v, r) in variances.iter_mut().zip(&rows) {
                 let model: f64 = r.entries.iter().map(|(c, a)| a * flux[*c as usize]).sum();
-                *v = (r.stated + (model - r.rate) / r.time_s).max(0.25 * r.stated);
+                *v = (r.quiet + (r.taken + model).max(0.0) / r.time_s).max(f64::MIN_POSITIVE);
             }
             system = System::new(&rows, &variances, &first);
         }

@@ -48,6 +48,10 @@ pub struct FrameSpectra {
     pub psf_measured: bool,
     /// Model of all traces, `[y, x]` \[electron / s / pixel\].
     pub model: Array2<f32>,
+    /// The catalogue where the position step puts it.
+    pub sources: Vec<Source>,
+    /// Spectrum of each of them in the model; `None` without photometry.
+    pub drawn: Vec<Option<ModelSpectrum>>,
     /// Sources without photometry: they are in no model.
     pub without_photometry: Vec<u64>,
     /// Sources whose photometry does not reach over the band, and by how many nm it was continued with constant f_nu.
@@ -130,6 +134,8 @@ pub fn extract_frame(
             .filter_map(|s| s.photometry.as_ref().map(|p| (s.id, p.beyond_nm(range))))
             .filter(|(_, nm)| *nm > 0.0)
             .collect(),
+        sources,
+        drawn: spectra,
     })
 }
 

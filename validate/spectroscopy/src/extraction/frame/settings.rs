@@ -85,7 +85,7 @@ pub struct Settings {
     pub mesh_px: usize,
     /// Pixels whose model is above this times their error are no background.
     pub faint: f64,
-    /// Orders with less light in their brightest column are not drawn \[electron / s\].
+    /// Orders with less light in their brightest column are not drawn \[electron / s\]: 0.001 is 0.15 electrons of 150 s.
     pub faintest_column: f64,
     /// Flags that make a pixel unusable.
     pub bad: u16,
@@ -108,7 +108,7 @@ impl Default for Settings {
             measure_psf: false,
             mesh_px: 128,
             faint: 0.2,
-            faintest_column: 1e-4,
+            faintest_column: 1e-3,
             bad: BAD,
             position: Some(position::Settings::default()),
         }
