@@ -6,6 +6,7 @@ use clap::Args;
 use scenarios::in_words;
 use scenarios::survey_run::maker::Maker;
 use scenarios::survey_run::plan::Planned;
+use scenarios::survey_run::spec::Choice;
 use sim_core::files::write_atomically;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,11 +52,21 @@ impl Division {
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Survey file, or the name of a built-in survey: cutout.
+    /// Survey file, or the name of a shipped one: cutout, survey25, survey50_wide, survey50_deep, survey1000; those with an area also as NAME_exposure and NAME_chip, one
+    /// exposure of all detectors or of one.
     survey: String,
     /// Folder of the run.
     #[arg(long, value_name = "RUN", required_unless_present = "estimate")]
     out: Option<PathBuf>,
+    /// Table of pointings in place of the survey's, as `skyloop pointings` writes it.
+    #[arg(long, value_name = "TABLE")]
+    pointings: Option<PathBuf>,
+    /// The first N exposures alone.
+    #[arg(long, value_name = "N")]
+    exposures: Option<usize>,
+    /// Detectors in place of the survey's, separated by commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    detectors: Vec<u16>,
     #[command(flatten)]
     division: Division,
     /// Print core-hours, bytes and memory; without --out nothing is written.
@@ -109,7 +120,8 @@ pub(super) fn units(run: &Run, path: &Path) -> anyhow::Result<Vec<UnitRow>> {
 
 pub fn plan(args: &PlanArgs) -> ExitCode {
     ended(|| {
-        let planned = Planned::new(&args.survey, args.division.wanted())?;
+        let choice = Choice { pointings: args.pointings.clone(), exposures: args.exposures, detectors: args.detectors.clone() };
+        let planned = Planned::new(&args.survey, &choice, args.division.wanted())?;
         println!("{}: {} units in {} chunks", planned.survey.name, planned.rows.len(), planned.chunks);
         if args.estimate {
             println!("{}", planned.estimate());

@@ -35,6 +35,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("white_dwarf_bands", include_str!("../../data/white_dwarf_bands.toml")),
     ("smoke", include_str!("../../data/smoke.toml")),
     ("cutouts", include_str!("../../data/cutouts.toml")),
+    ("survey", include_str!("../../data/survey.toml")),
 ];
 
 impl Scenario {

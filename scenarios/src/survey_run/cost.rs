@@ -1,9 +1,9 @@
 //! What a unit costs before it is made.
 //!
 //! # Formula
-//! t = p (d + sum of effects) + o n; M = b + p m; B = bytes per pixel times pixels.
+//! t = u + p (d + sum of effects) + o n; M = b + p m; B = bytes per pixel times pixels.
 //! # Symbols
-//! p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object
+//! u: time of any unit \[core-s\]; p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object
 //! \[core-s\]; n: objects; b, m: memory of the program and of a whole detector \[MB\].
 //! # Source
 //! `scenarios/data/cost_model.toml`, from this program's own benchmarks with their dates.
@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
+    /// Every unit, however small: its sky opened, its PSF computed \[core-s\].
+    pub unit_s: f64,
     /// A whole detector without objects \[core-s\].
     pub detector_s: f64,
     /// An object \[core-s\].
@@ -89,7 +91,7 @@ impl CostModel {
         }
         let rows = if truth.objects { objects * TRUTH_ROW_BYTES } else { 0.0 };
         UnitCost {
-            cpu_s: share * (line.detector_s + effects) + objects * line.object_s,
+            cpu_s: line.unit_s + share * (line.detector_s + effects) + objects * line.object_s,
             memory_mb: self.base_mb + share * line.detector_mb,
             bytes: 2.0 * (layout.rows * layout.columns) as f64 + per_pixel * pixels + rows,
         }

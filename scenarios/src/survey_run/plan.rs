@@ -3,7 +3,7 @@
 use super::cost::{CostModel, UnitCost};
 use super::density::Density;
 use super::pointings::Pointing;
-use super::spec::Survey;
+use super::spec::{Choice, Survey};
 use crate::folder::Folder;
 use crate::scenario::ExposureSpec;
 use crate::unit::Plan;
@@ -75,12 +75,12 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// Plans a survey, a built-in one or a file.
+    /// Plans a survey, a shipped one or a file, or what is wanted of it.
     ///
     /// # Errors
     /// When the survey is not valid, or no chunks are wanted.
-    pub fn new(name_or_path: &str, wanted: Wanted) -> anyhow::Result<Self> {
-        let (mut survey, pointings) = Survey::resolve(name_or_path)?;
+    pub fn new(name_or_path: &str, choice: &Choice, wanted: Wanted) -> anyhow::Result<Self> {
+        let (mut survey, pointings) = Survey::resolve(name_or_path, choice)?;
         let mut plan = Plan::new(survey.scenario.clone())?;
         survey.inputs.extend(plan.inputs.clone());
         let model = CostModel::built_in()?;
@@ -185,13 +185,27 @@ mod tests {
 
     #[test]
     fn exposures_without_memory_are_planned_alone() {
-        let (survey, pointings) = Survey::resolve("cutout").unwrap();
+        let (survey, pointings) = Survey::resolve("cutout", &Choice::default()).unwrap();
         let mut plan = Plan::new(survey.scenario.clone()).unwrap();
         let list: Vec<ExposureSpec> = (0..3).map(|k| ExposureSpec { id: 7 + k, ..pointings[0].exposure() }).collect();
         let exposures = Exposures::new(list, &plan).unwrap();
         exposures.turn(&mut plan, 2).unwrap();
         assert_eq!((plan.all.len(), plan.units.len(), exposures.place(9)), (3, 3, Some(2)));
         assert_eq!(plan.units[0].exposure.pointing.ra_deg, pointings[0].ra_deg);
-        assert_eq!(Survey::resolve("cutout").unwrap().0, toml::from_str(&survey.to_toml().unwrap()).unwrap());
+        assert_eq!(Survey::resolve("cutout", &Choice::default()).unwrap().0, toml::from_str(&survey.to_toml().unwrap()).unwrap());
+    }
+
+    #[test]
+    fn every_shipped_area_has_a_version_of_one_chip_and_of_one_exposure() {
+        for (area, _) in pointing::survey::SHIPPED {
+            let chip = Planned::new(&format!("{area}_chip"), &Choice::default(), Wanted::PerExposure).unwrap();
+            assert_eq!((chip.rows.len(), chip.rows[0].detector, chip.rows[0].band.as_str()), (1, 7, "i"), "{area}");
+            assert_eq!(chip.rows[0].exposure_s, if area == "survey50_deep" { 250.0 } else { 150.0 }, "{area}");
+        }
+        let choice = Choice { detectors: vec![8, 9], ..Choice::default() };
+        let planned = Planned::new("survey25_exposure", &choice, Wanted::PerExposure).unwrap();
+        assert_eq!(planned.rows.len(), 2);
+        let error = Survey::resolve("survey26", &Choice::default()).unwrap_err().to_string();
+        assert!(error.contains("survey25") && error.contains("_chip"), "{error}");
     }
 }

@@ -1,8 +1,10 @@
 //! The survey file: a scenario, and where to point.
 
+use super::area::{self, START};
 use super::pointings::{self, Pointing};
 use crate::scenario::{Scenario, with_suggestion};
 use anyhow::{Context as _, bail, ensure};
+use pointing::survey::SHIPPED;
 use serde::{Deserialize, Serialize};
 use sim_core::manifest::sha256_file;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ struct SurveyFile {
     description: String,
     /// Scenario file or built-in scenario: instrument, sky, seed, effects, detectors. Its own exposures and calibration are left out.
     scenario: String,
+    /// Area shipped with the program, whose exposures are planned as `skyloop pointings` plans them.
+    area: Option<String>,
     /// Table of pointings.
     pointings: Option<PathBuf>,
     /// Pointings that stand in the file itself.
@@ -30,6 +34,43 @@ struct SurveyFile {
     /// Detectors in place of the scenario's: those it has with their windows, others whole.
     #[serde(default)]
     detectors: Vec<u16>,
+}
+
+/// What of a survey is wanted, and from which table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Table of pointings in place of the survey's.
+    pub pointings: Option<PathBuf>,
+    /// The first exposures alone.
+    pub exposures: Option<usize>,
+    /// Detectors in place of the survey's.
+    pub detectors: Vec<u16>,
+}
+
+/// Endings of the names of shipped areas: one exposure of all detectors, and one of [`CHIP`].
+const ONE_EXPOSURE: &str = "_exposure";
+const ONE_CHIP: &str = "_chip";
+/// Detector of the versions of one chip: i.
+const CHIP: u16 = 7;
+
+/// The survey of a shipped area, whole or in its small versions; `None` when there is no such area.
+fn of_area(name: &str, choice: &mut Choice) -> Option<SurveyFile> {
+    let (area, exposures, chip) = match (name.strip_suffix(ONE_EXPOSURE), name.strip_suffix(ONE_CHIP)) {
+        (Some(area), _) => (area, Some(1), false),
+        (_, Some(area)) => (area, Some(1), true),
+        _ => (name, None, false),
+    };
+    let (shipped, _) = SHIPPED.iter().find(|(shipped, _)| *shipped == area)?;
+    choice.exposures = choice.exposures.or(exposures);
+    Some(SurveyFile {
+        name: name.into(),
+        description: format!("The area {shipped} from {START}"),
+        scenario: "survey".into(),
+        area: Some((*shipped).into()),
+        pointings: None,
+        pointing: Vec::new(),
+        detectors: if chip { vec![CHIP] } else { Vec::new() },
+    })
 }
 
 /// A survey as it was resolved: what a run's folder keeps of it, beside the pointings in its manifest.
@@ -49,20 +90,33 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Reads a survey, a built-in one or a file, and its pointings in order of time.
+    /// Reads a survey, a shipped one or a file, and its pointings in order of time.
     ///
     /// # Errors
-    /// When the survey, its scenario or its pointings cannot be read or are not valid.
-    pub fn resolve(name_or_path: &str) -> anyhow::Result<(Self, Vec<Pointing>)> {
+    /// When the survey, its scenario or its pointings cannot be read or are not valid, or there are fewer exposures than wanted.
+    pub fn resolve(name_or_path: &str, choice: &Choice) -> anyhow::Result<(Self, Vec<Pointing>)> {
+        let mut choice = choice.clone();
         let built_in = BUILT_IN.iter().find(|(name, _)| *name == name_or_path);
-        let text = match built_in {
-            Some((_, text)) => (*text).to_string(),
-            None => std::fs::read_to_string(name_or_path).with_context(|| {
-                let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-                format!("{name_or_path}: no such survey file; the built-in surveys are {}", names.join(", "))
-            })?,
+        let read = |text: &str| -> anyhow::Result<SurveyFile> {
+            toml::from_str(text).map_err(|e| anyhow::anyhow!("{name_or_path}: {}", with_suggestion(&e.to_string())))
         };
-        let file: SurveyFile = toml::from_str(&text).map_err(|e| anyhow::anyhow!("{name_or_path}: {}", with_suggestion(&e.to_string())))?;
+        let mut file = match (built_in, of_area(name_or_path, &mut choice)) {
+            (Some((_, text)), _) => read(text)?,
+            (None, Some(file)) => file,
+            (None, None) => read(&std::fs::read_to_string(name_or_path).with_context(|| {
+                let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).chain(SHIPPED.iter().map(|(name, _)| *name)).collect();
+                format!(
+                    "{name_or_path}: no such survey file; the shipped surveys are {} (an area ending in {ONE_EXPOSURE} or {ONE_CHIP} is one exposure, one detector)",
+                    names.join(", ")
+                )
+            })?)?,
+        };
+        if let Some(table) = &choice.pointings {
+            (file.area, file.pointing, file.pointings) = (None, Vec::new(), Some(std::path::absolute(table)?));
+        }
+        if !choice.detectors.is_empty() {
+            file.detectors.clone_from(&choice.detectors);
+        }
         let folder = Path::new(name_or_path).parent().unwrap_or(Path::new("."));
         let beside = folder.join(&file.scenario);
         let mut scenario = if crate::scenario::built_in(&file.scenario).is_none() && beside.is_file() {
@@ -71,19 +125,24 @@ impl Survey {
             Scenario::read(&file.scenario).with_context(|| format!("{name_or_path}: scenario = {:?}", file.scenario))?
         };
         let mut inputs = BTreeMap::new();
-        let mut list = match (&file.pointings, file.pointing.is_empty()) {
-            (Some(table), true) => {
+        let mut list = match (&file.pointings, file.pointing.is_empty(), &file.area) {
+            (None, true, Some(area)) => area::pointings(area, &scenario.instrument, choice.exposures)?,
+            (Some(table), true, None) => {
                 let table = folder.join(table);
                 inputs.insert(table.display().to_string(), sha256_file(&table).with_context(|| table.display().to_string())?);
                 pointings::read(&table)?
             }
-            (None, false) => {
+            (None, false, None) => {
                 pointings::check(&file.pointing, name_or_path)?;
                 file.pointing
             }
-            _ => bail!("{name_or_path}: give either `pointings`, a table, or `[[pointing]]` entries"),
+            _ => bail!("{name_or_path}: give one of `pointings`, a table, `area`, and `[[pointing]]` entries"),
         };
         list.sort_by(|a, b| a.start_mjd.total_cmp(&b.start_mjd).then(a.obs_id.cmp(&b.obs_id)));
+        if let Some(count) = choice.exposures {
+            ensure!((1..=list.len()).contains(&count), "--exposures {count}: {name_or_path} has 1..{} exposures", list.len());
+            list.truncate(count);
+        }
         if !file.detectors.is_empty() {
             let of = |number: &u16| {
                 let known = scenario.detector.iter().find(|d| d.number == *number).copied();
