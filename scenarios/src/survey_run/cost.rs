@@ -8,9 +8,8 @@
 //! # Source
 //! `scenarios/data/cost_model.toml`, from this program's own benchmarks with their dates.
 //! # Limits
-//! Bright stars, crowding, and effects without a figure there are not counted; opening the sky of an exposure is not either. The figures
-//! are of whole detectors: a slitless cut-out is crossed by the spectra of objects far outside, and 512 x 256 pixels took 28 CPU s where
-//! the line says 0.2.
+//! Bright stars, crowding, and effects without a figure there are not counted. The figures are of whole detectors: a slitless cut-out is crossed by
+//! the spectra of objects far outside.
 
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;

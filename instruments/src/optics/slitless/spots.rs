@@ -1,7 +1,7 @@
 //! Light that changes within a column: lines, and where a spectrum begins or ends.
 //!
 //! # Formula
-//! Of the light of a column (n, m, q: its moments) the smooth part is s = median of seven columns with the slope b of its neighbours: (s, b / 12, s / 12). The
+//! Of the light of a column (n, m, q: its moments) the smooth part is s, the median of the means of three pairs of columns around it, with the slope b of its neighbours: (s, b / 12, s / 12). The
 //! rest, L = n - s at d = (m - b / 12) / L with the variance v = (q - s / 12) / L - d^2, is two images at d - root(v) and d + root(v), or one.
 //! Where d or v is none of a column's, three places have its moments, or, where a spectrum begins, all of the column's light is such images. Left out, it would cost `|S'''| |m - b / 12| / 6 + |S''''| |q - s / 12| / 24`, S the image's brightness.
 //! # Source
@@ -38,10 +38,12 @@ pub(super) struct Spot {
 /// of one electron. Whether all could be told.
 pub(super) fn take(columns: &mut [Moments], part: usize, per_electron: (f64, f64), allowed: f64, spots: &mut Vec<Spot>) -> bool {
     let light = |c: usize| columns.get(c).map_or(0.0, |m| m.light);
+    // Means of columns at equal distances: a slope does not move them, and a line is in one of them at most.
     let smooth = |c: usize| {
-        let mut near: [f64; 7] = std::array::from_fn(|k| (c + k).checked_sub(3).map_or(0.0, light));
-        near.sort_by(f64::total_cmp);
-        near[3]
+        let pair = |k: usize| 0.5 * (c.checked_sub(k).map_or(0.0, light) + light(c + k));
+        let mut pairs = [pair(1), pair(2), pair(3)];
+        pairs.sort_by(f64::total_cmp);
+        pairs[1]
     };
     let mut taken: Vec<(usize, Moments)> = Vec::new();
     let mut put = |(c, d, v): (usize, f64, f64), electrons: f64| {
