@@ -120,7 +120,7 @@ pub enum Spectra {
         /// FWHM of the PSF across traces, in pixels, where it cannot be measured.
         #[arg(long, default_value_t = 3.0)]
         psf_fwhm: f64,
-        /// Step of the spectra [nm]; two pixels when absent.
+        /// Step of the spectra \[nm\]; two pixels when absent.
         #[arg(long, value_name = "NM")]
         step: Option<f64>,
         /// Damping towards the photometry; the corner of the L-curve when absent.

@@ -54,8 +54,7 @@ pub(super) fn take(columns: &mut [Moments], part: usize, per_electron: (f64, f64
             spots.extend([-v.sqrt(), v.sqrt()].map(|off| Spot { at: at + off, electrons: 0.5 * electrons, part }));
         }
     };
-    for c in 1..columns.len().saturating_sub(1) {
-        let column = columns[c];
+    for (c, &column) in columns.iter().enumerate().take(columns.len().saturating_sub(1)).skip(1) {
         if column == Moments::default() {
             continue;
         }

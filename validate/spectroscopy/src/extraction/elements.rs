@@ -2,7 +2,7 @@
 //!
 //! # Formula
 //! `D = rate - background - contamination`; the variance of a model that gives a pixel the rate m is `V = q + (background + contamination + m) / time`, q the part that
-//! is not photon noise ([`super::quiet`]).
+//! is not photon noise (`quiet.rs`).
 //! # Symbols
 //! D  what is left for the source \[electron / s\]
 //! # Source
