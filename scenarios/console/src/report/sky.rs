@@ -21,7 +21,7 @@ const MOST: usize = 6;
 const SINGLE: usize = 3000;
 /// Side of a panel, and room for its labels \[pixel\].
 const SIDE: f64 = 460.0;
-const ROOM: f64 = 46.0;
+const ROOM: f64 = 60.0;
 /// States from the bottom to the top, and their colours (Okabe and Ito 2008).
 const LAYERS: [(Standing, &str); 5] = [
     (Standing::Missing, "#8a94a0"),
