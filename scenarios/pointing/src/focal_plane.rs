@@ -12,6 +12,7 @@
 
 use sim_core::detector::DetectorGeometry;
 use sim_core::direction::{Vector, cross, degrees, dot, unit, vector};
+use sim_core::frame::Window;
 
 /// Boresight and axes of the mosaic.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,12 +82,17 @@ impl Detector {
     /// The outline of a detector as frames have it.
     #[must_use]
     pub fn of(geometry: &DetectorGeometry) -> Self {
-        let at = |x: f64, y: f64| {
-            let p = geometry.focal_point(x - 0.5, y - 0.5);
+        Self::of_window(geometry, geometry.full_window())
+    }
+    /// The outline of a window on a detector.
+    #[must_use]
+    pub fn of_window(geometry: &DetectorGeometry, window: Window) -> Self {
+        let at = |x: usize, y: usize| {
+            let p = geometry.focal_point(x as f64 - 0.5, y as f64 - 0.5);
             (p.x_deg, p.y_deg)
         };
-        let (nx, ny) = (geometry.nx as f64, geometry.ny as f64);
-        let corners_deg = [at(0.0, 0.0), at(nx, 0.0), at(nx, ny), at(0.0, ny)];
+        let (x, y) = ((window.x0, window.x0 + window.nx), (window.y0, window.y0 + window.ny));
+        let corners_deg = [at(x.0, y.0), at(x.1, y.0), at(x.1, y.1), at(x.0, y.1)];
         Self { number: geometry.number.into(), band: geometry.filter.clone(), corners_deg }
     }
     /// An upright rectangle about its centre \[deg\].

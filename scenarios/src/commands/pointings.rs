@@ -7,8 +7,9 @@ use instruments::product::time::Civil;
 use pointing::coverage::{Moc, Shown, picture};
 use pointing::schedule::Reward;
 use pointing::survey::SHIPPED;
-use pointing::{Coverage, Detector, FocalPlane, Rules, Schedule, Survey, Track, table, verify};
+use pointing::{Coverage, FocalPlane, Rules, Schedule, Survey, Track, table, verify};
 use scenarios::progress::Progress;
+use scenarios::survey_run::area::{FIRST, START, focal_plane};
 use std::cell::Cell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -23,13 +24,13 @@ pub struct PointingsArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Start of the plan, UTC.
-    #[arg(long, value_name = "DATE", default_value = "2028-01-01T00:00:00")]
+    #[arg(long, value_name = "DATE", default_value = START)]
     start: String,
     /// Days that the plan may take.
     #[arg(long, value_name = "D", default_value_t = 60.0, value_parser = days)]
     days: f64,
     /// Number of the first exposure.
-    #[arg(long, value_name = "ID", default_value_t = 10_160_000_001)]
+    #[arg(long, value_name = "ID", default_value_t = FIRST)]
     first: u64,
     /// Instrument whose detectors look at the sky.
     #[arg(long, default_value = "msc")]
@@ -75,7 +76,7 @@ impl PointingsArgs {
             bail!("--start {}: not a date, such as 2028-01-01T00:00:00", self.start)
         };
         let instrument = load(&self.instrument)?;
-        let plane = FocalPlane { detectors: instrument.detectors.values().map(|d| Detector::of(&d.geometry)).collect() };
+        let plane = focal_plane(&instrument);
         if !plane.detectors.iter().any(|d| d.band == self.band) {
             bail!("--band {}: {} has no such band", self.band, instrument.name);
         }

@@ -73,17 +73,7 @@ fn outlines(run: &Path) -> Vec<Detector> {
     let resolved = || -> anyhow::Result<Vec<Detector>> {
         let survey = Survey::read(&Folder::at(run).survey())?;
         let plan = Plan::new(survey.scenario).context("the run's scenario")?;
-        let outline = |unit| {
-            let (geometry, window) = (&plan.spec(unit).geometry, unit.window);
-            let corner = |x: usize, y: usize| {
-                let p = geometry.focal_point(x as f64 - 0.5, y as f64 - 0.5);
-                (p.x_deg, p.y_deg)
-            };
-            let (x, y) = ((window.x0, window.x0 + window.nx), (window.y0, window.y0 + window.ny));
-            let corners_deg = [corner(x.0, y.0), corner(x.1, y.0), corner(x.1, y.1), corner(x.0, y.1)];
-            Detector { number: geometry.number.into(), band: geometry.filter.clone(), corners_deg }
-        };
-        Ok(plan.units.iter().map(outline).collect())
+        Ok(plan.units.iter().map(|unit| Detector::of_window(&plan.spec(unit).geometry, unit.window)).collect())
     };
     resolved().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::pointings::Pointing;
 use anyhow::{Context as _, ensure};
-use instruments::description::load;
+use instruments::description::{Instrument, load};
 use instruments::product::time::Civil;
 use pointing::schedule::Reward;
 use pointing::{Detector, FocalPlane, Rules, Schedule, Survey, Track};
@@ -14,6 +14,12 @@ pub const FIRST: u64 = 10_160_000_001;
 /// Days that a plan may take in the end: every field comes round in a year, and a wide survey in ten.
 const DAYS_MAX: f64 = 4000.0;
 
+/// All detectors of an instrument on the sky.
+#[must_use]
+pub fn focal_plane(instrument: &Instrument) -> FocalPlane {
+    FocalPlane { detectors: instrument.detectors.values().map(|d| Detector::of(&d.geometry)).collect() }
+}
+
 /// Plans an area from [`START`] with the shipped orbit and rules: all of its exposures, or the first `count` of them.
 ///
 /// # Errors
@@ -21,8 +27,7 @@ const DAYS_MAX: f64 = 4000.0;
 pub fn pointings(area: &str, instrument: &str, count: Option<usize>) -> anyhow::Result<Vec<Pointing>> {
     let survey = Survey::shipped(area)?;
     let instrument = load(instrument)?;
-    let plane = FocalPlane { detectors: instrument.detectors.values().map(|d| Detector::of(&d.geometry)).collect() };
-    let targets = survey.targets(&plane, FIRST);
+    let targets = survey.targets(&focal_plane(&instrument), FIRST);
     let start = Civil::parse_iso(START).with_context(|| format!("{START} is not a date"))?.mjd();
     let wanted = count.unwrap_or(targets.len()).min(targets.len());
     // A few exposures need a few orbits; the scheduler's time goes as exposures times targets.

@@ -28,6 +28,7 @@ pub mod profile;
 pub mod psf;
 mod quiet;
 pub mod response;
+mod rows;
 pub mod shape;
 pub mod stack;
 pub mod stack_table;

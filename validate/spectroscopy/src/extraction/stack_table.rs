@@ -10,8 +10,8 @@
 //! A stack has one band; bands put side by side are written as stacks of their own.
 
 use super::error::ExtractionError;
+use super::rows::{self, Rows};
 use super::stack::Stacked;
-use sim_core::fits::{Data, read};
 use sim_core::table::{Column, ColumnData, Table};
 use std::path::Path;
 
@@ -51,19 +51,12 @@ pub fn table(stacks: &[Stacked]) -> Table {
 /// # Errors
 /// A column that is missing or has another type.
 pub fn stacks(table: &Table) -> Result<Vec<Stacked>, ExtractionError> {
-    let missing = |column| ExtractionError::Column { table: table.name.clone(), column };
-    let f64s = |name: &'static str| table.f64s(name).ok_or_else(|| missing(name));
+    let rows = Rows(table);
+    let f64s = |name: &'static str| rows.f64s(name);
     let (number, wavelength, flux, error) = (f64s("STACK")?, f64s("WAVELENGTH")?, f64s("FLUX")?, f64s("FLUX_ERR")?);
     let (correlation, contamination, chi2) = (f64s("CORREL")?, f64s("CONTAM")?, f64s("CHI2")?);
     let (used, flags, fwhm) = (f64s("NUSED")?, f64s("FLAGS")?, f64s("LINE_FWHM")?);
-    let id = match table.column("ID").map(|c| &c.data) {
-        Some(ColumnData::I64(v)) => v,
-        _ => return Err(missing("ID")),
-    };
-    let band = match table.column("BAND").map(|c| &c.data) {
-        Some(ColumnData::Text(v)) => v,
-        _ => return Err(missing("BAND")),
-    };
+    let (id, band) = (rows.i64s("ID")?, rows.texts("BAND")?);
     let mut out: Vec<Stacked> = Vec::new();
     for k in 0..number.len() {
         if k == 0 || number[k] != number[k - 1] {
@@ -89,20 +82,13 @@ pub fn stacks(table: &Table) -> Result<Vec<Stacked>, ExtractionError> {
 /// # Errors
 /// When the file cannot be read or has no table of stacks.
 pub fn load(path: &Path) -> Result<Vec<Stacked>, ExtractionError> {
-    for hdu in read(path)? {
-        if hdu.name == NAME
-            && let Data::Table(table) = &hdu.data
-        {
-            return stacks(table);
-        }
-    }
-    Err(ExtractionError::Column { table: path.display().to_string(), column: "STACKS (the whole table)" })
+    rows::load(path, NAME, "STACKS (the whole table)", stacks)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sim_core::fits::{Hdu, Header, write};
+    use sim_core::fits::{Data, Hdu, Header, write};
 
     #[test]
     fn stacks_come_back_from_a_file_as_they_were() {

@@ -10,8 +10,9 @@
 //! A spectrum without elements leaves no row and does not come back.
 
 use super::error::ExtractionError;
+use super::rows::{self, Rows};
 use crate::spectrum::Extracted;
-use sim_core::fits::{Data, Hdu, Header, read, write};
+use sim_core::fits::{Data, Hdu, Header, write};
 use sim_core::table::{Column, ColumnData, Table};
 use std::path::Path;
 
@@ -56,17 +57,10 @@ pub fn table(spectra: &[Extracted]) -> Table {
 /// # Errors
 /// A column that is missing or has another type.
 pub fn spectra(table: &Table) -> Result<Vec<Extracted>, ExtractionError> {
-    let missing = |column| ExtractionError::Column { table: table.name.clone(), column };
-    let f64s = |name: &'static str| table.f64s(name).ok_or_else(|| missing(name));
+    let rows = Rows(table);
+    let f64s = |name: &'static str| rows.f64s(name);
     let (number, order, grating, flags) = (f64s("SPECTRUM")?, f64s("ORDER")?, f64s("GRATING")?, f64s("FLAGS")?);
-    let id = match table.column("ID").map(|c| &c.data) {
-        Some(ColumnData::I64(v)) => v,
-        _ => return Err(missing("ID")),
-    };
-    let band = match table.column("BAND").map(|c| &c.data) {
-        Some(ColumnData::Text(v)) => v,
-        _ => return Err(missing("BAND")),
-    };
+    let (id, band) = (rows.i64s("ID")?, rows.texts("BAND")?);
     let (wavelength, rate, rate_error) = (f64s("WAVELENGTH")?, f64s("RATE")?, f64s("RATE_ERR")?);
     let (contamination, background) = (f64s("CONTAM")?, f64s("BACKGROUND")?);
     let (flux, flux_error, fwhm) = (f64s("FLUX")?, f64s("FLUX_ERR")?, f64s("LINE_FWHM")?);
@@ -104,14 +98,7 @@ pub fn save(path: &Path, header: Header, list: &[Extracted]) -> Result<(), Extra
 /// # Errors
 /// When the file cannot be read or has no table of spectra.
 pub fn load(path: &Path) -> Result<Vec<Extracted>, ExtractionError> {
-    for hdu in read(path)? {
-        if hdu.name == NAME
-            && let Data::Table(table) = &hdu.data
-        {
-            return spectra(table);
-        }
-    }
-    Err(ExtractionError::Column { table: path.display().to_string(), column: "SPECTRA (the whole table)" })
+    rows::load(path, NAME, "SPECTRA (the whole table)", spectra)
 }
 
 #[cfg(test)]
