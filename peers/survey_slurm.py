@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from survey_run import Judge, said, sums, survey_of
@@ -69,6 +70,13 @@ def wait(what, until, seconds=90):
         time.sleep(0.2)
 
 
+def tell(programs, what):
+    """Sends a signal to processes; those that ended meanwhile do not hear it."""
+    for program in programs:
+        with suppress(ProcessLookupError):
+            os.kill(program, what)
+
+
 class Survey:
     """A run, and how it is looked at."""
 
@@ -95,9 +103,35 @@ class Survey:
                 found[int(words[words.index("--chunk") + 1])] = int(path.parent.name)
         return found
 
-    def at_work(self, least=1):
-        """Waits until elements have finished some units and are still at work."""
-        wait("elements at work", lambda: len(self.programs()) >= least and self.status()["done"] >= least)
+    def midst(self, chunk):
+        """Whether a chunk's program is making a unit, with others before and after it. To be asked of a program that stands still."""
+        attempts = sorted((self.folder / "journal").glob(f"{chunk:05}.*.jsonl"))
+        lines = [json.loads(line) for line in attempts[-1].read_text().splitlines(True) if line.endswith("\n")] if attempts else []
+        ended = sum(line["outcome"] != "begun" for line in lines)
+        if ended < 1 or ended > EXPOSURES // CHUNKS - 3 or lines[-1]["outcome"] != "begun":
+            return False
+        # Its record is the last thing of a unit, before the line that says so.
+        return not any(lines[-1]["key"] in record.read_text() for record in self.folder.glob("L0/**/*.manifest.json"))
+
+    @contextmanager
+    def held(self, least=1):
+        """Programs in the midst of a unit, by chunk, held there until the end of the block: however fast the machine, what befalls them befalls them at work."""
+        held = {}
+
+        def caught():
+            programs = self.programs()
+            tell(programs.values(), signal.SIGSTOP)
+            found = {chunk: program for chunk, program in programs.items() if self.midst(chunk)}
+            if len(found) >= least:
+                held.update(found)
+            tell([program for program in programs.values() if program not in held.values()], signal.SIGCONT)
+            return held
+
+        wait("elements in the midst of units", caught)
+        try:
+            yield held
+        finally:
+            tell(held.values(), signal.SIGCONT)
 
     def over(self):
         wait("the end of all elements", lambda: self.status()["queue"] == {"queued": 0, "running": 0}, 150)
@@ -143,8 +177,8 @@ def main(skyloop, work):
 
         two = Survey(skyloop, work / "disturbed", plan)
         job, _ = two.submit()
-        two.at_work(2)
-        os.kill(next(iter(two.programs().values())), signal.SIGKILL)
+        with two.held() as programs:
+            tell(list(programs.values())[:1], signal.SIGKILL)
         two.over()
         status = two.status()
         judge("a killed program: its element ended and was not begun again", 0 < status["missing"] <= 2 * EXPOSURES // CHUNKS and status["open"] == 1 and sum(two.restarts(job)) == 0)
@@ -156,16 +190,16 @@ def main(skyloop, work):
 
         three = Survey(skyloop, work / "requeued", plan)
         job, _ = three.submit("--then", "collect")
-        three.at_work(2)
-        elements = sorted(three.programs())
-        said("scancel", "--batch", "--signal=USR1", f"{job}_{elements[0]}")
-        said("scontrol", "requeue", f"{job}_{elements[-1]}")
+        with three.held(2) as programs:
+            elements = sorted(programs)
+            said("scancel", "--batch", "--signal=USR1", f"{job}_{elements[0]}")
+            said("scontrol", "requeue", f"{job}_{elements[-1]}")
         wait("two restarts", lambda: sum(n > 0 for n in three.restarts(job)) == 2)
         judge("USR1 and scontrol requeue: both elements begin again, the others go on", True)
-        wait("elements at work again", lambda: len(three.programs()) >= 1)
-        before = sum(three.restarts(job))
-        urgent = said("sbatch", "--parsable", "--partition=high", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 1").strip()
-        wait("the urgent job", lambda: said("squeue", "--states=all", "--noheader", f"--jobs={urgent}", "--format=%T").strip() == "COMPLETED")
+        with three.held():
+            before = sum(three.restarts(job))
+            urgent = said("sbatch", "--parsable", "--partition=high", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 1").strip()
+            wait("the urgent job", lambda: said("squeue", "--states=all", "--noheader", f"--jobs={urgent}", "--format=%T").strip() == "COMPLETED")
         judge("preemption: elements made room and begin again", sum(three.restarts(job)) > before)
         three.over()
         judge("USR1, requeue, preemption: complete, bit for bit", three.complete(expected))
@@ -175,8 +209,8 @@ def main(skyloop, work):
 
         four = Survey(skyloop, work / "lost", plan)
         job, _ = four.submit()
-        four.at_work(2)
-        node.do("controller", "RequeueExit=75")
+        with four.held():
+            node.do("controller", "RequeueExit=75")
         judge("controller ended and started again: it still knows the job", four.restarts(job) != [])
         four.over()
         judge("controller: complete, bit for bit", four.complete(expected))
@@ -185,12 +219,12 @@ def main(skyloop, work):
         job, _ = four.submit()
         script = next((four.folder / "submit").glob("*.slurm.sh")).read_text()
         judge("where the site has RequeueExit=75 the script leaves it to that", "scontrol requeue" not in script)
-        four.at_work(2)
-        said("scancel", "--batch", "--signal=USR1", f"{job}_{sorted(four.programs())[0]}")
+        with four.held() as programs:
+            said("scancel", "--batch", "--signal=USR1", f"{job}_{min(programs)}")
         wait("a restart", lambda: sum(four.restarts(job)) >= 1)
         judge("RequeueExit: the element begins again", True)
-        wait("elements at work again", lambda: len(four.programs()) >= 1)
-        node.do("fail")
+        with four.held():
+            node.do("fail")
         wait("the end of all programs", lambda: not four.programs())
         incomplete = four.status()["done"] < EXPOSURES
         before = sum(four.restarts(job))
@@ -202,8 +236,8 @@ def main(skyloop, work):
 
         five = Survey(skyloop, work / "cancelled", plan)
         job, _ = five.submit()
-        five.at_work(1)
-        said(skyloop, "cancel", five.folder)
+        with five.held():
+            said(skyloop, "cancel", five.folder)
         five.over()
         time.sleep(2)
         judge("cancel: nothing is at work, nothing begins again", not five.programs() and sum(five.restarts(job)) == 0 and five.status()["done"] < EXPOSURES)
