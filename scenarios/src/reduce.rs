@@ -93,14 +93,14 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
     Ok(set)
 }
 
-/// What is looked for in science frames: what the folder's scenario has, cosmic rays also when a finder is given.
-fn level1_options(manifests: &Manifests<'_>, choices: &Choices) -> Options {
-    let by_scenario = manifests.scenario_has("cosmic_rays").then(Finder::default);
+/// What is looked for in science frames: what their scenario has (`has` of an effect's name), cosmic rays also when a finder is given.
+pub(crate) fn level1_options(has: impl Fn(&str) -> bool, choices: &Choices) -> Options {
+    let by_scenario = has("cosmic_rays").then(Finder::default);
     Options {
         cosmic_rays: choices.finder.or(by_scenario),
         fill_cosmic_rays: choices.fill,
-        trails: manifests.scenario_has("trails"),
-        scattered_light: manifests.scenario_has("scattered_light"),
+        trails: has("trails"),
+        scattered_light: has("scattered_light"),
         without: choices.without.clone(),
         ..Options::default()
     }
@@ -130,7 +130,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, choices: &Choices, quiet: boo
             make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
         }
     };
-    let options = level1_options(&manifests, choices);
+    let options = level1_options(|effect| manifests.scenario_has(effect), choices);
     options.check()?;
     manifests.use_choices(choices);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };

@@ -68,12 +68,35 @@ pub struct Choices {
     pub without: Vec<String>,
 }
 
+impl Choices {
+    /// As inputs of a manifest.
+    #[must_use]
+    pub fn inputs(&self) -> BTreeMap<String, String> {
+        let fill = self.fill.then(|| (FILL, "yes".to_string()));
+        let finder = self.finder.map(|finder| (FINDER, finder.name().to_string()));
+        let without = (!self.without.is_empty()).then(|| (WITHOUT, self.without.join(",")));
+        [fill, finder, without].into_iter().flatten().map(|(key, value)| (key.to_string(), value)).collect()
+    }
+    /// Back from the inputs of a manifest; `None` when a finder has no such name.
+    #[must_use]
+    pub fn of_inputs(inputs: &BTreeMap<String, String>) -> Option<Self> {
+        let finder = match inputs.get(FINDER) {
+            Some(name) => Some(Finder::named(name)?),
+            None => None,
+        };
+        let without = inputs.get(WITHOUT).map_or_else(Vec::new, |names| names.split(',').map(String::from).collect());
+        Some(Self { finder, fill: inputs.contains_key(FILL), without })
+    }
+}
+
 /// Key of a level-1 manifest's inputs under which an option of the command line stands.
-pub const FINDER: &str = "--cosmic-rays";
+const FINDER: &str = "--cosmic-rays";
 /// The same for the steps left out, separated by commas.
-pub const WITHOUT: &str = "--without";
+const WITHOUT: &str = "--without";
 /// The same of flagged pixels that are filled.
-pub const FILL: &str = "--fill-cosmic-rays";
+const FILL: &str = "--fill-cosmic-rays";
+/// The same of the folder of masters, of a unit that was reduced when it was made.
+pub const MASTERS: &str = "--masters";
 
 impl<'a> Manifests<'a> {
     /// For a folder; the scenario is the one that lies in it, or none for frames from elsewhere.
@@ -156,16 +179,7 @@ impl<'a> Manifests<'a> {
         for raw in std::iter::once(raw).chain(earlier.iter().map(PathBuf::as_path)) {
             inputs.insert(self.name(raw), raw_hash(self.folder, raw)?);
         }
-        let Choices { finder, fill, without } = &self.choices;
-        if *fill {
-            inputs.insert(FILL.into(), "yes".into());
-        }
-        if let Some(finder) = finder {
-            inputs.insert(FINDER.into(), finder.name().into());
-        }
-        if !without.is_empty() {
-            inputs.insert(WITHOUT.into(), without.join(","));
-        }
+        inputs.extend(self.choices.inputs());
         let mut products = BTreeMap::new();
         for path in files.all() {
             products.insert(self.name(path), sha256_file(path).with_context(|| path.display().to_string())?);
@@ -187,7 +201,7 @@ impl<'a> Manifests<'a> {
         products: BTreeMap<String, String>,
     ) -> anyhow::Result<()> {
         let unit = what.name();
-        let key = sha256(format!("physics {PHYSICS}\n{unit}\n{inputs:?}").as_bytes());
+        let key = sha256(format!("physics {PHYSICS}\nreduction {}\n{unit}\n{inputs:?}", reduction::VERSION).as_bytes());
         let (scenario, seed) = self.scenario.as_ref().map_or((String::new(), 0), |(text, scenario)| (text.clone(), scenario.seed));
         let skipped = BTreeMap::new();
         let skyloop = env!("CARGO_PKG_VERSION").into();

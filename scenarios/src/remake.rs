@@ -1,11 +1,10 @@
 //! Making a product again from its manifest, and comparing the bytes.
 
-use crate::reduced::{Choices, FILL, FINDER, Reduced, WITHOUT};
+use crate::reduced::{Choices, MASTERS, Reduced};
 use crate::scenario::Scenario;
 use crate::simulate::{UnitManifest, simulate};
 use crate::unit::Plan;
 use anyhow::{Context as _, ensure};
-use reduction::Finder;
 use sim_core::exposure::ExposureKind;
 use sim_core::manifest::sha256_file;
 use std::path::Path;
@@ -58,13 +57,23 @@ pub fn remake(manifest_path: &Path, out: &Path) -> anyhow::Result<Vec<(String, b
         }
     });
     simulate(&plan, out, true)?;
+    let choices =
+        || Choices::of_inputs(&old.inputs).with_context(|| format!("{shown}: it names a finder of cosmic rays that there is not"));
     match &reduced {
-        None => {}
+        // A unit of a survey that was reduced when it was made.
+        None => {
+            if let Some(masters) = old.inputs.get(MASTERS) {
+                let choices = choices()?;
+                for (name, hash) in old.inputs.iter().filter(|(name, _)| name.starts_with(masters.as_str())) {
+                    let found = sha256_file(Path::new(name)).with_context(|| name.clone())?;
+                    ensure!(found == *hash, "{shown}: {name} is no longer the reference that {} was reduced with", old.unit);
+                }
+                drop(crate::reduce::reduce(out, Some(Path::new(masters)), &choices, true)?);
+            }
+        }
         Some(Reduced::Master(_)) => drop(crate::reduce::masters(out, true)?),
         Some(Reduced::Level1(_)) => {
-            let finder = old.inputs.get(FINDER).map(|name| Finder::named(name).with_context(|| format!("{shown}: {FINDER} {name}")));
-            let without = old.inputs.get(WITHOUT).map_or_else(Vec::new, |names| names.split(',').map(String::from).collect());
-            let choices = Choices { finder: finder.transpose()?, fill: old.inputs.contains_key(FILL), without };
+            let choices = choices()?;
             drop(crate::reduce::reduce(out, None, &choices, true)?);
         }
     }

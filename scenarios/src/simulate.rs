@@ -1,5 +1,9 @@
 //! Making level-0 frames and their truth, unit by unit.
 
+mod products;
+
+pub use products::{Record, UnitManifest, with_meta, write_record, write_truth, write_unit};
+
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::moving;
@@ -12,27 +16,22 @@ use instruments::chain::Chain;
 use instruments::description::DetectorKind;
 use instruments::effects::bright;
 use instruments::effects::full_well;
-use instruments::effects::trails::{self, TrailTruth, Trails, trail_table};
-use instruments::optics::{Imaging, RenderTolerance, slitless};
-use instruments::product::level0::{Clocking, Level0Meta, write_level0};
-use instruments::product::names::NameStyle;
+use instruments::effects::trails::{self, TrailTruth, Trails};
+use instruments::optics::{Imaging, RenderTolerance};
 use psf::blur::Convolved;
-use serde::{Deserialize, Serialize};
 use sim_core::detector::ReadoutLayout;
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind};
 use sim_core::files::write_atomically;
-use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::Frame;
 use sim_core::history::History;
-use sim_core::hits::{HitImages, HitRecord, Keep, hit_table};
+use sim_core::hits::{HitRecord, Keep};
 use sim_core::ledger::LedgerLine;
-use sim_core::manifest::{Manifest, PHYSICS, sha256_file};
 use sim_core::plane::{Counts, Light};
 use sim_core::psf::Psf;
-use sim_core::truth::{TruthRow, object_table};
+use sim_core::truth::TruthRow;
 use sim_core::wcs::Wcs;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use survey::record::{self, State};
@@ -44,16 +43,6 @@ pub struct RunSummary {
     pub made: usize,
     /// Units that were already there, whole and with the same key.
     pub kept: usize,
-}
-
-/// A manifest with the key of its unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct UnitManifest {
-    /// Key of the unit.
-    pub key: String,
-    /// How to make it again.
-    #[serde(flatten)]
-    pub manifest: Manifest,
 }
 
 /// Simulates every unit of a plan into `out`, keeping what is already there.
@@ -334,123 +323,4 @@ fn make(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, held: &mut Held, fol
     let history = held.before(plan, unit, psf, sky)?;
     let made = render_unit(plan, unit, psf, sky, history, &mut |_| {})?;
     write_unit(plan, unit, made, folder, &mut |_| {})
-}
-
-/// Writes the products of a unit.
-///
-/// # Errors
-/// When a file cannot be written.
-pub fn write_unit(plan: &Plan, unit: &Unit, made: Made, folder: &Folder, observer: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
-    let spec = plan.spec(unit);
-    let path = unit.level0_path(folder, &plan.instrument.name);
-    let mut products: Vec<PathBuf> = vec![path.clone()];
-    let amplifiers = made.layout.amplifier_count;
-    let meta = Level0Meta {
-        instrument: &plan.instrument.name,
-        geometry: &spec.geometry,
-        exposure: &made.exposure,
-        layout: &made.layout,
-        wcs: &made.wcs,
-        aberration: made.aberration,
-        object: &plan.scenario.name,
-        nominal_gain: &vec![spec.nominal("digitise", "gain").unwrap_or(1.0); amplifiers],
-        nominal_read_noise_electron: &vec![spec.nominal("read_noise", "sigma").unwrap_or(0.0); amplifiers],
-        nominal_full_well_electron: spec.nominal("full_well", "capacity"),
-        clocking: spec
-            .nominal("trap_pumping", "line_time")
-            .zip(spec.nominal("trap_pumping", "pumped_fraction"))
-            .map(|(line_time_s, pumped_fraction)| Clocking { line_time_s, pumped_fraction }),
-        software: concat!("skyloop ", env!("CARGO_PKG_VERSION")),
-        style: &NameStyle::default(),
-    };
-    write_level0(&path, &made.counts, &meta)?;
-    observer("write L0");
-    let keep = plan.scenario.truth;
-    let science = made.exposure.kind == ExposureKind::Science;
-    let mut hdus = Vec::new();
-    if keep.objects && science {
-        hdus.push(Hdu::new("OBJECTS", Header::default(), Data::Table(object_table(&made.truth))));
-    }
-    if keep.objects
-        && let Some(spectra) = &made.spectra
-    {
-        hdus.push(Hdu::new("ORDERS", Header::default(), Data::Table(slitless::order_table(&spectra.orders))));
-        hdus.push(Hdu::new("SPECTRA", Header::default(), Data::Table(slitless::spectrum_table(&spectra.pixels))));
-    }
-    let mut image_header = Header::default();
-    made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut image_header);
-    if let Some(pixels) = made.noiseless {
-        let mut header = image_header.clone();
-        header.set("BUNIT", "electron", "unit of the pixels");
-        hdus.push(Hdu::new("NOISELESS", header, Data::F32(pixels)));
-    }
-    if let Some(mask) = made.saturated {
-        hdus.push(Hdu::new("SATURATED", image_header.clone(), Data::U8(mask)));
-    }
-    if let Some(truth) = made.cosmic_rays {
-        if keep.objects {
-            hdus.push(Hdu::new("COSMIC_RAYS", Header::default(), Data::Table(hit_table(truth.rows()))));
-        }
-        if let Some(HitImages { electrons, owner }) = truth.images(unit.window.shape()) {
-            let mut header = image_header.clone();
-            header.set("BUNIT", "electron", "unit of the pixels");
-            hdus.push(Hdu::new("CR_ELECTRONS", header, Data::F32(electrons)));
-            hdus.push(Hdu::new("CR_OWNER", image_header.clone(), Data::I32(owner.mapv(|hit| hit as i32))));
-        }
-    }
-    if let Some(truth) = made.trails {
-        if keep.objects {
-            hdus.push(Hdu::new("TRAILS", Header::default(), Data::Table(trail_table(&truth.rows))));
-        }
-        if let Some(electrons) = truth.electrons {
-            let mut header = image_header.clone();
-            header.set("BUNIT", "electron", "unit of the pixels");
-            hdus.push(Hdu::new("TRAIL_ELECTRONS", header, Data::F32(electrons)));
-        }
-    }
-    if !hdus.is_empty() {
-        let mut header = Header::default();
-        header.set(
-            "L0FILE",
-            path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-            "level-0 file this is the truth of",
-        );
-        header.set("SKYELEC", made.exposure.sky_electron_s, "[electron/s/pixel] sky before any response");
-        header.set("WINX0", unit.window.x0 as i64, "[pixel] first column of the window, 0-based");
-        header.set("WINY0", unit.window.y0 as i64, "[pixel] first row of the window, 0-based");
-        hdus.insert(0, Hdu::primary(header));
-        let truth_path = folder.truth_of(&path);
-        fits::write(&truth_path, &hdus)?;
-        products.push(truth_path);
-        observer("write truth");
-    }
-    if keep.ledger && science {
-        let ledger_path = folder.ledger_of(&path);
-        write_atomically(&ledger_path, serde_json::to_string_pretty(&made.ledger)?.as_bytes())
-            .with_context(|| ledger_path.display().to_string())?;
-        products.push(ledger_path);
-    }
-    let mut hashes = BTreeMap::new();
-    for product in &products {
-        let relative = product.strip_prefix(folder.path()).unwrap_or(product).to_string_lossy().into_owned();
-        hashes.insert(relative, sha256_file(product).with_context(|| product.display().to_string())?);
-    }
-    let manifest = UnitManifest {
-        key: plan.key(unit),
-        manifest: Manifest {
-            skyloop: env!("CARGO_PKG_VERSION").into(),
-            physics: PHYSICS,
-            scenario: plan.scenario.to_toml(),
-            unit: unit.name(),
-            seed: plan.scenario.seed,
-            inputs: plan.inputs.clone(),
-            products: hashes,
-            skipped: made.skipped,
-        },
-    };
-    let manifest_path = Folder::manifest_of(&path);
-    write_atomically(&manifest_path, serde_json::to_string_pretty(&manifest)?.as_bytes())
-        .with_context(|| manifest_path.display().to_string())?;
-    observer("manifest");
-    Ok(())
 }

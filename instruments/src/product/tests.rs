@@ -1,6 +1,6 @@
 //! Round trips of the level-0 file and what its reader refuses.
 
-use super::level0::{Level0Meta, read_level0, read_level0_info, write_level0};
+use super::level0::{Level0, Level0Meta, level0_of, read_level0, read_level0_info, write_level0};
 use super::{NameStyle, ProductError};
 use ndarray::Array2;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
@@ -37,6 +37,8 @@ struct Written {
     path: PathBuf,
     pixels: Array2<f32>,
     wcs: Wcs,
+    /// What reading the file would give, without a file.
+    in_memory: Option<Level0>,
 }
 
 fn write(kind: ExposureKind, scans: Scans) -> Written {
@@ -68,8 +70,10 @@ fn attempt(kind: ExposureKind, scans: Scans, pixel: impl Fn(usize, usize) -> f32
         style: &NameStyle::default(),
     };
     let path = folder.path().join(meta.name().file_name());
-    let result = write_level0(&path, &Frame::<Counts>::from_pixels(pixels.clone(), WINDOW), &meta);
-    (Written { folder, path, pixels, wcs }, result)
+    let frame = Frame::<Counts>::from_pixels(pixels.clone(), WINDOW);
+    let result = write_level0(&path, &frame, &meta);
+    let in_memory = level0_of(&path, &frame, &meta).ok();
+    (Written { folder, path, pixels, wcs, in_memory }, result)
 }
 
 /// Writes the file again with a change to its units.
@@ -86,6 +90,9 @@ fn what_is_written_is_read_in_both_layouts() {
         let level0 = read_level0(&written.path).unwrap();
         let info = &level0.info;
         assert_eq!(level0.frame().pixels, written.pixels);
+        let in_memory = written.in_memory.unwrap();
+        assert_eq!(format!("{:?}", in_memory.info), format!("{info:?}"), "without a file it is the same to the last digit");
+        assert_eq!(in_memory.pixels, level0.pixels);
         assert_eq!((info.window, &info.geometry), (WINDOW, &geometry()));
         assert_eq!(info.layout, ReadoutLayout::new(&geometry(), WINDOW, scans));
         assert_eq!((info.observation.id, info.observation.kind, info.observation.time_s), (10_100_300_001, ExposureKind::Science, 150.0));

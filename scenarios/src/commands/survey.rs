@@ -172,6 +172,7 @@ pub fn run(args: &RunArgs, jobs: Option<u16>, quiet: bool) -> ExitCode {
         let stop = Stop::new();
         signals::listen(&stop, GRACE)?;
         let maker = Maker::new(&args.run, &all)?;
+        maker.check(&chosen)?;
         let watch = Watch::new(&chosen, executor::workers(&chosen, &options), quiet);
         let summary = executor::run(&run, &chosen, &maker, &options, &stop, &|event| watch.see(event))?;
         watch.end(&summary, &args.run);

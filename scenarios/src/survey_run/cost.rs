@@ -1,16 +1,18 @@
 //! What a unit costs before it is made.
 //!
 //! # Formula
-//! t = u + p (d + sum of effects) + o n; M = b + p m; B = bytes per pixel times pixels.
+//! t = u + p (d + sum of effects) + o n + p (r + sum of corrections); M = b + p max(m, m_r); B = bytes per pixel times pixels.
 //! # Symbols
 //! u: time of any unit \[core-s\]; p: share of the detector's pixels in the window; d: time of a whole detector without objects \[core-s\]; o: time of an object
-//! \[core-s\]; n: objects; b, m: memory of the program and of a whole detector \[MB\].
+//! \[core-s\]; n: objects; b, m: memory of the program and of a whole detector \[MB\]; r, m_r: time \[core-s\] and memory \[MB\] of the reduction of a whole detector,
+//! where units are reduced too.
 //! # Source
 //! `scenarios/data/cost_model.toml`, from this program's own benchmarks with their dates.
 //! # Limits
 //! Bright stars, crowding, and effects without a figure there are not counted. The figures are of whole detectors: a slitless cut-out is crossed by
 //! the spectra of objects far outside.
 
+use super::level1::InUnit;
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::description::DetectorKind;
@@ -29,6 +31,10 @@ pub struct Line {
     pub object_s: f64,
     /// Memory of a whole detector \[MB\].
     pub detector_mb: f64,
+    /// Reduction of a whole detector with masters alone \[core-s\].
+    pub reduce_s: f64,
+    /// Memory of that \[MB\].
+    pub reduce_mb: f64,
 }
 
 /// The model.
@@ -45,6 +51,8 @@ pub struct CostModel {
     pub slitless: Line,
     /// Effects on a whole detector \[core-s\].
     pub effects: BTreeMap<String, f64>,
+    /// Their corrections beyond masters, in the reduction of a whole detector \[core-s\].
+    pub corrections: BTreeMap<String, f64>,
 }
 
 /// What one unit costs.
@@ -60,6 +68,8 @@ pub struct UnitCost {
 
 /// Bytes of a row of the truth tables: some twenty columns of 4 and 8 bytes (derived from what is written).
 const TRUTH_ROW_BYTES: f64 = 150.0;
+/// Bytes of a pixel of level 1: rate and weight or error as 32-bit floats, flags of 16 bits.
+const LEVEL1_PIXEL_BYTES: f64 = 10.0;
 
 impl CostModel {
     /// The figures shipped with the program.
@@ -70,9 +80,9 @@ impl CostModel {
         toml::from_str(include_str!("../../data/cost_model.toml")).context("cost_model.toml")
     }
 
-    /// What a unit with so many objects costs.
+    /// What a unit with so many objects costs; `in_unit` where it is reduced too.
     #[must_use]
-    pub fn of(&self, plan: &Plan, unit: &Unit, objects: f64) -> UnitCost {
+    pub fn of(&self, plan: &Plan, unit: &Unit, objects: f64, in_unit: Option<&InUnit>) -> UnitCost {
         let spec = plan.spec(unit);
         let line = if spec.kind == DetectorKind::Slitless { &self.slitless } else { &self.imaging };
         let pixels = (unit.window.nx * unit.window.ny) as f64;
@@ -88,11 +98,20 @@ impl CostModel {
         if truth.masks {
             per_pixel += 1.0;
         }
+        let (mut reduce_s, mut level0, mut detector_mb) = (0.0, true, line.detector_mb);
+        if let Some(in_unit) = in_unit {
+            let undone = |name: &str| plan.has_effect(name) && !in_unit.options().without.iter().any(|n| n == name);
+            let corrections: f64 = self.corrections.iter().filter(|(name, _)| undone(name)).map(|(_, s)| s).sum();
+            reduce_s = share * (line.reduce_s + corrections);
+            level0 = in_unit.keeps_level0();
+            detector_mb = detector_mb.max(line.reduce_mb);
+            per_pixel += LEVEL1_PIXEL_BYTES;
+        }
         let rows = if truth.objects { objects * TRUTH_ROW_BYTES } else { 0.0 };
         UnitCost {
-            cpu_s: line.unit_s + share * (line.detector_s + effects) + objects * line.object_s,
-            memory_mb: self.base_mb + share * line.detector_mb,
-            bytes: 2.0 * (layout.rows * layout.columns) as f64 + per_pixel * pixels + rows,
+            cpu_s: line.unit_s + share * (line.detector_s + effects) + objects * line.object_s + reduce_s,
+            memory_mb: self.base_mb + share * detector_mb,
+            bytes: if level0 { 2.0 * (layout.rows * layout.columns) as f64 } else { 0.0 } + per_pixel * pixels + rows,
         }
     }
 }

@@ -1,15 +1,18 @@
-//! Makes the units of a survey run as `simulate` makes those of a scenario: the same bits under the same names.
+//! Makes the units of a survey run as `simulate` and `reduce` make those of a scenario: the same bits under the same names.
 
+use super::level1::InUnit;
 use super::plan::Exposures;
 use super::pointings::Pointing;
 use super::spec::Survey;
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::in_words;
-use crate::simulate::{render_unit, write_unit};
+use crate::simulate::{Made as RenderedUnit, Record, render_unit, with_meta, write_record, write_truth, write_unit};
 use crate::sky::Sky;
-use crate::unit::Plan;
+use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
+use instruments::product::ProductError;
+use instruments::product::level0::{level0_of, write_level0};
 use sim_core::psf::Psf;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +30,7 @@ pub struct Maker {
     exposures: Exposures,
     psf: Box<dyn Psf>,
     folder: Folder,
+    in_unit: Option<InUnit>,
     open: Mutex<Vec<(u64, Arc<Exposed>)>>,
 }
 
@@ -47,12 +51,56 @@ impl Maker {
         let plan = Plan::new(survey.scenario)?;
         let list = rows.chunk_by(|a, b| a.obs_id == b.obs_id).map(|units| pointing(&units[0]).exposure()).collect();
         let exposures = Exposures::new(list, &plan)?;
-        for sub in [folder.level0(), folder.truth()] {
+        let in_unit = survey.reduce.as_ref().map(|reduce| InUnit::open(reduce, &plan.scenario)).transpose()?;
+        let levels = in_unit.as_ref().map_or((true, false), |in_unit| (in_unit.keeps_level0(), true));
+        let levels = levels.0.then(|| folder.level0()).into_iter().chain(levels.1.then(|| folder.level1()));
+        for sub in levels.chain([folder.truth()]) {
             std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
         }
         let scale = plan.instrument.detectors.values().next().map_or(0.074, |d| d.geometry.pixel_scale_arcsec);
         let psf = psf::config::build(&plan.instrument.psf, scale)?;
-        Ok(Self { plan, exposures, psf, folder, open: Mutex::default() })
+        Ok(Self { plan, exposures, psf, folder, in_unit, open: Mutex::default() })
+    }
+
+    /// Looks for the references of all these units, before one is begun; products of references are not read.
+    ///
+    /// # Errors
+    /// When one is missing, with the first unit that lacks it.
+    pub fn check(&self, rows: &[&UnitRow]) -> anyhow::Result<()> {
+        let Some(in_unit) = &self.in_unit else { return Ok(()) };
+        for row in rows {
+            let of_detector = self.plan.units.iter().find(|unit| unit.detector == row.detector);
+            let unit = of_detector.with_context(|| format!("{}: detector {} is not one of the survey's", row.name, row.detector))?;
+            in_unit.references(&self.plan, unit, row.start_mjd).with_context(|| format!("unit {}", row.name))?;
+        }
+        Ok(())
+    }
+
+    /// The key that a unit has now.
+    fn key(&self, plan: &Plan, unit: &Unit) -> anyhow::Result<String> {
+        self.in_unit.as_ref().map_or_else(|| Ok(plan.key(unit)), |in_unit| in_unit.key(plan, unit))
+    }
+
+    /// Writes the products of a unit that is reduced too, and its record.
+    fn write_reduced(&self, in_unit: &InUnit, plan: &Plan, unit: &Unit, made: RenderedUnit, stop: &Stop) -> Result<(), UnitError> {
+        let failed = classed(ErrorClass::Unit);
+        let path = unit.level0_path(&self.folder, &plan.instrument.name);
+        let mut products = Vec::new();
+        let product = |e: ProductError| failed(e.into());
+        if in_unit.keeps_level0() {
+            with_meta(plan, unit, &made, |meta| write_level0(&path, &made.counts, meta)).map_err(product)?;
+            products.push(path.clone());
+        }
+        let level0 = with_meta(plan, unit, &made, |meta| level0_of(&path, &made.counts, meta)).map_err(product)?;
+        let (truth, skipped) = write_truth(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?;
+        products.extend(truth);
+        go_on(stop)?;
+        products.extend(in_unit.reduce(level0, &self.folder).map_err(&failed)?);
+        let mut inputs = plan.inputs.clone();
+        let key = in_unit.key(plan, unit).map_err(&failed)?;
+        inputs.extend(in_unit.inputs(plan, unit).map_err(&failed)?);
+        let record = Record { key, inputs, products, skipped };
+        write_record(plan, unit, &in_unit.beside(plan, unit, &self.folder), record, &self.folder).map_err(&failed)
     }
 
     /// The exposure of a unit, opened once for all its detectors.
@@ -80,6 +128,11 @@ fn pointing(row: &UnitRow) -> Pointing {
     Pointing { obs_id, ra_deg, dec_deg, position_angle_deg, start_mjd, exposure_s }
 }
 
+/// Nothing, unless the run is to stop.
+fn go_on(stop: &Stop) -> Result<(), UnitError> {
+    if stop.is_asked() { Err(UnitError::interrupted()) } else { Ok(()) }
+}
+
 /// An error of a class, or of storage where the medium refused.
 fn classed(class: ErrorClass) -> impl Fn(anyhow::Error) -> UnitError {
     move |error| {
@@ -91,7 +144,6 @@ fn classed(class: ErrorClass) -> impl Fn(anyhow::Error) -> UnitError {
 impl UnitMaker for Maker {
     fn make(&self, row: &UnitRow, stop: &Stop) -> Result<Made, UnitError> {
         let input = |text: String| UnitError::new(ErrorClass::Input, text);
-        let go_on = || if stop.is_asked() { Err(UnitError::interrupted()) } else { Ok(()) };
         let exposed = self.exposed(row).map_err(classed(ErrorClass::Input))?;
         let Exposed { plan, sky } = exposed.as_ref();
         let unit = plan
@@ -99,17 +151,23 @@ impl UnitMaker for Maker {
             .iter()
             .find(|unit| unit.detector == row.detector)
             .ok_or_else(|| input(format!("detector {} is not one of the survey's", row.detector)))?;
-        if plan.key(unit) != row.key {
+        if self.key(plan, unit).map_err(classed(ErrorClass::Input))? != row.key {
             return Err(input(format!("{}: what it is made from has changed since `skyloop plan`; plan again", row.name)));
         }
-        go_on()?;
+        if let Some(in_unit) = &self.in_unit {
+            in_unit.check_content(plan, unit).map_err(classed(ErrorClass::Input))?;
+        }
+        go_on(stop)?;
         let failed = classed(ErrorClass::Unit);
         let history = Held::default().before(plan, unit, self.psf.as_ref(), sky).map_err(&failed)?;
-        go_on()?;
+        go_on(stop)?;
         let made = render_unit(plan, unit, self.psf.as_ref(), sky, history, &mut |_| {}).map_err(&failed)?;
-        go_on()?;
+        go_on(stop)?;
         let objects = made.truth.len() as u64;
-        write_unit(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?;
+        match &self.in_unit {
+            Some(in_unit) => self.write_reduced(in_unit, plan, unit, made, stop)?,
+            None => write_unit(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?,
+        }
         Ok(Made { objects })
     }
 }

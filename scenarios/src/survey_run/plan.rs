@@ -2,12 +2,13 @@
 
 use super::cost::{CostModel, UnitCost};
 use super::density::Density;
+use super::level1::InUnit;
 use super::pointings::Pointing;
 use super::spec::{Choice, Survey};
 use crate::folder::Folder;
 use crate::scenario::ExposureSpec;
 use crate::unit::Plan;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use instruments::effects::persistence;
 use sim_core::exposure::ExposureKind;
 use sim_core::files::write_atomically;
@@ -83,6 +84,7 @@ impl Planned {
         let (mut survey, pointings) = Survey::resolve(name_or_path, choice)?;
         let mut plan = Plan::new(survey.scenario.clone())?;
         survey.inputs.extend(plan.inputs.clone());
+        let in_unit = survey.reduce.as_ref().map(|reduce| InUnit::open(reduce, &plan.scenario)).transpose()?;
         let model = CostModel::built_in()?;
         let exposures = Exposures::new(pointings.iter().map(Pointing::exposure).collect(), &plan)?;
         let density = Density::sample(&mut plan, pointings.len(), |plan, k| exposures.turn(plan, k))?;
@@ -92,8 +94,13 @@ impl Planned {
             exposures.turn(&mut plan, k)?;
             for unit in &plan.units {
                 let objects = density.objects(k, unit.window.nx * unit.window.ny).round();
-                let UnitCost { cpu_s, memory_mb, bytes: size } = model.of(&plan, unit, objects);
+                let UnitCost { cpu_s, memory_mb, bytes: size } = model.of(&plan, unit, objects, in_unit.as_ref());
                 bytes += size;
+                let here = Folder::at(Path::new(""));
+                let (path, key) = match &in_unit {
+                    Some(in_unit) => (in_unit.beside(&plan, unit, &here), in_unit.key(&plan, unit)?),
+                    None => (unit.level0_path(&here, &plan.instrument.name), plan.key(unit)),
+                };
                 ensure!(unit.exposure.kind == ExposureKind::Science, "a survey has science exposures only");
                 rows.push(UnitRow {
                     index: u32::try_from(rows.len()).context("a survey has at most 2^32 units")?,
@@ -110,8 +117,8 @@ impl Planned {
                     objects,
                     cost_s: cpu_s,
                     memory_mb,
-                    path: unit.level0_path(&Folder::at(Path::new("")), &plan.instrument.name).to_string_lossy().into_owned(),
-                    key: plan.key(unit),
+                    path: path.to_string_lossy().into_owned(),
+                    key,
                 });
             }
         }
@@ -131,6 +138,13 @@ impl Planned {
             out.display()
         );
         let path = folder.survey();
+        // Products that nothing lists any more would stay beside the new ones.
+        let levels = |survey: &Survey| survey.reduce.as_ref().map(|reduce| (reduce.keeps_level0(), true)).unwrap_or((true, false));
+        if let Some(before) = path.exists().then(|| Survey::read(&path)).transpose()?
+            && levels(&before) != levels(&self.survey)
+        {
+            bail!("{}: was planned to keep other levels of products (reduce.keep); give another folder", out.display());
+        }
         write_atomically(&path, self.survey.to_toml()?.as_bytes()).with_context(|| path.display().to_string())?;
         manifest::write(&Run::at(out).units(), &self.rows)?;
         Ok(())

@@ -1,10 +1,14 @@
-//! The survey file: a scenario, and where to point.
+//! The survey file: a scenario, where to point, and what becomes of the frames.
 
 use super::area::{self, START};
 use super::pointings::{self, Pointing};
+use crate::folder::Folder;
+use crate::reduced::Choices;
 use crate::scenario::{Scenario, with_suggestion};
 use anyhow::{Context as _, bail, ensure};
 use pointing::survey::SHIPPED;
+use reduction::index::INDEX_FILE;
+use reduction::{Finder, Options};
 use serde::{Deserialize, Serialize};
 use sim_core::manifest::sha256_file;
 use std::collections::BTreeMap;
@@ -34,6 +38,68 @@ struct SurveyFile {
     /// Detectors in place of the scenario's: those it has with their windows, others whole.
     #[serde(default)]
     detectors: Vec<u16>,
+    /// Reduction of every unit to level 1 in the same piece of work.
+    reduce: Option<Reduce>,
+}
+
+/// Reduction of every unit to level 1 in the same piece of work, and what is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reduce {
+    /// Folder of masters, or an output folder that has them, as `skyloop reduce --masters` takes it; relative to the survey file.
+    pub masters: PathBuf,
+    /// Levels that are kept. L1 is always among them: without it there would be no reduction.
+    #[serde(default = "both_levels")]
+    pub keep: Vec<Level>,
+    /// Finder of cosmic rays, `network` or `classical`, also when the scenario has none; by default the network where the scenario has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosmic_rays: Option<String>,
+    /// Whether pixels flagged as cosmic rays are filled from their neighbours.
+    #[serde(default)]
+    pub fill_cosmic_rays: bool,
+    /// Effects that are not undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+/// A level of products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// Raw frames.
+    L0,
+    /// Reduced frames.
+    L1,
+}
+
+fn both_levels() -> Vec<Level> {
+    vec![Level::L0, Level::L1]
+}
+
+impl Reduce {
+    /// Whether raw frames are kept.
+    #[must_use]
+    pub fn keeps_level0(&self) -> bool {
+        self.keep.contains(&Level::L0)
+    }
+    /// What the reduction is asked to do besides what the scenario says; `name` is for messages.
+    ///
+    /// # Errors
+    /// When L1 is not kept, or a finder or an effect has no such name.
+    pub fn choices(&self, name: &str) -> anyhow::Result<Choices> {
+        ensure!(
+            self.keep.contains(&Level::L1),
+            "{name}: reduce.keep = {:?} has no \"L1\"; allowed are [\"L1\"] and [\"L0\", \"L1\"]",
+            self.keep
+        );
+        let named = |finder: &String| {
+            Finder::named(finder)
+                .with_context(|| format!("{name}: reduce.cosmic_rays = {finder:?} is no finder; allowed are \"network\" and \"classical\""))
+        };
+        let finder = self.cosmic_rays.as_ref().map(named).transpose()?;
+        let options = Options { without: self.without.clone(), ..Options::default() };
+        options.check().with_context(|| format!("{name}: [reduce]"))?;
+        Ok(Choices { finder, fill: self.fill_cosmic_rays, without: self.without.clone() })
+    }
 }
 
 /// What of a survey is wanted, and from which table.
@@ -70,6 +136,7 @@ fn of_area(name: &str, choice: &mut Choice) -> Option<SurveyFile> {
         pointings: None,
         pointing: Vec::new(),
         detectors: if chip { vec![CHIP] } else { Vec::new() },
+        reduce: None,
     })
 }
 
@@ -83,8 +150,11 @@ pub struct Survey {
     pub description: String,
     /// Version of the program that planned it.
     pub skyloop: String,
-    /// SHA-256 of the files it was resolved from, by name: pointings, instrument, catalogue.
+    /// SHA-256 of the files it was resolved from, by name: pointings, instrument, catalogue, index of references.
     pub inputs: BTreeMap<String, String>,
+    /// Reduction in the same units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reduce>,
     /// What all exposures share; of exposures it has the first.
     pub scenario: Scenario,
 }
@@ -150,6 +220,13 @@ impl Survey {
             };
             scenario.detector = file.detectors.iter().map(of).collect();
         }
+        if let Some(reduce) = &mut file.reduce {
+            reduce.choices(name_or_path)?;
+            reduce.masters = Folder::masters_in(&std::path::absolute(folder.join(&reduce.masters))?);
+            let index = reduce.masters.join(INDEX_FILE);
+            let found = sha256_file(&index).with_context(|| format!("{name_or_path}: reduce.masters: {}", index.display()))?;
+            inputs.insert(index.display().to_string(), found);
+        }
         scenario.calibration = None;
         scenario.before_and_after.clear();
         scenario.exposure = vec![list[0].exposure()];
@@ -158,6 +235,7 @@ impl Survey {
             description: file.description,
             skyloop: env!("CARGO_PKG_VERSION").into(),
             inputs,
+            reduce: file.reduce,
             scenario: Scenario::parse(&scenario.to_toml(), name_or_path)?,
         };
         Ok((survey, list))

@@ -7,9 +7,11 @@
 
 use crate::error::ReductionError;
 use crate::group::Key;
+use crate::set::Master;
 use instruments::product::time::Civil;
 use serde::{Deserialize, Serialize};
 use sim_core::files::write_atomically;
+use sim_core::manifest::sha256_file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +74,15 @@ pub enum Choice {
     Valid(Entry),
     /// There are references of this detector, but of other dates.
     OutOfDate(Vec<Entry>),
+}
+
+/// The references for a frame, by type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Those that hold.
+    pub valid: BTreeMap<String, Entry>,
+    /// References of this detector that do not hold at the frame's date.
+    pub out_of_date: BTreeMap<String, Vec<Entry>>,
 }
 
 /// The references of a folder.
@@ -162,7 +173,7 @@ impl Index {
     pub fn choose(&self, key: &Key, start_mjd: f64) -> BTreeMap<String, Choice> {
         let mjd = |date: &str| Civil::parse_iso(date).map_or(f64::NAN, |c| c.mjd());
         let mut out: BTreeMap<String, Choice> = BTreeMap::new();
-        for entry in self.entries.iter().filter(|e| e.key() == *key) {
+        for entry in self.entries.iter().filter(|e| e.detector == key.detector && e.key() == *key) {
             let choice = out.entry(entry.kind.clone()).or_insert_with(|| Choice::OutOfDate(Vec::new()));
             let valid = mjd(&entry.useafter) <= start_mjd && start_mjd < mjd(&entry.validto);
             match choice {
@@ -173,6 +184,51 @@ impl Index {
             }
         }
         out
+    }
+    /// The references for a frame, where a bias and a flat hold for it; `frame` is named in errors.
+    ///
+    /// # Errors
+    /// When there is nothing for its detector, window and layout, or no bias or flat that holds at its start, `start_mjd` (UTC) \[d\].
+    pub fn chosen(&self, key: &Key, start_mjd: f64, frame: &Path) -> Result<Chosen, ReductionError> {
+        let choices = self.choose(key, start_mjd);
+        if choices.is_empty() {
+            let have: Vec<String> = self.keys().iter().map(Key::describe).collect();
+            let have = if have.is_empty() { "none".into() } else { have.join("; ") };
+            return Err(ReductionError::NoCalibration { path: frame.into(), detector: key.detector, have });
+        }
+        let mut chosen = Chosen::default();
+        for (kind, choice) in choices {
+            match choice {
+                Choice::Valid(entry) => drop(chosen.valid.insert(kind, entry)),
+                Choice::OutOfDate(others) => drop(chosen.out_of_date.insert(kind, others)),
+            }
+        }
+        for kind in [Master::Bias, Master::Flat].map(Master::code) {
+            if let Some(others) = chosen.out_of_date.get(kind) {
+                let have: Vec<String> = others.iter().map(Entry::validity).collect();
+                let date = Civil::from_mjd(start_mjd).iso();
+                return Err(ReductionError::OutOfDate { path: frame.into(), kind: kind.into(), date, have: have.join("; ") });
+            }
+            if !chosen.valid.contains_key(kind) {
+                let path = PathBuf::from(key.describe());
+                return Err(ReductionError::Master { path, what: kind.into(), expected: "a master of this type" });
+            }
+        }
+        Ok(chosen)
+    }
+    /// Whether the file of a reference has the bytes that the table says: all of it is read.
+    ///
+    /// # Errors
+    /// When it has others, or cannot be read.
+    pub fn check(&self, entry: &Entry) -> Result<(), ReductionError> {
+        let path = self.path(entry);
+        match sha256_file(&path) {
+            Ok(found) if found == entry.sha256 => Ok(()),
+            Ok(_) => {
+                Err(ReductionError::Master { path, what: "its content".into(), expected: "the bytes whose SHA-256 stands in index.csv" })
+            }
+            Err(source) => Err(ReductionError::Io { path, source }),
+        }
     }
 }
 

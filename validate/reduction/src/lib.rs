@@ -55,11 +55,14 @@ pub mod trap_evidence;
 pub mod trap_fit;
 pub mod verify;
 
+/// Version of the reduction: raised whenever a pixel of level 1 may change although raw frame and references do not.
+pub const VERSION: u32 = 1;
+
 pub use error::ReductionError;
 pub use error_model::ShotNoise;
 pub use index::Index;
 pub use level1::{Level1, reduce_frame, reduce_frame_after};
 pub use masters::CalibrationOptions;
 pub use options::{Finder, Options};
-pub use products::{Reduced, level1_files, reduce, reduce_after, write_level1};
+pub use products::{Reduced, level1_files, level1_files_of, reduce, reduce_after, reduce_level0, write_level1};
 pub use set::{CalibrationSet, DetectorCalibration, Master, calibrate};

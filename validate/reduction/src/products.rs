@@ -15,8 +15,8 @@ use crate::keywords;
 use crate::level1::{FILL, Level1, is_filled, reduce_frame_after};
 use crate::options::Options;
 use crate::set::{CalibrationSet, DetectorCalibration};
-use instruments::product::level0::{Level0Info, read_level0};
-use instruments::product::names::Level1Part;
+use instruments::product::level0::{Level0, Level0Info, read_level0};
+use instruments::product::names::{GRATING_FILTERS, Level1Part, ProductName};
 use ndarray::{Array2, Zip};
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::flags;
@@ -27,8 +27,14 @@ use std::path::{Path, PathBuf};
 /// Where the products of a level-0 file go.
 #[must_use]
 pub fn level1_files(info: &Level0Info, out: &Path) -> Level1Files {
-    let path = |part| out.join(info.name.level1(part).file_name());
-    if info.is_slitless() {
+    level1_files_of(&info.name, &info.geometry.filter, out)
+}
+
+/// As [`level1_files`], for a level-0 name and the filter or grating in front of its detector.
+#[must_use]
+pub fn level1_files_of(name: &ProductName, filter: &str, out: &Path) -> Level1Files {
+    let path = |part| out.join(name.level1(part).file_name());
+    if GRATING_FILTERS.contains(&filter) {
         return Level1Files::Slitless(path(None));
     }
     let [image, weight, flags] = [Level1Part::Image, Level1Part::Weight, Level1Part::Flags].map(|part| path(Some(part)));
@@ -71,8 +77,21 @@ pub fn reduce_after(
     options: &Options,
     out: &Path,
 ) -> Result<Reduced, ReductionError> {
+    reduce_level0(read_level0(level0)?, earlier, set, options, out)
+}
+
+/// As [`reduce_after`], of a raw frame that is in memory; its counts are given up on the way.
+///
+/// # Errors
+/// As [`reduce_after`], but for the reading of the frame.
+pub fn reduce_level0(
+    level0: Level0,
+    earlier: &[PathBuf],
+    set: &CalibrationSet,
+    options: &Options,
+    out: &Path,
+) -> Result<Reduced, ReductionError> {
     std::fs::create_dir_all(out).map_err(|source| ReductionError::Io { path: out.into(), source })?;
-    let level0 = read_level0(level0)?;
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
     let level1 = reduce_frame_after(level0, earlier, &calibration, options)?;

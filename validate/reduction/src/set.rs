@@ -10,11 +10,10 @@ pub use read::Units;
 
 use crate::error::ReductionError;
 use crate::group::{Key, groups};
-use crate::index::{Choice, Entry, Index};
+use crate::index::{Chosen, Entry, Index};
 use crate::masters::{self, CalibrationOptions};
 use instruments::product::level0::Level0Info;
 use instruments::product::time::Civil;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -119,26 +118,7 @@ impl CalibrationSet {
     /// When the set has none for its detector, window and layout, those it has are of other dates, or one cannot be read.
     pub fn of(&self, info: &Level0Info) -> Result<Arc<DetectorCalibration>, ReductionError> {
         let key = Key::of(info);
-        let choices = self.index.choose(&key, info.observation.start_mjd);
-        if choices.is_empty() {
-            let have: Vec<String> = self.index.keys().iter().map(Key::describe).collect();
-            let have = if have.is_empty() { "none".into() } else { have.join("; ") };
-            return Err(ReductionError::NoCalibration { path: info.path.clone(), detector: key.detector, have });
-        }
-        let (mut chosen, mut out_of_date) = (BTreeMap::new(), BTreeMap::new());
-        for (kind, choice) in choices {
-            match choice {
-                Choice::Valid(entry) => drop(chosen.insert(kind, entry)),
-                Choice::OutOfDate(others) => drop(out_of_date.insert(kind, others)),
-            }
-        }
-        for kind in [Master::Bias, Master::Flat].map(Master::code) {
-            if let Some(others) = out_of_date.get(kind) {
-                let have: Vec<String> = others.iter().map(Entry::validity).collect();
-                let date = Civil::from_mjd(info.observation.start_mjd).iso();
-                return Err(ReductionError::OutOfDate { path: info.path.clone(), kind: kind.into(), date, have: have.join("; ") });
-            }
-        }
+        let Chosen { valid: chosen, out_of_date } = self.index.chosen(&key, info.observation.start_mjd, &info.path)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(calibration) = last.as_ref().filter(|c| c.key == key && c.chosen == chosen) {
             return Ok(Arc::clone(calibration));

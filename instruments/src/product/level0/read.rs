@@ -7,7 +7,7 @@ use crate::product::sections;
 use crate::product::time::Civil;
 use sim_core::detector::DetectorGeometry;
 use sim_core::exposure::{ExposureKind, Pointing};
-use sim_core::fits::{self, Data, Header};
+use sim_core::fits::{self, Data, Hdu, Header};
 use std::path::Path;
 
 /// Reads and checks the headers alone.
@@ -28,7 +28,12 @@ pub fn read_level0_info(path: &Path) -> Result<Level0Info, ProductError> {
 /// When the file cannot be read, its name or level is not that of a level-0 file, a keyword is missing, out of range,
 /// or in conflict with the name, or the image is not unsigned 16-bit in the layout's shape.
 pub fn read_level0(path: &Path) -> Result<Level0, ProductError> {
-    let mut units = fits::read(path)?.into_iter();
+    checked(path, fits::read(path)?)
+}
+
+/// The frame that a file's units hold, with every check.
+pub(super) fn checked(path: &Path, units: Vec<Hdu>) -> Result<Level0, ProductError> {
+    let mut units = units.into_iter();
     let (Some(first), Some(second)) = (units.next(), units.next()) else {
         return Err(ProductError::content(path, "a level-0 file has two header-data units"));
     };

@@ -1,6 +1,7 @@
 //! Writing a level-0 file.
 
-use super::{Clocking, Level0Meta, wcs_keys};
+use super::read::checked;
+use super::{Clocking, Level0, Level0Meta, wcs_keys};
 use crate::product::error::ProductError;
 use crate::product::names::ProductName;
 use crate::product::sections;
@@ -26,6 +27,19 @@ const IMAGE: &str = "IMAGE";
 /// When the path has another name, the frame does not have the layout's shape, a pixel is not an integer in 0..=65535, a number of amplifiers
 /// differs, or the file cannot be written.
 pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<(), ProductError> {
+    Ok(fits::write(path, &units(path, frame, meta)?)?)
+}
+
+/// A raw frame as it would be read from the file that [`write_level0`] writes; nothing is written.
+///
+/// # Errors
+/// As [`write_level0`] and [`super::read_level0`], but for the file.
+pub fn level0_of(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<Level0, ProductError> {
+    checked(path, units(path, frame, meta)?.into())
+}
+
+/// Both units of the file.
+fn units(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<[Hdu; 2], ProductError> {
     let name = meta.name();
     let layout = meta.layout;
     if path.file_name().is_none_or(|n| n.to_string_lossy() != name.file_name()) {
@@ -48,8 +62,7 @@ pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -
     }
     let pixels =
         integers(&frame.pixels).ok_or_else(|| ProductError::content(path, "a pixel is not an integer in 0..=65535 (digitise first)"))?;
-    let hdus = [Hdu::primary(primary_header(meta, &name)), Hdu::new(IMAGE, image_header(meta, frame.window), Data::U16(pixels))];
-    Ok(fits::write(path, &hdus)?)
+    Ok([Hdu::primary(primary_header(meta, &name)), Hdu::new(IMAGE, image_header(meta, frame.window), Data::U16(pixels))])
 }
 
 /// The counts as unsigned integers; `None` when one is not such an integer.
