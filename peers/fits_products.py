@@ -2,7 +2,7 @@
 
 usage: fits_products.py DEMO_FOLDER
 
-Also checks one file with every kind of unit we can write (`cargo run --release -p sim-core --example fits_sampler`).
+Also checks files with every kind of unit we can write, as they are and packed (`cargo run --release -p sim-core --example fits_sampler`).
 """
 
 import pathlib
@@ -49,11 +49,11 @@ def open_with_astropy(path):
     return complaints + [str(w.message) for w in caught]
 
 
-def sampler(folder):
-    """Writes the file with every kind of unit and checks its values."""
+def sampler(folder, packing):
+    """Writes the file with every kind of unit, integers packed or as they are, and checks its values."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "sampler.fits"
-    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "sim-core", "--example", "fits_sampler", "--", str(path)]
+    path = folder / f"sampler_{packing}.fits"
+    command = ["cargo", "run", "--release", "--quiet", "--locked", "-p", "sim-core", "--example", "fits_sampler", "--", str(path), packing]
     subprocess.run(command, check=True, cwd=ROOT)
     with fits.open(path) as hdus:
         header = hdus[0].header
@@ -70,23 +70,25 @@ def sampler(folder):
             "table": rows["ID"][1000] == 999 and rows["RA"][1] == 1 / 3 and np.isnan(rows["FLUX"][-1]),
             "text": rows["NAME"][0] == "" and rows["NAME"][1] == "star 1",
             "no rows": len(hdus["ROWLESS"].data) == 0,
+            "packing": isinstance(hdus["U16"], fits.CompImageHDU) == (packing == "rice"),
         }
     bad = [name for name, good in facts.items() if not good]
     if bad:
-        print(f"sampler: astropy reads other values than we wrote: {', '.join(bad)}")
+        print(f"{path.name}: astropy reads other values than we wrote: {', '.join(bad)}")
     return path, not bad
 
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    path, good = sampler(ROOT / "target" / "peers")
+    samples = [sampler(ROOT / "target" / "peers", packing) for packing in ("none", "rice")]
+    paths, good = [path for path, _ in samples], all(good for _, good in samples)
     products = sorted(pathlib.Path(sys.argv[1]).rglob("*.fits"))
     if not products:
         print(f"no FITS products under {sys.argv[1]}")
         good = False
     total = [0, 0, 0]
-    for product in [path, *products]:
+    for product in [*paths, *products]:
         warned, failed, words = verify(product)
         complaints = open_with_astropy(product)
         if warned or failed or complaints:
@@ -95,7 +97,7 @@ def main():
             print(words)
             print("\n".join(complaints))
         total = [total[0] + warned, total[1] + failed, total[2] + len(complaints)]
-    print(f"{1 + len(products)} files: {total[0]} warnings, {total[1]} errors by fitsverify, {total[2]} complaints by astropy")
+    print(f"{len(paths) + len(products)} files: {total[0]} warnings, {total[1]} errors by fitsverify, {total[2]} complaints by astropy")
     sys.exit(0 if good else 1)
 
 

@@ -9,6 +9,7 @@ use crate::sky::Sky;
 use crate::unit::Plan;
 use cpu_time::ProcessTime;
 use instruments::description::{DetectorKind, DetectorSpec};
+use sim_core::fits::Packing;
 use sim_core::source::{Brightness, Component};
 use std::path::Path;
 use std::time::Instant;
@@ -95,15 +96,16 @@ fn in_magnitudes(component: &mut Component, spec: &DetectorSpec) {
 }
 
 /// One whole survey-camera chip: the benchmark field through the optical PSF and the full first-set chain, truth and
-/// FITS written to `out`. `with` switches on effects that the instrument leaves off; corrections of those that have one are timed too.
+/// FITS written to `out`, packed as `packing` says. `with` switches on effects that the instrument leaves off; corrections of those that have one are timed too.
 ///
 /// # Errors
 /// When the field cannot be read or a file cannot be written.
-pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path) -> anyhow::Result<CcdBench> {
+pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], packing: Packing, out: &Path) -> anyhow::Result<CcdBench> {
     let mut scenario = Scenario::read("chip")?;
     scenario.name = "bench_ccd".into();
     scenario.detector[0].number = detector;
     scenario.with = with.to_vec();
+    scenario.compress = packing;
     if !with.is_empty() {
         // Ten years in orbit: the age for which the instrument gives its traps.
         scenario.exposure[0].start = "2037-06-26T20:35:58".into();
@@ -135,9 +137,19 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], out: &Path)
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
     let timings = made.optics;
     let mut back = StageClock::default();
-    let notes = if with.is_empty() { Vec::new() } else { undo::undo(&plan, unit, &made, &mut |stage| back.lap(stage))? };
+    let plain_bytes = (2 * made.layout.rows * made.layout.columns) as f64;
+    let mut notes = if with.is_empty() { Vec::new() } else { undo::undo(&plan, unit, &made, &mut |stage| back.lap(stage))? };
     clock.restart();
     write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
+    if !packing.is_none() {
+        let bytes = std::fs::metadata(unit.level0_path(&folder, &plan.instrument.name))?.len() as f64;
+        notes.push(format!(
+            "raw frame packed: {:.1} MB, {:.3} of the {:.1} MB of its pixels",
+            bytes / 1e6,
+            bytes / plain_bytes,
+            plain_bytes / 1e6
+        ));
+    }
     Ok(CcdBench {
         objects,
         pixels: spec.geometry.nx * spec.geometry.ny,

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 /// OUT/calibration/L1/*           calibration frames reduced with the masters (closure)
 /// OUT/L1/*_img, *_wht, *_flg     reduced frames of imaging detectors, with a .manifest.json beside the image
 /// OUT/L1/*_L1_V01.fits           reduced frames of slitless detectors: SCI, ERR and DQ in one file
+/// (of a survey run that is reduced in its units, L1/* is in the record of the unit: beside the raw frame, or beside the image where L0 is not kept)
 /// OUT/L1_without_X/*             the same without the correction of X, where the scenario asks for before and after
 /// OUT/without_X/                 the science exposures simulated without X, for pairs
 /// OUT/L2/*_cat                   measured catalogues

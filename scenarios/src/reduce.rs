@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use instruments::product::names::ProductName;
 use reduction::explain::ExplainedStep;
 use reduction::{CalibrationSet, Finder, Options, calibrate};
+use sim_core::fits::Packing;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -94,7 +95,7 @@ fn make_masters(folder: &Folder, frames: &[PathBuf], manifests: &mut Manifests<'
 }
 
 /// What is looked for in science frames: what their scenario has (`has` of an effect's name), cosmic rays also when a finder is given.
-pub(crate) fn level1_options(has: impl Fn(&str) -> bool, choices: &Choices) -> Options {
+pub(crate) fn level1_options(has: impl Fn(&str) -> bool, packing: Packing, choices: &Choices) -> Options {
     let by_scenario = has("cosmic_rays").then(Finder::default);
     Options {
         cosmic_rays: choices.finder.or(by_scenario),
@@ -102,6 +103,7 @@ pub(crate) fn level1_options(has: impl Fn(&str) -> bool, choices: &Choices) -> O
         trails: has("trails"),
         scattered_light: has("scattered_light"),
         without: choices.without.clone(),
+        packing,
         ..Options::default()
     }
 }
@@ -130,7 +132,7 @@ pub fn reduce(path: &Path, masters: Option<&Path>, choices: &Choices, quiet: boo
             make_masters(&folder, &[calibration.masters.clone(), sky].concat(), &mut manifests, quiet)?
         }
     };
-    let options = level1_options(|effect| manifests.scenario_has(effect), choices);
+    let options = level1_options(|effect| manifests.scenario_has(effect), manifests.packing(), choices);
     options.check()?;
     manifests.use_choices(choices);
     let closure: &[PathBuf] = if masters.is_some() { &[] } else { &calibration.held_out };

@@ -12,6 +12,7 @@ use instruments::product::names::ProductName;
 use reduction::trap_fit::TrapOptions;
 use reduction::{CalibrationOptions, CalibrationSet, Finder};
 use sim_core::files::write_atomically;
+use sim_core::fits::Packing;
 use sim_core::level1::Level1Files;
 use sim_core::manifest::{Manifest, PHYSICS, sha256, sha256_file};
 use std::collections::BTreeMap;
@@ -120,6 +121,12 @@ impl<'a> Manifests<'a> {
     #[must_use]
     pub fn scenario_has(&self, effect: &str) -> bool {
         self.scenario.iter().any(|(_, scenario)| scenario.with.iter().any(|name| name == effect))
+    }
+
+    /// How the folder's scenario has images laid out.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        self.scenario.as_ref().map_or(Packing::None, |(_, scenario)| scenario.compress)
     }
 
     /// Effects whose correction the scenario also wants left out, for a comparison of before and after.

@@ -17,6 +17,7 @@ use catalogs::synthetic::FieldSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sim_core::detector::Scans;
+use sim_core::fits::Packing;
 use sim_core::frame::Window;
 use std::collections::BTreeMap;
 
@@ -73,6 +74,10 @@ pub struct Scenario {
     /// How exactly to draw.
     #[serde(default)]
     pub render: RenderSpec,
+    /// How images of integers are laid out, raw frames and flags: `none`, as they are, or `rice`, packed without loss by tile compression, for
+    /// archives.
+    #[serde(default, skip_serializing_if = "Packing::is_none")]
+    pub compress: Packing,
     /// Effects to leave out, by name: a second run with one effect off differs in that effect alone.
     #[serde(default)]
     pub without: Vec<String>,

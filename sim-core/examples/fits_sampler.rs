@@ -1,12 +1,12 @@
 //! Writes one FITS file with every kind of unit we can write, for outside checkers (`peers/fits_products.py`):
-//! `cargo run --release -p sim-core --example fits_sampler -- sampler.fits`.
+//! `cargo run --release -p sim-core --example fits_sampler -- sampler.fits \[rice\]`, integers packed with `rice`.
 
 use ndarray::{Array2, Array3};
-use sim_core::fits::{Data, Hdu, Header, write};
+use sim_core::fits::{Data, Hdu, Header, Packing, write_as};
 use sim_core::table::{Column, ColumnData, Table};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).ok_or("usage: fits_sampler FILE")?;
+    let path = std::env::args().nth(1).ok_or("usage: fits_sampler FILE [rice]")?;
     let mut header = Header::default();
     header.set("EXPTIME", 150.0, "[s] exposure time");
     header.set("THIRD", 1.0 / 3.0, "shortest decimal that reads back to the same bits");
@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ]
     };
     let table = |name: &str, columns| Hdu::new(name, Header::default(), Data::Table(Table { name: name.into(), columns }));
-    write(
+    let packing = if std::env::args().nth(2).as_deref() == Some("rice") { Packing::Rice } else { Packing::None };
+    write_as(
         path.as_ref(),
         &[
             Hdu::primary(header.clone()),
@@ -46,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             table("BARE", vec![]),
             Hdu::new("HEADER", header, Data::None),
         ],
+        packing,
     )?;
     Ok(())
 }

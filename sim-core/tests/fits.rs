@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
 use ndarray::{Array2, Array3};
-use sim_core::fits::{Data, FitsError, Hdu, Header, Value, read, read_headers, write};
+use sim_core::fits::{Data, FitsError, Hdu, Header, Packing, Value, read, read_headers, write, write_as};
 use sim_core::table::{Column, ColumnData, Table};
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,54 @@ fn every_kind_of_unit_comes_back_as_it_was() {
     }
     assert_eq!(read[0].header.history, ["first step".to_string(), "x".repeat(72), "x".repeat(72), "x".repeat(6), "last".into()]);
     assert_eq!(read[0].header.cards[0].2, "[s] exposure time");
+}
+
+#[test]
+fn packed_images_come_back_as_they_were_and_others_are_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let noise = |y: usize, x: usize, range: u64| (((y * 977 + x) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % range;
+    // Rows of quiet and of loud noise, of one value, of the whole range; columns that are no whole blocks.
+    let level = |y: usize, x: usize| match y % 4 {
+        0 => 500 + noise(y, x, 20),
+        1 => 30_000 + noise(y, x, 3000),
+        2 => 65_535 * (y as u64 % 8 / 4),
+        _ => noise(y, x, 65_536),
+    };
+    let unsigned = ndarray::Array2::from_shape_fn((37, 1003), |(y, x)| level(y, x) as u16);
+    let signed = unsigned.mapv(|v| v.cast_signed());
+    let mut hdus = everything();
+    hdus.push(Hdu::new("UNSIGNED", rich_header(), Data::U16(unsigned.clone())));
+    hdus.push(Hdu::new("COLUMN", Header::default(), Data::U16(unsigned.slice(ndarray::s![.., ..1]).to_owned())));
+    hdus.push(Hdu::new("SIGNED", Header::default(), Data::I16(signed.clone())));
+    write_as(&path, &hdus, Packing::Rice).unwrap();
+    let plain = written(&hdus);
+    let back = read(&path).unwrap();
+    // As bytes, in which what is not a number is equal to itself.
+    let bytes_of = |hdus: &[Hdu]| {
+        let (_folder, path) = written(hdus);
+        std::fs::read(path).unwrap()
+    };
+    assert!(bytes_of(&back) == bytes_of(&read(&plain.1).unwrap()));
+    assert_eq!(back[back.len() - 1].data, Data::I32(signed.mapv(i32::from)));
+    assert_eq!(read_headers(&path).unwrap(), read_headers(&plain.1).unwrap());
+    // The same bytes in another order of memory.
+    let (first, again) = (std::fs::read(&path).unwrap(), folder.path().join("again.fits"));
+    let at = hdus.len() - 3;
+    hdus[at].data = Data::U16(unsigned.t().as_standard_layout().into_owned().reversed_axes());
+    write_as(&again, &hdus, Packing::Rice).unwrap();
+    assert!(first == std::fs::read(&again).unwrap());
+    // Quiet noise alone: 20 values are 4.3 bits of 16.
+    let quiet = Data::U16(ndarray::Array2::from_shape_fn((200, 1000), |(y, x)| 500 + noise(y, x, 20) as u16));
+    write_as(&again, &[Hdu::primary(Header::default()), Hdu::new("QUIET", Header::default(), quiet)], Packing::Rice).unwrap();
+    let size = std::fs::metadata(&again).unwrap().len();
+    assert!(size < 200 * 1000 * 2 * 2 / 5, "{size}");
+    // A changed bit is found by the sums, as elsewhere.
+    let mut bytes = first;
+    let middle = bytes.len() - 60_000;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(refused(&path).contains("DATASUM") || refused(&path).contains("CHECKSUM"), "{}", refused(&path));
 }
 
 #[test]

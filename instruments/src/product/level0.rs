@@ -1,6 +1,6 @@
 //! The level-0 file: one exposure of one detector, raw counts.
 //!
-//! HDU0 is a header, HDU1 the image as unsigned 16-bit integers (BZERO 32768). Keys read by the official code
+//! HDU0 is a header, HDU1 the image as unsigned 16-bit integers (BZERO 32768), packed where that is asked for. Keys read by the official code
 //! (csst-dfs-commons, csster/csst) keep their names; those of the project are listed in [`write_level0`].
 //!
 //! Gain and read noise are in the header as **nominal** values of the instrument file, for a reader's convenience:
@@ -17,7 +17,7 @@ use super::names::{GRATING_FILTERS, NameStyle, ProductName};
 use ndarray::{Array2, Zip};
 use sim_core::detector::{DetectorGeometry, ReadoutLayout};
 use sim_core::exposure::{Exposure, ExposureKind, Pointing};
-use sim_core::fits::Header;
+use sim_core::fits::{Header, Packing};
 use sim_core::frame::{Frame, Window};
 use sim_core::plane::Counts;
 use sim_core::wcs::Wcs;
@@ -61,6 +61,8 @@ pub struct Level0Meta<'a> {
     pub software: &'a str,
     /// How the name is written.
     pub style: &'a NameStyle,
+    /// How the image is laid out in the file.
+    pub packing: Packing,
 }
 
 impl Level0Meta<'_> {

@@ -68,6 +68,7 @@ fn attempt(kind: ExposureKind, scans: Scans, pixel: impl Fn(usize, usize) -> f32
         clocking: None,
         software: "0.1.0",
         style: &NameStyle::default(),
+        packing: sim_core::fits::Packing::None,
     };
     let path = folder.path().join(meta.name().file_name());
     let frame = Frame::<Counts>::from_pixels(pixels.clone(), WINDOW);

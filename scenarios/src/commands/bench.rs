@@ -1,6 +1,7 @@
 //! `bench`: speed and memory on this machine.
 
 use clap::Subcommand;
+use sim_core::fits::Packing;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +18,9 @@ pub enum Bench {
         /// Effects that the instrument leaves off, to be timed with their corrections, e.g. `cti`; repeatable.
         #[arg(long, value_name = "EFFECT")]
         with: Vec<String>,
+        /// Pack the raw frame by tile compression.
+        #[arg(long)]
+        compress: bool,
         /// Where to write; a temporary folder when absent.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -44,15 +48,26 @@ pub enum Bench {
 impl Bench {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Ccd { catalogue, detector, with, out, json } => chip(catalogue.as_deref(), *detector, with, out.as_deref(), *json),
-            Self::Slitless { catalogue, detector, out, json } => chip(catalogue.as_deref(), *detector, &[], out.as_deref(), *json),
+            Self::Ccd { catalogue, detector, with, compress, out, json } => {
+                let packing = if *compress { Packing::Rice } else { Packing::None };
+                chip(catalogue.as_deref(), *detector, with, packing, (out.as_deref(), *json))
+            }
+            Self::Slitless { catalogue, detector, out, json } => {
+                chip(catalogue.as_deref(), *detector, &[], Packing::None, (out.as_deref(), *json))
+            }
         }
     }
 }
 
-fn chip(catalogue: Option<&Path>, detector: u16, with: &[String], out: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+fn chip(
+    catalogue: Option<&Path>,
+    detector: u16,
+    with: &[String],
+    packing: Packing,
+    (out, json): (Option<&Path>, bool),
+) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
-    let result = scenarios::bench::ccd(catalogue, detector, with, out.unwrap_or(temporary.path()))?;
+    let result = scenarios::bench::ccd(catalogue, detector, with, packing, out.unwrap_or(temporary.path()))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&result)?);
     } else {

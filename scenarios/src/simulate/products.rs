@@ -67,6 +67,7 @@ pub fn with_meta<R>(plan: &Plan, unit: &Unit, made: &Made, act: impl FnOnce(&Lev
             .map(|(line_time_s, pumped_fraction)| Clocking { line_time_s, pumped_fraction }),
         software: concat!("skyloop ", env!("CARGO_PKG_VERSION")),
         style: &NameStyle::default(),
+        packing: plan.scenario.compress,
     })
 }
 

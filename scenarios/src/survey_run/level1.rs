@@ -39,7 +39,7 @@ impl InUnit {
     /// When its choices are not valid, or there is no index of references or one that makes no sense.
     pub fn open(spec: &Reduce, scenario: &Scenario) -> anyhow::Result<Self> {
         let choices = spec.choices(&scenario.name)?;
-        let options = level1_options(|effect| scenario.with.iter().any(|name| name == effect), &choices);
+        let options = level1_options(|effect| scenario.with.iter().any(|name| name == effect), scenario.compress, &choices);
         let set = CalibrationSet::open(&spec.masters).context("reduce.masters")?;
         Ok(Self { spec: spec.clone(), options, choices: choices.inputs(), set, checked: Mutex::default() })
     }

@@ -52,9 +52,9 @@ impl Maker {
         let list = rows.chunk_by(|a, b| a.obs_id == b.obs_id).map(|units| pointing(&units[0]).exposure()).collect();
         let exposures = Exposures::new(list, &plan)?;
         let in_unit = survey.reduce.as_ref().map(|reduce| InUnit::open(reduce, &plan.scenario)).transpose()?;
-        let levels = in_unit.as_ref().map_or((true, false), |in_unit| (in_unit.keeps_level0(), true));
-        let levels = levels.0.then(|| folder.level0()).into_iter().chain(levels.1.then(|| folder.level1()));
-        for sub in levels.chain([folder.truth()]) {
+        let level0 = in_unit.as_ref().is_none_or(InUnit::keeps_level0).then(|| folder.level0());
+        let level1 = in_unit.is_some().then(|| folder.level1());
+        for sub in [level0, level1, Some(folder.truth())].into_iter().flatten() {
             std::fs::create_dir_all(&sub).with_context(|| sub.display().to_string())?;
         }
         let scale = plan.instrument.detectors.values().next().map_or(0.074, |d| d.geometry.pixel_scale_arcsec);

@@ -139,7 +139,7 @@ impl Planned {
         );
         let path = folder.survey();
         // Products that nothing lists any more would stay beside the new ones.
-        let levels = |survey: &Survey| survey.reduce.as_ref().map(|reduce| (reduce.keeps_level0(), true)).unwrap_or((true, false));
+        let levels = |survey: &Survey| survey.reduce.as_ref().map_or((true, false), |reduce| (reduce.keeps_level0(), true));
         if let Some(before) = path.exists().then(|| Survey::read(&path)).transpose()?
             && levels(&before) != levels(&self.survey)
         {

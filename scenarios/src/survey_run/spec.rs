@@ -10,6 +10,7 @@ use pointing::survey::SHIPPED;
 use reduction::index::INDEX_FILE;
 use reduction::{Finder, Options};
 use serde::{Deserialize, Serialize};
+use sim_core::fits::Packing;
 use sim_core::manifest::sha256_file;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ struct SurveyFile {
     /// Detectors in place of the scenario's: those it has with their windows, others whole.
     #[serde(default)]
     detectors: Vec<u16>,
+    /// How images of integers are laid out, in place of what the scenario says.
+    compress: Option<Packing>,
     /// Reduction of every unit to level 1 in the same piece of work.
     reduce: Option<Reduce>,
 }
@@ -136,6 +139,7 @@ fn of_area(name: &str, choice: &mut Choice) -> Option<SurveyFile> {
         pointings: None,
         pointing: Vec::new(),
         detectors: if chip { vec![CHIP] } else { Vec::new() },
+        compress: None,
         reduce: None,
     })
 }
@@ -227,6 +231,7 @@ impl Survey {
             let found = sha256_file(&index).with_context(|| format!("{name_or_path}: reduce.masters: {}", index.display()))?;
             inputs.insert(index.display().to_string(), found);
         }
+        scenario.compress = file.compress.unwrap_or(scenario.compress);
         scenario.calibration = None;
         scenario.before_and_after.clear();
         scenario.exposure = vec![list[0].exposure()];

@@ -13,6 +13,7 @@ mod one_effect;
 mod spectra;
 mod submit;
 mod survey;
+mod survey_levels;
 mod traps;
 
 use std::collections::BTreeMap;

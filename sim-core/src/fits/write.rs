@@ -4,7 +4,7 @@ use super::card::{CARD, encode, history};
 use super::checksum::Sum;
 use super::content::{describe, stream};
 use super::header::is_structural;
-use super::{Data, FitsError, Hdu, Value};
+use super::{Data, FitsError, Hdu, Packing, Value, rice};
 use crate::files::AtomicFile;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -21,23 +21,43 @@ const CHECKSUM_COLUMN: usize = 11;
 /// When the folder cannot be written, the disk is full, or the content is not FITS: a keyword that is not finite, not
 /// ASCII or one of the writer's own; a table whose columns differ in length. Nothing is left behind then.
 pub fn write(path: &Path, hdus: &[Hdu]) -> Result<(), FitsError> {
+    write_as(path, hdus, Packing::None)
+}
+
+/// As [`write`], with images laid out as `packing` says; [`super::read`] reads them all the same.
+///
+/// # Errors
+/// As [`write`], or when a packed image is larger than 2^31 bytes.
+pub fn write_as(path: &Path, hdus: &[Hdu], packing: Packing) -> Result<(), FitsError> {
     let shown = path.display().to_string();
     if hdus.is_empty() {
         return Err(FitsError::Content { path: shown, reason: "a FITS file has at least one unit".into() });
     }
     // Everything that can be refused is refused before the first byte.
-    let headers = hdus.iter().enumerate().map(|(i, hdu)| cards(hdu, i == 0, &shown)).collect::<Result<Vec<_>, _>>()?;
+    let described = |(i, hdu): (usize, &Hdu)| {
+        let packed = (packing == Packing::Rice && i > 0).then(|| rice::pack(&hdu.data)).flatten();
+        let layout = match &packed {
+            Some(packed) => packed.describe(hdu, &shown)?,
+            None => describe(hdu, i == 0, &shown)?,
+        };
+        Ok((cards(hdu, layout)?, packed))
+    };
+    let headers = hdus.iter().enumerate().map(described).collect::<Result<Vec<_>, FitsError>>()?;
     let io = |source| FitsError::Io { path: shown.clone(), source };
     let mut file = AtomicFile::create(path).map_err(io)?;
-    for (hdu, cards) in hdus.iter().zip(headers) {
-        unit(&mut file, cards, &hdu.data).map_err(io)?;
+    for (hdu, (cards, packed)) in hdus.iter().zip(headers) {
+        let written = match packed {
+            Some(packed) => unit(&mut file, cards, |sink| packed.stream(sink)),
+            None => unit(&mut file, cards, |sink| stream(&hdu.data, sink)),
+        };
+        written.map_err(io)?;
     }
     file.commit().map_err(io)
 }
 
-/// All cards but CHECKSUM, DATASUM and END.
-fn cards(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>, FitsError> {
-    let mut cards = describe(hdu, first, path)?;
+/// All cards but CHECKSUM, DATASUM and END, those of the layout first.
+fn cards(hdu: &Hdu, layout: Vec<String>) -> Result<Vec<String>, FitsError> {
+    let mut cards = layout;
     let is_table = matches!(hdu.data, Data::Table(_));
     for (key, value, comment) in &hdu.header.cards {
         let refuse = |reason: &str| Err(FitsError::Keyword { key: key.clone(), reason: reason.into() });
@@ -65,7 +85,11 @@ fn cards(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>, FitsError> {
 }
 
 /// One unit: room for the header, the data with its sum, then the header that states the sum.
-fn unit(file: &mut AtomicFile, mut cards: Vec<String>, data: &Data) -> std::io::Result<()> {
+fn unit(
+    file: &mut AtomicFile,
+    mut cards: Vec<String>,
+    data: impl FnOnce(&mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let checksum_at = cards.len() * CARD + CHECKSUM_COLUMN;
     let sum_card = cards.len() + 1;
     for key in ["CHECKSUM", "DATASUM"] {
@@ -77,7 +101,7 @@ fn unit(file: &mut AtomicFile, mut cards: Vec<String>, data: &Data) -> std::io::
     let start = file.stream_position()?;
     file.seek(SeekFrom::Start(start + header_bytes as u64))?;
     let (mut sum, mut written) = (Sum::default(), 0);
-    stream(data, &mut |bytes| {
+    data(&mut |bytes| {
         sum.add(bytes);
         written += bytes.len();
         file.write_all(bytes)

@@ -4,6 +4,7 @@ use crate::error::ReductionError;
 use crate::error_model::ShotNoise;
 pub use instruments::effects::cosmic_rays::Finder;
 use instruments::effects::registry;
+use sim_core::fits::Packing;
 
 /// Choices of a reduction to level 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Options {
     pub scattered_light: bool,
     /// Effects that are not to be undone, by name, although calibration could: what a step is worth shows without it.
     pub without: Vec<String>,
+    /// How flags, which are integers, are laid out in the files.
+    pub packing: Packing,
 }
 
 impl Options {

@@ -18,7 +18,7 @@ use crate::set::{CalibrationSet, DetectorCalibration};
 use instruments::product::level0::{Level0, Level0Info, read_level0};
 use instruments::product::names::{GRATING_FILTERS, Level1Part, ProductName};
 use ndarray::{Array2, Zip};
-use sim_core::fits::{self, Data, Hdu, Header};
+use sim_core::fits::{self, Data, Hdu, Header, Packing};
 use sim_core::flags;
 use sim_core::level1::Level1Files;
 use sim_core::table::{Column, ColumnData, Table};
@@ -95,7 +95,7 @@ pub fn reduce_level0(
     let calibration = set.of(&level0.info)?;
     let info = level0.info.clone();
     let level1 = reduce_frame_after(level0, earlier, &calibration, options)?;
-    let files = write_level1(&level1, &info, &calibration, out)?;
+    let files = write_level1(&level1, &info, &calibration, options.packing, out)?;
     Ok(Reduced { files, steps: explain::steps(&level1, &calibration), earlier: level1.earlier })
 }
 
@@ -112,7 +112,7 @@ pub fn weight(variance: &Array2<f32>, bits: &Array2<u32>, filled: bool) -> Array
     out
 }
 
-/// Writes the files of a frame, each whole or not at all; the image comes last, so that an image has its companions.
+/// Writes the files of a frame, each whole or not at all, flags laid out as `packing` says; the image comes last, so that an image has its companions.
 ///
 /// # Errors
 /// When a file cannot be written, or a reference that the header names not be read.
@@ -120,6 +120,7 @@ pub fn write_level1(
     level1: &Level1,
     info: &Level0Info,
     calibration: &DetectorCalibration,
+    packing: Packing,
     out: &Path,
 ) -> Result<Level1Files, ReductionError> {
     let files = level1_files(info, out);
@@ -140,11 +141,11 @@ pub fn write_level1(
                 Hdu::new("FLG", companion(info, "", "quality flags, see the DQ table"), Data::U16(folded)),
                 Hdu::new("DQ", Header::default(), Data::Table(bit_table())),
             ];
-            fits::write(flags, &units)?;
+            fits::write_as(flags, &units, packing)?;
             let header = keywords::image(level1, info, calibration);
             fits::write(image, &[primary(Level1Part::Image), Hdu::new("IMG", header, Data::F32(level1.rate.pixels.clone()))])?;
         }
-        Level1Files::Slitless(path) => slitless::write(path, level1, info, calibration, inverse, folded)?,
+        Level1Files::Slitless(path) => slitless::write(path, packing, (level1, info, calibration), inverse, folded)?,
     }
     Ok(files)
 }

@@ -123,6 +123,7 @@ fn write(device: &Device, folder: &Path, id: u64, kind: ExposureKind, time_s: f6
         clocking: None,
         software: "test",
         style: &NameStyle::default(),
+        packing: sim_core::fits::Packing::None,
     };
     let path = folder.join(meta.name().file_name());
     write_level0(&path, &Frame::<Counts>::from_pixels(raw.mapv(f32::from), device.window), &meta).unwrap();

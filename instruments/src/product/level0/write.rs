@@ -27,7 +27,7 @@ const IMAGE: &str = "IMAGE";
 /// When the path has another name, the frame does not have the layout's shape, a pixel is not an integer in 0..=65535, a number of amplifiers
 /// differs, or the file cannot be written.
 pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<(), ProductError> {
-    Ok(fits::write(path, &units(path, frame, meta)?)?)
+    Ok(fits::write_as(path, &units(path, frame, meta)?, meta.packing)?)
 }
 
 /// A raw frame as it would be read from the file that [`write_level0`] writes; nothing is written.

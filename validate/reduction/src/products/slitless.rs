@@ -10,7 +10,7 @@ use crate::level1::Level1;
 use crate::set::DetectorCalibration;
 use instruments::product::level0::Level0Info;
 use ndarray::Array2;
-use sim_core::fits::{self, Data, Hdu};
+use sim_core::fits::{self, Data, Hdu, Packing};
 use sim_core::flags;
 use sim_core::level1::error_of_weight;
 use std::path::Path;
@@ -23,9 +23,8 @@ fn unit(level1: &Level1) -> &'static str {
 /// Writes the file whole or not at all, from the weight and the 16-bit flags of the pixels.
 pub(super) fn write(
     path: &Path,
-    level1: &Level1,
-    info: &Level0Info,
-    calibration: &DetectorCalibration,
+    packing: Packing,
+    (level1, info, calibration): (&Level1, &Level0Info, &DetectorCalibration),
     weight: Array2<f32>,
     bits: Array2<u16>,
 ) -> Result<(), ReductionError> {
@@ -46,5 +45,5 @@ pub(super) fn write(
     for unit in &mut units[1..] {
         unit.header.cards.insert(0, ("EXTVER".into(), 1.into(), "version of this unit".into()));
     }
-    Ok(fits::write(path, &units)?)
+    Ok(fits::write_as(path, &units, packing)?)
 }

@@ -121,6 +121,7 @@ impl Bench {
             clocking: None,
             software: "test",
             style: &NameStyle::default(),
+            packing: sim_core::fits::Packing::None,
         };
         let path = self.folder.path().join(meta.name().file_name());
         write_level0(&path, &Frame::<Counts>::from_pixels(pixels, self.window), &meta).unwrap();

@@ -60,6 +60,7 @@ impl Exposing<'_> {
             clocking: None,
             software: "test",
             style: &NameStyle::default(),
+            packing: sim_core::fits::Packing::None,
         };
         let path = self.folder.join(meta.name().file_name());
         write_level0(&path, &counts, &meta).unwrap();
