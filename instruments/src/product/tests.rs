@@ -1,6 +1,6 @@
 //! Round trips of the level-0 file and what its reader refuses.
 
-use super::level0::{Level0, Level0Meta, level0_of, read_level0, read_level0_info, write_level0};
+use super::level0::{Level0, Level0Info, Level0Meta, level0_of, read_level0, read_level0_info, write_level0};
 use super::{NameStyle, ProductError};
 use ndarray::Array2;
 use sim_core::detector::{AmplifierGrid, DetectorGeometry, ReadoutLayout, Scans};
@@ -92,7 +92,13 @@ fn what_is_written_is_read_in_both_layouts() {
         let info = &level0.info;
         assert_eq!(level0.frame().pixels, written.pixels);
         let in_memory = written.in_memory.unwrap();
-        assert_eq!(format!("{:?}", in_memory.info), format!("{info:?}"), "without a file it is the same to the last digit");
+        // Comments that do not fit a card are cut in the file alone.
+        let bare = |info: &Level0Info| {
+            let mut info = info.clone();
+            info.primary.cards.iter_mut().chain(&mut info.header.cards).for_each(|card| card.2.clear());
+            format!("{info:?}")
+        };
+        assert_eq!(bare(&in_memory.info), bare(info), "without a file it is the same to the last digit");
         assert_eq!(in_memory.pixels, level0.pixels);
         assert_eq!((info.window, &info.geometry), (WINDOW, &geometry()));
         assert_eq!(info.layout, ReadoutLayout::new(&geometry(), WINDOW, scans));

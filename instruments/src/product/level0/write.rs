@@ -30,7 +30,7 @@ pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -
     Ok(fits::write_as(path, &units(path, frame, meta)?, meta.packing)?)
 }
 
-/// A raw frame as it would be read from the file that [`write_level0`] writes; nothing is written.
+/// A raw frame as it would be read from the file that [`write_level0`] writes, but for comments that do not fit a card; nothing is written.
 ///
 /// # Errors
 /// As [`write_level0`] and [`super::read_level0`], but for the file.
