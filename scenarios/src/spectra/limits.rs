@@ -1,4 +1,4 @@
-//! Point-source limits of the slitless bands: from the noise model here, from frames in [`measured`].
+//! Point-source limits of the slitless bands: from the noise model here, from frames in [`measured()`].
 //!
 //! # Formula
 //! A star of AB magnitude m gives `n_k = f_nu(m) / (h lambda_k) step A eff_k T` electrons in column k. With all of a band's columns in a box of N rows
