@@ -1,9 +1,10 @@
 //! Point-source limits on frames: boxes on stars of known brightness, and on places without light.
 //!
 //! # Formula
-//! Box sums `S` in electrons above the background of the extraction (a mesh measured where no order of any star lies). Light of the star: mean of the stars
-//! less mean of the empty places. Variance of one exposure `w` by the scatter of a place about its own mean, for stars without the light's own; of what repeats
-//! in all exposures of a place (masters, background) `f = Var(means of places) - w / n`; stars and empty places by their degrees of freedom. For N exposures with dithers `N (w + f)`, on the same pixels `N w + N^2 f`.
+//! Box sums `S` in electrons above the background of the extraction, a mesh measured where no order of any star lies. Light of the star: mean of
+//! the stars less mean of the empty places. Variance of one exposure `w` by the scatter of a place about its own mean, for stars without the
+//! light's own; of what repeats in all exposures of a place (masters, background) `f = Var(means of places) - w / n`; stars and empty places by
+//! their degrees of freedom. For N exposures with dithers `N (w + f)`, on the same pixels `N w + N^2 f`.
 //! # Symbols
 //! n  exposures of a place;  N  exposures of the published limits
 //! # Source
