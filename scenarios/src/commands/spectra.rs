@@ -404,14 +404,28 @@ fn print_limits(modelled: &[limits::Modelled], measured: &[limits::Measured]) {
         println!("{:<6} {:>9.2} {:>13.2} {:>15.2} {:>20.2} {:>8.2}", m.band, m.published, m.band_box, m.band_optimal, m.element, m.column);
     }
     if !measured.is_empty() {
-        println!("band   stars x frames   magnitude   limit on frames   extracted, weighted   sky e-/s/pixel (table)");
+        println!(
+            "band   stars, places x frames   magnitude   limit on frames   on the same pixels   extracted, weighted   sky e-/s/pixel (table)"
+        );
     }
     for m in measured {
         let table = modelled.iter().find(|t| t.band == m.band).map_or(f64::NAN, |t| t.sky);
-        let optimal = m.band_optimal.map_or("-".into(), |(v, e)| format!("{v:.2} +- {e:.2}"));
+        let of = |(v, e): (f64, f64)| format!("{v:.2} +- {e:.2}");
+        let (stars, empty, frames) = m.places;
         println!(
-            "{:<6} {:>8} x {:<5} {:>9.2} {:>9.2} +- {:.2} {optimal:>21} {:>12.4} +- {:.4} ({table})",
-            m.band, m.stars.0, m.stars.1, m.magnitude, m.band_box.0, m.band_box.1, m.sky.0, m.sky.1
+            "{:<6} {stars:>7}, {empty:>6} x {frames:<5} {:>11.2} {:>17} {:>20} {:>21} {:>12.4} +- {:.4} ({table})",
+            m.band,
+            m.magnitude,
+            of(m.band_box),
+            of(m.same_pixels),
+            m.band_optimal.map_or("-".into(), of),
+            m.sky.0,
+            m.sky.1
+        );
+        let (one, shared) = (m.variance.0.sqrt(), m.variance.1.max(0.0).sqrt());
+        println!(
+            "       noise of an empty box {one:.0} e- in an exposure, {shared:.0} e- in all exposures of a place; {:.3} e-/pixel left",
+            m.left
         );
     }
 }

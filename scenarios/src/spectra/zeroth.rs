@@ -3,13 +3,13 @@
 //! # Formula
 //! Geometry: of sources evenly spread over and around a detector, those whose first order has its middle on the array, and the share of them whose zeroth order has too.
 //! Frames: completeness is the share of true zeroth orders whose source was paired with an image within 1.5 pixel of the truth; purity the share of pairs that are.
-//! The significance that a zeroth order should have is `e / sqrt(e + 4 pi s^2 v)`, v the variance of a pixel of sky.
+//! The significance that a zeroth order should have is `e / sqrt(e + 4 pi s^2 v)`, v the variance of a pixel of sky, `s^2 = p^2 + 2 (r / 1.678)^2`.
 //! # Symbols
-//! e  electrons of the zeroth order by the truth;  s  width of its image, 1.4 pixel (assumed)
+//! e  electrons of the zeroth order by the truth;  p  width of a star's image, 1.4 pixel (assumed);  r  half-light radius of the source \[pixel\]
 //! # Source
-//! Noise of a matched filter. The published claim is that nearly all first orders have a zeroth order (arXiv:2511.06917).
+//! Noise of a matched filter, whose noise is that of `1 / int I^2` pixels: `4 pi p^2` for a Gaussian, `8 pi h^2` for a disc of scale h, r = 1.678 h. The published claim is that nearly all first orders have a zeroth order (arXiv:2511.06917).
 //! # Limits
-//! The gratings are as drawn. Sources off the array are seen by the grating nearest to them: mirrors and masks that would stop their light are not public.
+//! Bulges are more compact than the discs that the significance takes all galaxies for, and those turned on edge too. The gratings are as drawn. Sources off the array are seen by the grating nearest to them: mirrors and masks that would stop their light are not public.
 
 use super::frames::{SlitlessFrame, of_folders};
 use anyhow::Context as _;
@@ -31,6 +31,8 @@ const SPACING_PX: f64 = 96.0;
 const AROUND_PX: f64 = 2000.0;
 /// Width of a zeroth order's image (assumed) \[pixel\].
 const SIGMA_PX: f64 = 1.4;
+/// Half-light radius of a disc in its scale lengths.
+const DISC: f64 = 1.678;
 /// Distance from the truth within which an image is the right one \[pixel\].
 const RIGHT_PX: f64 = 1.5;
 /// Name of the table.
@@ -148,6 +150,12 @@ fn pairs(path: &Path) -> anyhow::Result<BTreeMap<u64, (f64, f64)>> {
     Ok(ids.into_iter().zip(x.into_iter().zip(y)).filter(|(_, at)| at.0.is_finite()).map(|(id, at)| (id as u64, at)).collect())
 }
 
+/// Significance of an image of some electrons and half-light radius \[pixel\] where a pixel of sky has a variance \[electron^2\].
+fn significance(electrons: f64, half_light: f64, variance: f64) -> f64 {
+    let square = SIGMA_PX.powi(2) + 2.0 * (half_light / DISC).powi(2);
+    electrons / (electrons + 4.0 * PI * square * variance).sqrt()
+}
+
 /// Number, place and expected significance of the zeroth orders on a frame.
 fn truth(frame: &SlitlessFrame) -> anyhow::Result<Vec<(u64, f64, f64, f64)>> {
     let path = super::extract::own_list(&frame.path)?;
@@ -156,6 +164,10 @@ fn truth(frame: &SlitlessFrame) -> anyhow::Result<Vec<(u64, f64, f64, f64)>> {
     let ids = super::catalogue::ids(&table).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
     let (order, electrons) = (column("ORDER")?, column("ELECTRONS")?);
     let ends = [column("X_BLUE")?, column("X_RED")?, column("Y_BLUE")?, column("Y_RED")?];
+    let objects = super::closure::named(&path, "OBJECTS")?;
+    let sizes = objects.f64s("HLR").with_context(|| format!("{}: column HLR is missing", path.display()))?;
+    let names = super::catalogue::ids(&objects).with_context(|| format!("{}: column OBJ_ID is missing", path.display()))?;
+    let half_light: BTreeMap<u64, f64> = names.into_iter().zip(sizes).collect();
     let time_s = frame.level1.exposure_s;
     let mut errors: Vec<f64> = frame.frame.error.iter().step_by(101).map(|e| f64::from(*e)).filter(|e| e.is_finite() && *e > 0.0).collect();
     let variance = (median(&mut errors).unwrap_or(0.0) * time_s).powi(2);
@@ -167,8 +179,8 @@ fn truth(frame: &SlitlessFrame) -> anyhow::Result<Vec<(u64, f64, f64, f64)>> {
         // An image at the very edge is not whole.
         let within = |v: f64, from: f64, size: usize| v > from + 4.0 && v < from + size as f64 - 5.0;
         if within(x, x0, nx) && within(y, y0, ny) {
-            let e = electrons[i];
-            out.push((ids[i], x, y, e / (e + 4.0 * PI * SIGMA_PX.powi(2) * variance).sqrt()));
+            let size = half_light.get(&ids[i]).map_or(0.0, |r| r / frame.level1.pixel_scale_arcsec);
+            out.push((ids[i], x, y, significance(electrons[i], size, variance)));
         }
     }
     Ok(out)
@@ -177,6 +189,16 @@ fn truth(frame: &SlitlessFrame) -> anyhow::Result<Vec<(u64, f64, f64, f64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_galaxy_is_less_significant_than_a_star_of_its_light() {
+        // Noise of 4 pi 1.96 x 77 = 1896 electron^2, and of 8 pi 16 x 77 = 30,970 more for a disc of h = 4 pixels.
+        let (star, galaxy) = (significance(3000.0, 0.0, 77.0), significance(3000.0, 4.0 * DISC, 77.0));
+        assert!(
+            (star - 3000.0 / 4896.0_f64.sqrt()).abs() < 0.05 && (galaxy - 3000.0 / 35_860.0_f64.sqrt()).abs() < 0.05,
+            "{star} {galaxy}"
+        );
+    }
 
     #[test]
     fn first_orders_without_a_zeroth_are_those_of_sources_off_the_array() {

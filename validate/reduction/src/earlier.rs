@@ -27,7 +27,7 @@ const NAME_S: f64 = 1.5;
 /// When the overscan correction refuses the frame.
 pub fn full_pixels(level0: &Level0, knowledge: &Knowledge) -> Result<Vec<u32>, ReductionError> {
     let (rows, columns) = level0.info.window.shape();
-    let raw = RawFrame::new(level0, &(0..rows))?;
+    let raw = RawFrame::new(level0, &(0..rows), knowledge.overscan.as_ref())?;
     let Science::Raw(pixels) = &raw.science else { return Ok(Vec::new()) };
     let gain = knowledge.gain.as_deref().unwrap_or(&[]);
     let levels = flag_levels(knowledge).unwrap_or_default();

@@ -12,7 +12,8 @@
 //! # Limits
 //! The error of the master bias is common to all darks and is not in the dark's variance: `DARK` carries the mean of `1/t` so that
 //! the user can take the two together (see [`crate::set::DetectorCalibration`]). One exposure time and lamp setting, the best exposed,
-//! goes into the flat. The noise of the overscan levels (1/48 of the read noise, common to 32 rows) is not in the masters' variances.
+//! goes into the flat. The noise of the overscan levels (some 1/150 of the read noise, common to some hundred rows, where calibration knows how
+//! levels wander) is not in the masters' variances.
 
 mod bias;
 pub(crate) mod clean;
@@ -43,7 +44,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::ExposureKind;
-use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::knowledge::{Knowledge, Measured, OverscanKnowledge, Reference};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,6 +86,8 @@ struct Maker<'a> {
     columns: usize,
     options: CalibrationOptions,
     notes: Vec<String>,
+    /// How the overscan is read, once that is known.
+    overscan: Option<Arc<OverscanKnowledge>>,
     cleaner: Option<Cleaner>,
 }
 
@@ -100,32 +103,42 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
     };
     let (rows, columns) = first.window.shape();
     let layout = &first.layout;
-    let mut maker = Maker { detector: first.geometry.number, layout, rows, columns, options, notes: Vec::new(), cleaner: None };
-    let (bias, noise_adu, bias_factor) = maker.bias(&group.bias)?;
+    let mut maker =
+        Maker { detector: first.geometry.number, layout, rows, columns, options, notes: Vec::new(), overscan: None, cleaner: None };
     // The variance of the bias goes into the products, not into frames on their way to masters.
-    let bias = Arc::new(Reference { image: bias, variance: sim_core::memory::zeros((rows, columns)) });
+    let reference = |image| Arc::new(Reference { image, variance: sim_core::memory::zeros((rows, columns)) });
+    let (image, mut noise_adu, mut bias_factor) = maker.bias(&group.bias)?;
+    let mut bias = reference(image);
     let ramp = maker.ramp(&group.flat, &bias.image, &noise_adu)?;
     let saturated = |index: usize| ramp.saturated.iter().any(|s| s.0 == index);
     let (full, flat): (Vec<_>, Vec<_>) = group.flat.iter().enumerate().partition(|(i, _)| saturated(*i));
     let [full, flat] = [full, flat].map(|flats| flats.into_iter().map(|(_, f)| f.clone()).collect::<Vec<_>>());
     let (after_full, dark) = maker.after_full(&group.dark, &full);
     let group = &Group { flat, dark, ..group.clone() };
-    let evidence =
-        Evidence { group, saturated: &full, after_full: &after_full, options: &options, ramp: &ramp, bias: &bias, cleaner: None };
     let mut known = Knowledge::of_layout(layout.clone(), first.window, 0.0);
     let mut outcomes = Vec::new();
-    let mut look = |stage: Stage, known: &mut Knowledge, cleaner: Option<&Cleaner>| -> Result<bool, ReductionError> {
-        let evidence = Evidence { cleaner, ..evidence };
-        let mut cleans = false;
-        for kind in REFERENCES.iter().filter(|r| r.stage == stage) {
-            let outcome = (kind.measure)(&evidence, known)?;
-            cleans |= kind.cleans && matches!(outcome, Outcome::Measured { .. });
-            outcomes.retain(|(code, _): &(&'static str, Outcome)| *code != kind.code);
-            outcomes.push((kind.code, outcome));
-        }
-        Ok(cleans)
-    };
-    if look(Stage::Counts, &mut known, None)? {
+    let mut look =
+        |stage: Stage, known: &mut Knowledge, bias: &Arc<Reference>, cleaner: Option<&Cleaner>| -> Result<bool, ReductionError> {
+            let evidence = Evidence { group, saturated: &full, after_full: &after_full, options: &options, ramp: &ramp, bias, cleaner };
+            let mut cleans = false;
+            for kind in REFERENCES.iter().filter(|r| r.stage == stage) {
+                let outcome = (kind.measure)(&evidence, known)?;
+                cleans |= kind.cleans && matches!(outcome, Outcome::Measured { .. });
+                outcomes.retain(|(code, _): &(&'static str, Outcome)| *code != kind.code);
+                outcomes.push((kind.code, outcome));
+            }
+            Ok(cleans)
+        };
+    look(Stage::Levels, &mut known, &bias, None)?;
+    if known.overscan.is_some() {
+        // Levels of bins of rows would stay in the bias as stripes that every frame gets.
+        maker.overscan.clone_from(&known.overscan);
+        drop(bias);
+        let (image, noise, factor) = maker.bias(&group.bias)?;
+        (bias, noise_adu, bias_factor) = (reference(image), noise, factor);
+    }
+    maker.notes.push(format!("bias: median of {0} frames, read noise from {1} pairs", group.bias.len(), group.bias.len() / 2));
+    if look(Stage::Counts, &mut known, &bias, None)? {
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
     }
     let mut levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
@@ -139,21 +152,21 @@ pub fn make(group: &Group, options: CalibrationOptions, scratch: &Path) -> Resul
         (Some(gain.clone()), Some(read_noise.collect()))
     };
     (known.gain, known.read_noise) = electrons(&levels);
-    if look(Stage::Charge, &mut known, maker.cleaner.as_ref())? {
+    if look(Stage::Charge, &mut known, &bias, maker.cleaner.as_ref())? {
         // What moves charge takes from the variance of flats: the gain is measured again on cleaned ones, and with it the rest.
         maker.cleaner = Some(Cleaner::new(known.clone(), &bias, scratch)?);
         levels = maker.transfer(&group.flat, &bias.image, &noise_adu)?;
         (known.gain, known.read_noise) = electrons(&levels);
-        look(Stage::Charge, &mut known, maker.cleaner.as_ref())?;
+        look(Stage::Charge, &mut known, &bias, maker.cleaner.as_ref())?;
     }
-    look(Stage::Cleaned, &mut known, maker.cleaner.as_ref())?;
+    look(Stage::Cleaned, &mut known, &bias, maker.cleaner.as_ref())?;
     let gain: Vec<Measured> = known.gain.clone().unwrap_or_default();
     let read_noise: Vec<Measured> = known.read_noise.clone().unwrap_or_default();
     let bias_variance = by_amplifier(layout, &noise_adu).iter().map(|m| bias_factor * m.value * m.value).collect();
     let dark = maker.dark(&group.dark, &bias.image, &gain, &read_noise)?;
     let shutter = maker.shutter(&levels, &noise_adu, &gain, dark.as_ref());
     let flat = maker.flat(&group.flat, &levels, &bias.image, (&gain, &read_noise), dark.as_ref(), shutter.as_ref())?;
-    look(Stage::Sky, &mut known, maker.cleaner.as_ref())?;
+    look(Stage::Sky, &mut known, &bias, maker.cleaner.as_ref())?;
     let Maker { mut notes, cleaner, .. } = maker;
     // The cleaner shares the bias.
     drop(cleaner);
@@ -217,7 +230,7 @@ impl Maker<'_> {
             return Ok(RawFrame::clean(cleaner.rows(info, rows)?, rows));
         }
         let level0 = read_level0(&info.path)?;
-        RawFrame::new(&level0, rows)
+        RawFrame::new(&level0, rows, self.overscan.as_ref())
     }
     /// Row `y` of every frame of a band: overscan and bias subtracted \[ADU\].
     fn rows_of(&self, band: &[RawFrame], y: usize, bias: Option<&Array2<f32>>) -> Vec<Vec<f32>> {

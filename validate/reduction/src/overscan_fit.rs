@@ -1,8 +1,9 @@
 //! How the overscan is to be read: columns that hold tails, and how the level wanders from row to row.
 //!
 //! # Formula
-//! Tail of flats: `T_k = <c_k> - b` over rows and amplifiers, k-th overscan pixel in reading order, b the mean of the last quarter;
-//! columns up to the last with `T_k` beyond its error and a tolerance are left out. Walk of bias frames, by amplifier: the step `q` and
+//! Tail of flats: `T_k = <c_k - b>_flats - <c_k - b>_biases` over rows and amplifiers, k-th overscan pixel in reading order, b the mean of the
+//! row's last quarter: the pattern along the register, which flats and biases share, drops out. Columns up to the last with `T_k` beyond its
+//! error and a tolerance are left out. Walk of bias frames, by amplifier: the step `q` and
 //! row variance `r` of largest likelihood of the local level model, whose innovations `v_p` (row mean less its prediction) are
 //! independent with variance `r F_p`: `r = <v^2 / F>`, and `q / r` is the minimum of `n ln r + sum ln F`, found by golden section
 //! # Symbols
@@ -12,7 +13,7 @@
 //! Ornstein-Uhlenbeck level is a walk of `q = 2 sigma^2 / L` over lags short against its length L.
 //! # Limits
 //! Levels that forget within a few rows count as noise of the row. Tails slower than the overscan do not show. The walk is at
-//! least `LEAST_STEP`, so that the slow drift every output has can be followed.
+//! least `LEAST_STEP`, so that the slow drift every output has can be followed: bias frames of a small window may not show it.
 
 use ndarray::Array2;
 use sim_core::detector::{AmplifierTile, ReadoutLayout};
@@ -24,8 +25,9 @@ const LEAST_ROWS: usize = 64;
 const SEARCH: [f64; 2] = [-18.0, 2.0];
 /// Steps of the golden section: to 1e-4 of the logarithm.
 const SECTIONS: usize = 26;
-/// Least variance gained per row \[ADU^2\]: a slope of 0.01 ADU in 100 rows.
-const LEAST_STEP: f64 = 1e-6;
+/// Least variance gained per row \[ADU^2\]: with a row variance of 0.3 ADU^2 the level is the mean over some 170 rows and known to 0.03 ADU, and
+/// a slope of 0.05 ADU in 100 rows is followed to 0.1 ADU up to the ends.
+const LEAST_STEP: f64 = 1e-5;
 /// A tail counts above this many errors.
 const TAIL_SIGMAS: f64 = 3.0;
 /// A tail counts above this many ADU.
@@ -83,30 +85,18 @@ fn overscan<'a>(raw: &'a Array2<u16>, tile: &'a AmplifierTile, y: usize) -> impl
     (0..area.nx).map(move |k| f64::from(raw[(y, if tile.flip_x { area.x0 + area.nx - 1 - k } else { area.x0 + k })]))
 }
 
-/// The tail of flats, frame by frame.
+/// Sums over rows and amplifiers, by overscan column in reading order.
 #[derive(Debug, Clone)]
-pub struct Tail<'a> {
-    layout: &'a ReadoutLayout,
+struct Columns {
     sum: Vec<f64>,
     square: Vec<f64>,
     rows: f64,
 }
 
-impl<'a> Tail<'a> {
-    /// Of no frames yet.
-    #[must_use]
-    pub fn new(layout: &'a ReadoutLayout) -> Self {
-        let columns = layout.tiles.iter().map(|t| t.raw_overscan.nx).min().unwrap_or(0);
-        Self { layout, sum: vec![0.0; columns], square: vec![0.0; columns], rows: 0.0 }
-    }
-    /// Adds a raw flat.
-    ///
-    /// # Errors
-    /// When there is no overscan or the frame is of another shape.
-    pub fn add(&mut self, raw: &Array2<u16>) -> Result<(), OverscanFitError> {
-        check(raw, self.layout)?;
+impl Columns {
+    fn add(&mut self, raw: &Array2<u16>, layout: &ReadoutLayout) {
         let columns = self.sum.len();
-        for tile in &self.layout.tiles {
+        for tile in &layout.tiles {
             for y in tile.raw_overscan.y0..tile.raw_overscan.y0 + tile.raw_overscan.ny {
                 let values: Vec<f64> = overscan(raw, tile, y).take(columns).collect();
                 let far = &values[columns - columns / 4..];
@@ -118,27 +108,72 @@ impl<'a> Tail<'a> {
                 self.rows += 1.0;
             }
         }
+    }
+    /// Mean of a column and the square of its error.
+    fn mean(&self, k: usize) -> (f64, f64) {
+        let mean = self.sum[k] / self.rows;
+        (mean, (self.square[k] / self.rows - mean * mean).max(0.0) / self.rows)
+    }
+}
+
+/// The tail of flats beside bias frames, frame by frame.
+#[derive(Debug, Clone)]
+pub struct Tail<'a> {
+    layout: &'a ReadoutLayout,
+    flats: Columns,
+    biases: Columns,
+}
+
+impl<'a> Tail<'a> {
+    /// Of no frames yet.
+    #[must_use]
+    pub fn new(layout: &'a ReadoutLayout) -> Self {
+        let columns = layout.tiles.iter().map(|t| t.raw_overscan.nx).min().unwrap_or(0);
+        let none = Columns { sum: vec![0.0; columns], square: vec![0.0; columns], rows: 0.0 };
+        Self { layout, flats: none.clone(), biases: none }
+    }
+    /// Adds a raw flat.
+    ///
+    /// # Errors
+    /// When there is no overscan or the frame is of another shape.
+    pub fn add_flat(&mut self, raw: &Array2<u16>) -> Result<(), OverscanFitError> {
+        check(raw, self.layout)?;
+        self.flats.add(raw, self.layout);
+        Ok(())
+    }
+    /// Adds a raw bias frame.
+    ///
+    /// # Errors
+    /// As [`Self::add_flat`].
+    pub fn add_bias(&mut self, raw: &Array2<u16>) -> Result<(), OverscanFitError> {
+        check(raw, self.layout)?;
+        self.biases.add(raw, self.layout);
         Ok(())
     }
     /// First overscan columns that hold the tail.
     ///
     /// # Errors
-    /// Without frames, or when the tail does not end within half of the overscan.
+    /// Without flats or bias frames, or when the tail does not end within half of the overscan.
     pub fn columns(&self) -> Result<usize, OverscanFitError> {
-        if self.rows == 0.0 {
-            return Err(OverscanFitError::NoFrames("flat"));
+        for (frames, what) in [(&self.flats, "flat"), (&self.biases, "bias")] {
+            if frames.rows == 0.0 {
+                return Err(OverscanFitError::NoFrames(what));
+            }
         }
-        let columns = self.sum.len();
+        let columns = self.flats.sum.len();
+        let tail = |k: usize| {
+            let ((flat, flat_error2), (bias, bias_error2)) = (self.flats.mean(k), self.biases.mean(k));
+            (flat - bias, (flat_error2 + bias_error2).sqrt())
+        };
         let stands_out = |k: usize| {
-            let mean: f64 = self.sum[k] / self.rows;
-            let error = ((self.square[k] / self.rows - mean * mean).max(0.0) / self.rows).sqrt();
-            mean.abs() > (TAIL_SIGMAS * error).max(TAIL_ADU)
+            let (tail_adu, error) = tail(k);
+            tail_adu.abs() > (TAIL_SIGMAS * error).max(TAIL_ADU)
         };
         // The far quarter is the reference. One column in 370 stands out by chance: a lone one beyond a quiet stretch is none.
         let near = columns - columns / 4;
         let skip = (0..near).take_while(|&k| stands_out(k) || stands_out(k + 1)).count();
         if skip > columns / 2 {
-            return Err(OverscanFitError::Tail { column: skip, columns, tail_adu: self.sum[skip - 1] / self.rows });
+            return Err(OverscanFitError::Tail { column: skip, columns, tail_adu: tail(skip - 1).0 });
         }
         Ok(skip)
     }
@@ -239,7 +274,8 @@ pub fn walks(biases: &[Vec<Vec<f64>>], layout: &ReadoutLayout) -> Result<Vec<Lev
 /// As [`Tail`], [`row_levels`] and [`walks`].
 pub fn fit(flats: &[Array2<u16>], biases: &[Array2<u16>], layout: &ReadoutLayout) -> Result<OverscanKnowledge, OverscanFitError> {
     let mut tail = Tail::new(layout);
-    flats.iter().try_for_each(|raw| tail.add(raw))?;
+    flats.iter().try_for_each(|raw| tail.add_flat(raw))?;
+    biases.iter().try_for_each(|raw| tail.add_bias(raw))?;
     let skip_columns = tail.columns()?;
     let levels = biases.iter().map(|raw| row_levels(raw, layout, skip_columns)).collect::<Result<Vec<_>, _>>()?;
     Ok(OverscanKnowledge { skip_columns, walk: walks(&levels, layout)? })
@@ -248,6 +284,7 @@ pub fn fit(flats: &[Array2<u16>], biases: &[Array2<u16>], layout: &ReadoutLayout
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sim_core::detector::{AmplifierGrid, DetectorGeometry, Scans};
     use sim_core::noise;
     use sim_core::stream::StreamKey;
 
@@ -281,6 +318,35 @@ mod tests {
         noise::normals(&StreamKey::new(2).stream(0), 0, &mut e);
         let got = walk(&[e.iter().map(|&e| f64::from(e)).collect()]);
         // With 4000 rows a step of some 1 / n^2 cannot be told from none: at most tens of them.
-        assert!(got.step_adu2 < 1e-5, "{got:?}");
+        assert_eq!(got.step_adu2, LEAST_STEP, "{got:?}");
+    }
+
+    #[test]
+    fn the_pattern_along_the_register_is_no_tail_and_a_tail_upon_it_is_found() {
+        // One amplifier of 200 rows, 8 science and 40 overscan pixels; every third overscan column stands 1.4 ADU above the others.
+        let geometry = DetectorGeometry {
+            number: 1,
+            filter: "g".into(),
+            nx: 8,
+            ny: 200,
+            crpix1: 0.0,
+            crpix2: 0.0,
+            pixel_scale_arcsec: 1.0,
+            amplifiers: AmplifierGrid { columns: 1, rows: 1, prescan_x: 0, overscan_x: 40, overscan_y: 0 },
+        };
+        let layout = ReadoutLayout::new(&geometry, geometry.full_window(), Scans::Full);
+        let mut z = vec![0.0; 200 * 48 * 4];
+        noise::normals(&StreamKey::new(3).stream(0), 0, &mut z);
+        let frame = |k: usize, tail: f64| {
+            Array2::from_shape_fn((200, 48), |(y, x)| {
+                let pattern = if x % 3 == 0 { 1.0 } else { -0.4 };
+                let held = if x >= 8 { tail * (-((x - 8) as f64) / 3.0).exp() } else { 0.0 };
+                (500.5 + pattern + held + 3.0 * f64::from(z[(k * 200 + y) * 48 + x])) as u16
+            })
+        };
+        let fit = |tail: f64| fit(&[frame(0, tail)], &[frame(1, 0.0), frame(2, 0.0), frame(3, 0.0)], &layout).unwrap().skip_columns;
+        assert_eq!(fit(0.0), 0);
+        // 20 exp(-k / 3) is above the error of 3 / sqrt(200) = 0.2, three times, up to k = 9.
+        assert!((7..=12).contains(&fit(20.0)), "{}", fit(20.0));
     }
 }

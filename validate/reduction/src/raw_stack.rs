@@ -12,6 +12,7 @@ use ndarray::{Array2, s};
 use sim_core::correction::{Correction, CorrectionError};
 use sim_core::detector::{AmplifierTile, ReadoutLayout, Rect};
 use sim_core::frame::{Frame, Window};
+use sim_core::knowledge::OverscanKnowledge;
 use sim_core::plane::Counts;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -49,13 +50,13 @@ pub struct RawFrame {
 }
 
 impl RawFrame {
-    /// Takes the science pixels of some rows and the overscan levels of a raw frame.
+    /// Takes the science pixels of some rows and the overscan levels of a raw frame, by what is known of the overscan when something is.
     ///
     /// # Errors
     /// When the overscan correction refuses the frame.
-    pub fn new(level0: &Level0, rows: &Range<usize>) -> Result<Self, ReductionError> {
+    pub fn new(level0: &Level0, rows: &Range<usize>, known: Option<&Arc<OverscanKnowledge>>) -> Result<Self, ReductionError> {
         let info = &level0.info;
-        let levels = overscan_levels(&info.layout, &level0.pixels, info.window);
+        let levels = overscan_levels(&info.layout, &level0.pixels, info.window, known);
         let levels = levels.map_err(|source| ReductionError::Correction { path: info.path.clone(), source })?;
         let mut science = Array2::zeros((rows.len(), info.window.nx));
         for tile in &info.layout.tiles {
@@ -98,7 +99,12 @@ impl RawFrame {
 }
 
 /// Levels by tile and row: the overscan correction applied to a frame that has one empty science column per amplifier.
-fn overscan_levels(layout: &ReadoutLayout, pixels: &Array2<u16>, window: Window) -> Result<Vec<Vec<f32>>, CorrectionError> {
+fn overscan_levels(
+    layout: &ReadoutLayout,
+    pixels: &Array2<u16>,
+    window: Window,
+    known: Option<&Arc<OverscanKnowledge>>,
+) -> Result<Vec<Vec<f32>>, CorrectionError> {
     let width = layout.tiles.iter().map(|t| t.raw_overscan.nx).max().unwrap_or(0);
     if width == 0 {
         return Ok(layout.tiles.iter().map(|t| vec![0.0; t.science.ny]).collect());
@@ -130,7 +136,7 @@ fn overscan_levels(layout: &ReadoutLayout, pixels: &Array2<u16>, window: Window)
         .collect();
     let narrow_layout = ReadoutLayout { columns: narrow.ncols(), tiles, ..layout.clone() };
     let mut frame = Frame::<Counts>::from_pixels(narrow, window);
-    SubtractOverscan::new(narrow_layout.clone()).correct(&mut frame)?;
+    SubtractOverscan::with(narrow_layout.clone(), known.cloned()).correct(&mut frame)?;
     let of_tile = |t: &AmplifierTile| (0..t.science.ny).map(|y| -frame.pixels[(t.raw_science.y0 + y, t.raw_science.x0)]).collect();
     Ok(narrow_layout.tiles.iter().map(of_tile).collect())
 }
@@ -232,7 +238,7 @@ mod tests {
         let pixels = Array2::from_shape_fn((layout.rows, layout.columns), |(y, x)| (500 + (y * 31 + x * 17 + x * y) % 13) as u16);
         let mut frame = Frame::<Counts>::from_pixels(pixels.mapv(f32::from), geometry.full_window());
         SubtractOverscan::new(layout.clone()).correct(&mut frame).unwrap();
-        let levels = overscan_levels(&layout, &pixels, geometry.full_window()).unwrap();
+        let levels = overscan_levels(&layout, &pixels, geometry.full_window(), None).unwrap();
         let mut science = Array2::zeros((16, 24));
         for tile in &layout.tiles {
             for y in 0..tile.science.ny {

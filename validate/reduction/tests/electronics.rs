@@ -303,8 +303,9 @@ fn a_wandering_bias_is_followed_and_its_variance_is_what_is_measured() {
     let step = known.walk.iter().map(|w| w.step_adu2).sum::<f64>() / 16.0;
     let row = known.walk.iter().map(|w| w.row_adu2).sum::<f64>() / 16.0;
     println!("skip {}, step {step:.2e}, row {row:.3}", known.skip_columns);
-    // The tail 2e-4 x 27,000 = 5.4 ADU e^-(k+1)/3 falls below 0.02 ADU at the 17th pixel.
-    assert!((14..=19).contains(&known.skip_columns), "{}", known.skip_columns);
+    // The tail 2e-4 x 27,000 = 5.4 ADU e^-(k+1)/3 falls below three errors at the 12th pixel: 4.9 ADU of noise and pattern in 2 x 16 x 1024
+    // rows of flats, beside biases, 0.087 ADU. One error, 0.029 ADU, moves that by a pixel.
+    assert!((10..=15).contains(&known.skip_columns), "{}", known.skip_columns);
     // 2 x 0.5^2 / 300 = 1.7e-3, lags to 32 see 5 % less of it, and the slow drift of `bias` adds about 1e-5. A step's error is some
     // 4 % of the mean over 16 amplifiers and 4 frames.
     assert!((step / 1.67e-3 - 0.97).abs() < 0.2, "{step}");

@@ -39,7 +39,6 @@ impl Maker<'_> {
             }
             noise.push(measured);
         }
-        self.notes.push(format!("bias: median of {} frames, read noise from {} pairs", frames.len(), pairs.len()));
         Ok((image, noise, Combine::Median.variance_factor(frames.len())))
     }
 }

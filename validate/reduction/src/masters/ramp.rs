@@ -102,7 +102,7 @@ impl Maker<'_> {
     /// Sums of a pair, by tile.
     fn pair_sums(&self, infos: [&Level0Info; 2], bias: &Array2<f32>) -> Result<Vec<([RampSums; 2], PairSums)>, ReductionError> {
         let all = 0..self.rows;
-        let open = |info: &Level0Info| RawFrame::new(&read_level0(&info.path)?, &all);
+        let open = |info: &Level0Info| RawFrame::new(&read_level0(&info.path)?, &all, self.overscan.as_ref());
         let pair = [open(infos[0])?, open(infos[1])?];
         let step = if self.rows * self.columns > MANY_PIXELS { 8 } else { 1 };
         let of_row = |y: usize| -> RowSums {

@@ -33,6 +33,8 @@ use std::sync::Arc;
 /// When a kind is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// When a first bias is known: how levels are read from the overscan. The bias is made again with it.
+    Levels,
     /// When the bias and the noise in ADU are known: what the readout does to counts.
     Counts,
     /// When the gain is known: what happens to charge. May improve gain and read noise in the knowledge.
@@ -154,7 +156,7 @@ impl Evidence<'_> {
         let layout = &knowledge.layout;
         let frame = match self.cleaner {
             Some(cleaner) => RawFrame::clean(cleaner.rows(info, rows)?, rows),
-            None => RawFrame::new(&read_level0(&info.path)?, rows)?,
+            None => RawFrame::new(&read_level0(&info.path)?, rows, knowledge.overscan.as_ref())?,
         };
         let gain: Vec<f64> = knowledge.gain.iter().flatten().map(|g| g.value).collect();
         let mut out = Array2::zeros((rows.len(), info.window.nx));

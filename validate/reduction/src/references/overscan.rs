@@ -17,7 +17,7 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
     keyword: "R_OSCN",
     what: "overscan tail and drift",
     steps: &["bias"],
-    stage: Stage::Counts,
+    stage: Stage::Levels,
     cleans: false,
     measure,
     write,
@@ -28,9 +28,6 @@ pub(super) const KIND: ReferenceKind = ReferenceKind {
 const FLATS: usize = 2;
 /// Largest fraction of pixels at the ceiling in a flat whose tail is read.
 const SATURATED_FRACTION: f64 = 1e-3;
-/// The walk is followed where its step is more than this part of the variance of a row: it then makes a tenth of the error that a bin
-/// of 32 rows has from noise (32 q / 12 against r / 32).
-const LEAST_RATIO: f64 = 0.1 * 12.0 / (32.0 * 32.0);
 const WALK: &str = "WALK";
 
 /// Electrons that the lamp promises.
@@ -52,12 +49,17 @@ fn fit(evidence: &Evidence<'_>, knowledge: &Knowledge) -> Result<Result<Overscan
         if ceiling > SATURATED_FRACTION * raw.len() as f64 {
             continue;
         }
-        if let Err(error) = tail.add(&raw) {
+        if let Err(error) = tail.add_flat(&raw) {
             return Ok(Err(error));
         }
         used += 1;
         if used == FLATS {
             break;
+        }
+    }
+    for info in &evidence.group.bias {
+        if let Err(error) = tail.add_bias(&evidence.raw(info)?.pixels) {
+            return Ok(Err(error));
         }
     }
     let skip_columns = match tail.columns() {
@@ -82,9 +84,6 @@ fn measure(evidence: &Evidence<'_>, knowledge: &mut Knowledge) -> Result<Outcome
     let here: Vec<LevelWalk> = knowledge.layout.tiles.iter().map(|t| found.walk[t.amplifier]).collect();
     let mean = |f: &dyn Fn(&LevelWalk) -> f64| here.iter().map(f).sum::<f64>() / here.len().max(1) as f64;
     let (step, row) = (mean(&|w| w.step_adu2), mean(&|w| w.row_adu2));
-    if found.skip_columns == 0 && step < LEAST_RATIO * row {
-        return Ok(Outcome::Skipped(format!("no tail, and levels wander by {step:.1e} adu2 a row only: bins of rows follow them")));
-    }
     let skip = found.skip_columns;
     knowledge.overscan = Some(Arc::new(found));
     let quality = vec![

@@ -4,15 +4,16 @@
 //! Share of a pixel whose middle is d from the trace: `P(d) = C(d + 1/2) - C(d - 1/2)`, C the cumulative of PSF and shape, linear between steps of 0.2 pixel. It ends
 //! at E, the share of the light within its reach h; beyond, both sides together, `1 - E` of the light falls off as the wings of a pupil: `(1 - E) h / (2 d^2)` in a pixel.
 //! # Symbols
-//! d  rows from the trace \[pixel\];  E  1 unless the wings were measured ([`super::wings`])
+//! d  rows from the trace \[pixel\];  E  of a star 1 unless the wings were measured ([`super::wings`]), of a galaxy that times the light within the cut
 //! # Source
-//! Projection of a Sersic profile: integral along the line of sight, by quadrature.
+//! Projection of a Sersic profile: integral along the line of sight, by quadrature; all of its light is `2 pi n e^b Gamma(2n) / b^(2n)` (Ciotti 1991, A&A 249, 99).
 //! # Limits
 //! Pixels beyond half its extent are in no fit and in no model; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, tables where
-//! 1e-5 of the light is left on either side, and normalised to E there. Light beyond the reach of a table is that of a star's.
+//! 1e-5 of the light is left on either side. What a galaxy has beyond falls off as the wings, too, which is slower than bulges do.
 
 use super::catalogue::Morphology;
 use super::psf::Psf;
+use std::f64::consts::PI;
 use std::sync::OnceLock;
 
 /// Step of the tables \[pixel\].
@@ -82,7 +83,7 @@ impl Cumulative {
         let a = self.values[i];
         a + (p - i as f64) * (self.values[i + 1] - a)
     }
-    /// Convolved with the even weights of a shape at steps `-n..=n`.
+    /// Convolved with the even weights of a shape at steps `-n..=n`; their sum is the share of the shape's light that they hold.
     fn convolved(&self, weights: &[f64]) -> Self {
         let reach = weights.len() / 2;
         let steps = (self.half / STEP).round() as usize + reach;
@@ -94,7 +95,7 @@ impl Cumulative {
             // Beyond its table the cumulative is the total.
             values[k + last + 1..].iter_mut().for_each(|v| *v += w * self.total());
         }
-        Self::normalised(values, steps, self.total())
+        Self::normalised(values, steps, self.total() * weights.iter().sum::<f64>())
     }
     /// Steps at either end that hold less than the tail.
     fn empty_ends(&self) -> usize {
@@ -229,7 +230,7 @@ impl Profile {
     }
 }
 
-/// Weights of a projected shape at steps `-n..=n`, sum 1.
+/// Weights of a projected shape at steps `-n..=n`; their sum is the share of its light within the cut.
 fn shape_weights(half_light: f64, bulge: f64) -> Vec<f64> {
     let reach = (half_light * if bulge > 0.0 { 8.0 } else { 5.0 }).min(REACH);
     let n = (reach / STEP).ceil() as i64;
@@ -238,23 +239,21 @@ fn shape_weights(half_light: f64, bulge: f64) -> Vec<f64> {
         let u = k * STEP / half_light;
         if u < 0.0 { -share(-u) } else { share(u) }
     };
-    let weights: Vec<f64> = (-n..=n).map(|k| edge(k as f64 + 0.5) - edge(k as f64 - 0.5)).collect();
-    let sum: f64 = weights.iter().sum();
-    weights.into_iter().map(|w| w / sum).collect()
+    (-n..=n).map(|k| edge(k as f64 + 0.5) - edge(k as f64 - 0.5)).collect()
 }
 
-/// Sersic indices and b_n of the two shapes.
-const SERSIC: [(f64, f64); 2] = [(1.0, 1.678_347), (4.0, 7.669_249)];
+/// Sersic indices n, b_n and Gamma(2n) of the two shapes.
+const SERSIC: [(f64, f64, f64); 2] = [(1.0, 1.678_347, 1.0), (4.0, 7.669_249, 5040.0)];
 const TABLE_STEP: f64 = 0.02;
 const TABLE_REACH: f64 = 9.0;
 
 /// Brightness of a round galaxy (half-light radius 1) at a radius: kind 0 a disc, 1 a bulge.
 pub(super) fn sersic(kind: usize, r: f64) -> f64 {
-    let (n, b) = SERSIC[kind];
+    let (n, b, _) = SERSIC[kind];
     (-b * (r.powf(1.0 / n) - 1.0)).exp()
 }
 
-/// Light of a round galaxy (half-light radius 1) projected on an axis, between 0 and u, of both sides 1 at most 1/2 each.
+/// Light of a round galaxy (half-light radius 1) projected on an axis, between 0 and u: 1/2 when u is infinite, constant beyond the table's reach.
 fn projected(kind: usize, u: f64) -> f64 {
     static TABLES: [OnceLock<Vec<f64>>; 2] = [OnceLock::new(), OnceLock::new()];
     let table = TABLES[kind].get_or_init(|| {
@@ -269,7 +268,9 @@ fn projected(kind: usize, u: f64) -> f64 {
             let mid: f64 = (0..4).map(|j| line((i as f64 + (f64::from(j) + 0.5) / 4.0) * TABLE_STEP)).sum();
             sum.push(sum[i] + mid);
         }
-        let all = sum[count];
+        // A quarter of the plane, in units of the sums.
+        let (n, b, gamma) = SERSIC[kind];
+        let all = 0.5 * PI * n * b.exp() * gamma / b.powf(2.0 * n) * 4.0 / TABLE_STEP;
         sum.into_iter().map(|v| 0.5 * v / all).collect()
     });
     let p = (u / TABLE_STEP).min((table.len() - 1) as f64);
@@ -291,13 +292,29 @@ mod tests {
     }
 
     #[test]
+    fn light_beyond_the_cut_is_missing_from_the_profile_and_not_from_the_source() {
+        // A de Vaucouleurs galaxy of 30 pixels is cut at two half-light radii: a strip of |y| < 2 holds 0.8054 of its light (quadrature in polar coordinates,
+        // untruncated), a star's PSF blurs that by less than 1e-3.
+        let psf = Psf::gaussian(&[(600.0, 2.5)]).unwrap();
+        let bulge = Profile::new(&psf, 900.0, 1.0);
+        let sum: f64 = (-80..=80).map(|i| bulge.pixel(f64::from(i), 600.0)).sum();
+        assert!((sum - 0.8054).abs() < 2e-3, "{sum}");
+        let middle: f64 = (-30..=30).map(|i| bulge.pixel(f64::from(i), 600.0)).sum();
+        // Strip of |y| < 30.5 / 30, by the same quadrature.
+        assert!((middle - 0.6580).abs() < 2e-3, "{middle}");
+        assert!(bulge.wing(61.0 + 3.0, 600.0) > 0.0);
+    }
+
+    #[test]
     fn pixels_share_all_the_light_and_widths_add_up() {
         let psf = Psf::gaussian(&[(600.0, 2.5), (1000.0, 3.0)]).unwrap();
         for square in [0.0, 4.0, 25.0] {
             let profile = Profile::new(&psf, square, 0.2);
             let reach = profile.half().ceil() as i32 + 1;
             let sum: f64 = (-reach..=reach).map(|i| profile.pixel(f64::from(i) + 0.37, 730.0)).sum();
-            assert!((sum - 1.0).abs() < 1e-12, "{sum}");
+            // A fifth of the light is a bulge's, of which 3 % lie beyond the cut; discs lose 0.1 %.
+            let lost = if square > 0.0 { 0.2 * 0.03 + 0.8 * 0.001 } else { 0.0 };
+            assert!((sum - (1.0 - lost)).abs() < 0.3 * lost + 1e-12, "{square}: {sum}");
         }
         let star = Profile::new(&psf, 0.0, 0.0);
         // The variance of a pixel's box adds 1/12: FWHM root(2.75^2 + 8 ln 2 / 12).
