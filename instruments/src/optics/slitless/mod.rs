@@ -18,7 +18,9 @@
 mod columns;
 mod gratings;
 mod images;
+mod layout;
 mod one_dimensional;
+mod put;
 mod ruling;
 mod spots;
 mod streak;
