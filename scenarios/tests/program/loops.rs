@@ -69,7 +69,7 @@ fn masters_and_level_1_are_made_again_from_their_manifests_bit_for_bit() {
     // The inputs are the raw frames and masters as they are.
     let level1: serde_json::Value = serde_json::from_slice(&made[manifest("L1/CSST_TESTBENCH_MS_SCIE")]).unwrap();
     let inputs = level1["inputs"].as_object().unwrap();
-    assert_eq!(inputs.len(), 6, "one raw frame, four masters, how to read the overscan");
+    assert_eq!(inputs.len(), 7, "one raw frame, four masters, the mask of defects, how to read the overscan");
     for (name, hash) in inputs {
         assert_eq!(hash.as_str().unwrap(), sim_core::manifest::sha256(&made[name]), "{name}");
     }

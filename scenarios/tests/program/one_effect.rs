@@ -231,12 +231,18 @@ fn a_raw_frame_is_reduced_step_by_step_with_the_masters_of_its_run() {
     let names: Vec<String> = contents(&run).into_keys().collect();
     let find = |word: &str| run.join(names.iter().find(|n| n.contains(word) && n.ends_with(".fits")).unwrap());
     let (bias, dark, flat, shutter) = (find("_MBIAS_"), find("_MDARK_"), find("_MFLAT_"), find("_MSHUT_"));
+    let overscan = find("_MOSCN_");
     let mut input = find("_SCIE_");
     assert!(path(&input).contains("L0"));
     let steps = [("adc", None), ("bias", Some(&bias)), ("read_noise", Some(&bias)), ("digitise", Some(&bias)), ("full_well", None)];
     let rest = [("detect", None), ("dark", Some(&dark)), ("shutter", Some(&shutter)), ("flat", Some(&flat))];
     for (i, (effect, master)) in steps.into_iter().chain(rest).enumerate() {
-        let reference: Vec<&str> = master.map(|m| vec!["--reference", path(m)]).unwrap_or_default();
+        let mut reference: Vec<&str> = master.map(|m| vec!["--reference", path(m)]).unwrap_or_default();
+        if effect == "bias" {
+            reference.extend(["--overscan", path(&overscan)]);
+            bench.refused("correct", "dark", &input, &["--overscan", path(&overscan)], &["--overscan"]);
+            bench.refused("correct", "bias", &input, &["--overscan", path(&dark)], &["--overscan", "_MDARK_", "WALK"]);
+        }
         bench.done("correct", effect, &input, &format!("{i}.fits"), &reference);
         input = bench.file(&format!("{i}.fits"));
     }

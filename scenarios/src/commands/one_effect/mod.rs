@@ -102,6 +102,9 @@ pub struct OneEffect {
     /// bias, whose AMPLIFIERS table has the measured gains and read noises.
     #[arg(long, value_name = "MASTER")]
     reference: Option<PathBuf>,
+    /// How the overscan is to be read, for `correct bias`: a reference of type MOSCN, as level 1 uses where there is one. Bins of rows without.
+    #[arg(long, value_name = "MOSCN")]
+    overscan: Option<PathBuf>,
     /// Rate in electrons per second and pixel, for `apply` of sky, lamp and fringing; charge of a pixel in electrons, for
     /// charge_injection (10 rows in 50) and trap_pumping (1000 cycles with phases of a line's time).
     #[arg(long, allow_negative_numbers = true)]
@@ -112,6 +115,7 @@ impl OneEffect {
     pub fn apply(&self, quiet: bool) -> anyhow::Result<ExitCode> {
         let act = Act::named(&self.effect)?;
         ensure!(self.reference.is_none(), "--reference is for `correct`; `apply` takes its parameters from the instrument and --set");
+        ensure!(self.overscan.is_none(), "--overscan is for `correct bias`");
         ensure!(
             !needs(act.name(), Need::History),
             "{} needs what the detector held in earlier exposures, which one image does not tell: simulate a scenario with it",
@@ -165,7 +169,7 @@ impl OneEffect {
         }
         let place = Place::find(self, &input, &spec, act.counts_after(), act.name())?;
         let time_s = self.time_s(&input, act.name())?;
-        let (knowledge, notes) = match act.name() {
+        let (mut knowledge, mut notes) = match act.name() {
             "cti" => {
                 ensure!(self.reference.is_none(), "--reference: the correction of cti takes no master; --set gives it its traps");
                 (known::traps(&spec, &place, time_s, &numbers, self.mjd(&spec))?, Vec::new())
@@ -186,6 +190,12 @@ impl OneEffect {
             }
             name => known::knowledge(name, &spec, &place, time_s, &numbers, self.reference.as_deref())?,
         };
+        if let Some(path) = &self.overscan {
+            ensure!(act.name() == "bias", "--overscan is for `correct bias`; the correction of {} reads no overscan", act.name());
+            let kind = reduction::references::by_code("MOSCN").context("a kind of reference")?;
+            kind.load(path, &mut knowledge).with_context(|| format!("--overscan {}", path.display()))?;
+            notes.push(format!("{} as in {}", kind.what, path.display()));
+        }
         let summary = [&[place.summary(&instrument, &spec, time_s)], notes.as_slice()].concat().join("; ");
         input.remark(quiet, &summary);
         let unit = if act.name() == "sky" { input.unit() } else { None };

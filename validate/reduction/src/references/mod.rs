@@ -28,6 +28,7 @@ use rayon::prelude::*;
 use sim_core::fits::Hdu;
 use sim_core::knowledge::{Knowledge, Reference};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// When a kind is measured.
@@ -82,6 +83,16 @@ pub struct ReferenceKind {
     pub write: fn(&Knowledge) -> Option<Vec<Hdu>>,
     /// Reads the extensions into the knowledge.
     pub read: fn(&mut Units, &mut Knowledge) -> Result<(), ReductionError>,
+}
+
+impl ReferenceKind {
+    /// Reads a file of this kind into the knowledge.
+    ///
+    /// # Errors
+    /// When it is no FITS file, or lacks what the kind has.
+    pub fn load(&self, path: &Path, knowledge: &mut Knowledge) -> Result<(), ReductionError> {
+        (self.read)(&mut Units::open(path)?, knowledge)
+    }
 }
 
 /// All kinds, in the order in which they are measured within a stage.

@@ -124,7 +124,7 @@ impl DetectorCalibration {
     /// Adds what a reference holds, if there is one.
     fn add(&self, kind: &ReferenceKind, knowledge: &mut Knowledge) -> Result<(), ReductionError> {
         match self.path(kind.code) {
-            Some(path) => (kind.read)(&mut Units::open(&path)?, knowledge),
+            Some(path) => kind.load(&path, knowledge),
             None => Ok(()),
         }
     }
