@@ -240,7 +240,7 @@ fn a_raw_frame_is_reduced_step_by_step_with_the_masters_of_its_run() {
         let mut reference: Vec<&str> = master.map(|m| vec!["--reference", path(m)]).unwrap_or_default();
         if effect == "bias" {
             reference.extend(["--overscan", path(&overscan)]);
-            bench.refused("correct", "dark", &input, &["--overscan", path(&overscan)], &["--overscan"]);
+            bench.refused("correct", "adc", &find("_SCIE_"), &["--overscan", path(&overscan)], &["--overscan", "adc reads no overscan"]);
             bench.refused("correct", "bias", &input, &["--overscan", path(&dark)], &["--overscan", "_MDARK_", "WALK"]);
         }
         bench.done("correct", effect, &input, &format!("{i}.fits"), &reference);
