@@ -24,10 +24,10 @@ pub fn write(path: &Path, hdus: &[Hdu]) -> Result<(), FitsError> {
     write_as(path, hdus, Packing::None)
 }
 
-/// As [`write`], with images laid out as `packing` says; [`super::read`] reads them all the same.
+/// As [`write()`], with images laid out as `packing` says; [`super::read`] reads them all the same.
 ///
 /// # Errors
-/// As [`write`], or when a packed image is larger than 2^31 bytes.
+/// As [`write()`], or when a packed image is larger than 2^31 bytes.
 pub fn write_as(path: &Path, hdus: &[Hdu], packing: Packing) -> Result<(), FitsError> {
     let shown = path.display().to_string();
     if hdus.is_empty() {
