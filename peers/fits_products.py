@@ -33,12 +33,15 @@ def open_with_astropy(path):
     complaints = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with fits.open(path, checksum=True) as hdus:
-            hdus.verify("exception")
+        # Checksums are those of units as they are stored; the view of a packed image as an image has none.
+        with fits.open(path, checksum=True, disable_image_compression=True) as hdus:
             for hdu in hdus:
                 for key in ("CHECKSUM", "DATASUM"):
                     if key not in hdu.header:
                         complaints.append(f"{hdu.name}: no {key}")
+        with fits.open(path) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
                 if isinstance(hdu, fits.BinTableHDU):
                     for col in hdu.columns:
                         try:
