@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let light = chip(spec.geometry.ny, spec.geometry.nx);
     let kernel = Kernel::new(&settings.shifts);
-    let flow = Flow { kernel: &kernel, capacity: settings.capacity_electron as f32 };
+    let flow = Flow::new(&kernel, settings.capacity_electron as f32);
     let draws = |y: usize, x: usize, out: &mut [f32]| noise::normals(&StreamKey::new(2).stream(y as u64), x as u64, out);
     let mut collected = light.clone();
     for (name, terms, drawn) in

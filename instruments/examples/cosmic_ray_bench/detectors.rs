@@ -2,11 +2,11 @@
 //!
 //! `kind=field` (20 stars and 40 galaxies per arcmin2), `crowded` (80 stars) or `slitless` (drawn-out pictures); `frames` of `size` x `size` pixels
 //! per detector and time, seeds from `seed`; `rate` of hits. Errors are bootstraps over frames: those of the medians resample the frames of every
-//! detector. Ceilings: one threshold for all frames of a row.
+//! detector. Ceilings: one threshold for all frames of a row. `detector=N` is one row; `damaged=1` names every clean source pixel that is flagged.
 
 use crate::arguments::{Arguments, Dice};
 use crate::bench::Bench;
-use crate::made::make;
+use crate::made::{Made, make};
 use crate::pool::Pool;
 use crate::scene::Scene;
 use crate::score::scored;
@@ -184,6 +184,28 @@ fn medians(title: &str, rows: &mut [Row]) {
     }
 }
 
+/// Names the clean source pixels that a mask flags: what they hold, and the brightest light around.
+fn name_damaged(made: &Made, id: u64, mask: &Array2<bool>) {
+    let (ny, nx) = mask.dim();
+    for (at, _) in mask.indexed_iter().filter(|(at, flagged)| **flagged && made.truth().is_clean_source(*at, PRIMARY)) {
+        let around = (at.0.saturating_sub(16)..(at.0 + 17).min(ny)).flat_map(|y| (at.1.saturating_sub(16)..(at.1 + 17).min(nx)).map(move |x| (y, x)));
+        let Some(core) = around.max_by(|a, b| made.sources[*a].total_cmp(&made.sources[*b])) else { continue };
+        println!(
+            "  seed {id}, row {} column {}: data {:.0}, expected {:.0}, sources {:.0}, noise {:.1}, of a hit {:.1} electron; the brightest pixel of sources within 16, {} rows and {} columns away, has {:.0}",
+            at.0,
+            at.1,
+            made.data[at],
+            made.expected[at],
+            made.sources[at],
+            made.noise[at],
+            made.electrons[at],
+            core.0 as isize - at.0 as isize,
+            core.1 as isize - at.1 as isize,
+            made.sources[core]
+        );
+    }
+}
+
 fn row(
     bench: &Bench,
     label: String,
@@ -191,6 +213,7 @@ fn row(
     threshold: f32,
     seeds: std::ops::Range<u64>,
     size: usize,
+    damaged: bool,
 ) -> Result<Row, Box<dyn Error>> {
     let mut out = Row { label, ..Row::default() };
     for id in seeds {
@@ -199,6 +222,9 @@ fn row(
         let window = Window { x0: place(2_654_435_761, 9216), y0: place(40_503, 9232), nx: size, ny: size };
         let made = make(bench, id, window)?;
         let mask = Array2::from_shape_vec((size, size), network::detect(&made.field(), weights, threshold, Look::Triggered))?;
+        if damaged {
+            name_damaged(&made, id, &mask);
+        }
         out.frames.push(DEFINITIONS.map(|definition| score(&made.truth(), &mask, definition)));
         for (pool, definition) in out.pools.iter_mut().zip(DEFINITIONS) {
             pool.add(&made, definition, |_| true);
@@ -225,7 +251,12 @@ pub fn detectors(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let times = arguments.maybe("time")?.map_or(vec![150.0, 250.0], |t| vec![t]);
     let instrument: Instrument = load("msc")?;
-    let imaging: Vec<u16> = instrument.detectors.iter().filter(|(_, d)| d.kind == DetectorKind::Imaging).map(|(n, _)| *n).collect();
+    let only = arguments.maybe("detector")?.map(|n| n as u16);
+    let wanted = |n: u16, kind: DetectorKind| kind == DetectorKind::Imaging && only.is_none_or(|only| only == n);
+    let imaging: Vec<u16> = instrument.detectors.iter().filter(|(n, d)| wanted(**n, d.kind)).map(|(n, _)| *n).collect();
+    if imaging.is_empty() {
+        return Err("no imaging detector has that number".into());
+    }
     println!(
         "{kind}: network {} threshold {threshold}; {frames} frames of {size} x {size} a row, seeds from {seed}; primary truth: {}",
         &weights.sha256[..8],
@@ -245,7 +276,7 @@ pub fn detectors(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let label = format!("{number} {}, {} e-/s, {time_s} s", spec.band.name, bench.scene.sky_electron_s);
             // Seeds of their own for each detector and time.
             let first = seed + 1000 * u64::from(number) + if time_s > 200.0 { 500 } else { 0 };
-            let mut row = row(&bench, label, &weights, threshold, first..first + frames, size)?;
+            let mut row = row(&bench, label, &weights, threshold, first..first + frames, size, arguments.text("damaged").is_some())?;
             row.print();
             rows.push(row);
         }

@@ -33,7 +33,7 @@ impl Effect<Charge> for MovingBoundaries {
         }
         let window = cx.window;
         let draw = |y: usize, x: usize, out: &mut [f32]| noise::normals(&cx.stream((window.y0 + y) as u64), (window.x0 + x) as u64, out);
-        let flow = Flow { kernel: &self.kernel, capacity: self.settings.capacity_electron as f32 };
+        let flow = Flow::new(&self.kernel, self.settings.capacity_electron as f32);
         Ok(tiles::forward(&mut frame.pixels, &flow, TERMS, if self.settings.draw_arrivals { Some(&draw) } else { None }))
     }
 }

@@ -52,7 +52,7 @@ fn flag_near_saturated(bits: &mut Array2<u32>) {
 impl Correction<Charge> for MoveBack {
     fn correct(&self, frame: &mut Frame<Charge>) -> Result<StepStatus, CorrectionError> {
         rows::need_reference("brighter_fatter", self.window.shape(), frame.pixels.dim())?;
-        tiles::backward(&mut frame.pixels, &Flow { kernel: &self.kernel, capacity: self.capacity }, self.rounds);
+        tiles::backward(&mut frame.pixels, &Flow::new(&self.kernel, self.capacity), self.rounds);
         if let Some(bits) = frame.flags.as_mut() {
             flag_near_saturated(bits);
         }

@@ -23,6 +23,7 @@ type Coefficients = [[f32; REACH + 1]; REACH];
 pub struct Kernel {
     columns: Coefficients,
     rows: Coefficients,
+    shrinkage: f32,
 }
 
 impl Kernel {
@@ -30,14 +31,19 @@ impl Kernel {
     #[must_use]
     pub fn new(shifts: &BoundaryShifts) -> Self {
         let single = |table: &Table| table.map(|row| row.map(|v| v as f32));
-        Self { columns: single(&shifts.between_columns), rows: single(&shifts.between_rows) }
+        Self { columns: single(&shifts.between_columns), rows: single(&shifts.between_rows), shrinkage: -shifts.area(0, 0) as f32 }
+    }
+    /// Part of its area that a pixel loses per electron it holds.
+    #[must_use]
+    pub fn shrinkage(&self) -> f32 {
+        self.shrinkage
     }
 }
 
 /// Rows of a patch: `width` pixels each, the last [`SPARE`] of no meaning.
 #[derive(Debug, Clone, Copy)]
 pub struct Patch {
-    /// Pixels of a row.
+    /// Pixels of a row, at most those of 64 groups.
     pub width: usize,
 }
 
@@ -47,7 +53,26 @@ impl Patch {
     }
 }
 
-/// Room for one row of each intermediate.
+/// Pixels of a row that are looked at or left out together: one bit of a row's mask.
+pub const GROUP: usize = LANES;
+
+/// Columns of the groups of a mask, cut to `xs`: neighbours together.
+pub fn stretches(mut mask: u64, xs: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    std::iter::from_fn(move || {
+        while mask != 0 {
+            let first = mask.trailing_zeros();
+            let many = (mask >> first).trailing_ones();
+            mask &= if first + many < 64 { u64::MAX << (first + many) } else { 0 };
+            let found = (first as usize * GROUP).max(xs.start)..((first + many) as usize * GROUP).min(xs.end);
+            if !found.is_empty() {
+                return Some(found);
+            }
+        }
+        None
+    })
+}
+
+/// Room for one row of each intermediate, and the charge gained by a row.
 #[derive(Debug, Default)]
 pub struct Rows {
     across: [Vec<f32>; REACH + 1],
@@ -62,19 +87,17 @@ impl Rows {
     }
 }
 
-/// What a pass works on: all arrays of the same patch.
-#[derive(Debug, Clone, Copy)]
+/// Where a pass works, and what it works on: all arrays of the same patch.
+#[derive(Debug, Clone)]
 pub struct Pass<'a> {
     /// Arriving electrons \[electron\].
     pub density: &'a [f32],
     /// Charge that shifts boundaries \[electron\].
     pub source: &'a [f32],
-    /// What is added to.
-    pub base: &'a [f32],
-    /// Factor of `base`.
-    pub keep: f32,
-    /// Factor of the moved charge.
-    pub move_by: f32,
+    /// Rows and columns; the source is read [`REACH`] pixels around them.
+    pub area: (Range<usize>, Range<usize>),
+    /// Groups looked at, by row of the patch; all of them without.
+    pub groups: Option<&'a [u64]>,
 }
 
 #[inline(always)]
@@ -107,24 +130,32 @@ fn face(n0: Lanes, n1: Lanes, n2: Lanes, n3: Lanes) -> Lanes {
     })
 }
 
-/// `out = keep base + move_by L(source)` on the rows and columns given, of a patch. The source is read [`REACH`] pixels around them.
+/// L(source) row by row: `put` is called with row, columns and what [`add_where`] and [`gained`] ask for.
 ///
 /// # Panics
 /// When the patch does not hold that margin.
-pub fn pass(kernel: &Kernel, patch: Patch, pass: &Pass<'_>, area: (Range<usize>, Range<usize>), rows: &mut Rows, out: &mut [f32]) {
+pub fn pass(kernel: &Kernel, patch: Patch, pass: &Pass<'_>, rows: &mut Rows, mut put: impl FnMut(usize, &Range<usize>, &Rows)) {
     rows.fit(patch.width);
-    let (ys, xs) = area;
+    let (ys, xs) = pass.area.clone();
     let (source, density) = (pass.source, pass.density);
     if ys.is_empty() || xs.is_empty() {
         return;
     }
     assert!(xs.start > REACH && xs.end + SPARE <= patch.width, "columns {xs:?} of {}", patch.width);
-    moved_up(&kernel.rows, patch, source, density, ys.start - 1, &xs, rows);
-    for y in ys {
+    let mask = |y: usize| pass.groups.map_or(u64::MAX, |groups| groups[y]);
+    for y in ys.start - 1..ys.end {
+        // Boundaries above this row are those below the next.
         std::mem::swap(&mut rows.up, &mut rows.below);
-        moved_up(&kernel.rows, patch, source, density, y, &xs, rows);
-        moved_right(&kernel.columns, patch, source, density, y, &xs, rows);
-        add(patch, pass.base, [pass.keep, pass.move_by], y, &xs, rows, &mut out[y * patch.width..(y + 1) * patch.width]);
+        for x in stretches(mask(y) | mask(y + 1), xs.clone()) {
+            moved_up(&kernel.rows, patch, source, density, y, &x, rows);
+        }
+        if y < ys.start {
+            continue;
+        }
+        for x in stretches(mask(y), xs.clone()) {
+            moved_right(&kernel.columns, patch, source, density, y, &x, rows);
+            put(y, &x, rows);
+        }
     }
 }
 
@@ -230,16 +261,30 @@ fn moved_up(c: &Coefficients, patch: Patch, source: &[f32], density: &[f32], y: 
     }
 }
 
+/// Adds `factor` times the charge gained to the pixels `xs` of a row that get more than `faint` electrons.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn add(patch: Patch, base: &[f32], factors: [f32; 2], y: usize, xs: &Range<usize>, rows: &Rows, out: &mut [f32]) {
-    let base = patch.row(base, y);
-    let [keep, move_by] = factors;
+pub fn add_where(density: &[f32], faint: f32, factor: f32, xs: &Range<usize>, rows: &Rows, out: &mut [f32]) {
     let mut x = xs.start;
     while x < xs.end {
-        let (right, left) = (load(&rows.right, x), load(&rows.right, x - 1));
-        let (up, down) = (load(&rows.up, x), load(&rows.below, x));
-        let base = load(base, x);
-        store(out, x, lanes(|i| keep * base[i] + move_by * ((right[i] - left[i]) + (up[i] - down[i]))));
+        let (moved, n, base) = (net(rows, x), load(density, x), load(out, x));
+        let end = xs.end - x;
+        store(out, x, lanes(|i| if n[i] > faint && i < end { base[i] + factor * moved[i] } else { base[i] }));
         x += LANES;
     }
+}
+
+/// Charge gained by the pixels `xs` of a row, into the first places of `out`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn gained(xs: &Range<usize>, rows: &Rows, out: &mut Vec<f32>) {
+    out.resize(xs.len().next_multiple_of(LANES), 0.0);
+    for (place, x) in xs.clone().step_by(LANES).enumerate() {
+        store(out, place * LANES, net(rows, x));
+    }
+}
+
+#[inline(always)]
+fn net(rows: &Rows, x: usize) -> Lanes {
+    let (right, left) = (load(&rows.right, x), load(&rows.right, x - 1));
+    let (up, down) = (load(&rows.up, x), load(&rows.below, x));
+    lanes(|i| (right[i] - left[i]) + (up[i] - down[i]))
 }

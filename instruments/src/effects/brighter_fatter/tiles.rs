@@ -6,15 +6,20 @@
 //! Back: n = q - L(q / 2 - L(q / 12)), true to the third order, with the density of n from the round before
 //! A pixel that is full at t = c / n of the exposure keeps c: n / 2 and n / 6 become its integrals over time, c (1 - t / 2) and
 //! n (t^2 / 2 - t^3 / 3) + c (1 - t)^2 / 2, and L adds nothing to them.
+//! Faint pixels, which lose less than a thousandth of their area by their own charge, have n / 2 in place of the inner series, no drawn time
+//! of arrival, and back to front q as the density; the last L goes over all pixels, so that what one loses another gains.
 //! # Symbols
 //! n electrons that arrive, q electrons collected, c capacity \[electron\]; L charge moved by shifts per electron ([`super::model`])
 //! # Source
 //! Series of the exponential of L, and of its inverse (Bernoulli numbers). Variance of the mean of n uniform times: 1 / (12 n).
+//! # Limits
+//! Left out in faint pixels, s their shrinkage (below 1e-3): s / 3 of the charge that they move, s^2 / 12 of the variance of a flat; back to
+//! front s of the charge that crosses their boundaries.
 //!
 //! A tile is read with a margin of [`REACH`] pixels for every pass; across the border of the array the frame is its own mirror
 //! image, so that no shift is left there and nothing crosses. A pixel's value is a function of the charges within the margin, whatever the tiles.
 
-use super::model::{Kernel, Pass, Patch, Rows, SPARE, pass};
+use super::model::{GROUP, Kernel, Pass, Patch, Rows, SPARE, add_where, gained, pass, stretches};
 use super::shifts::REACH;
 use crate::effects::rows;
 use multiversion::multiversion;
@@ -22,11 +27,14 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::ledger::Ledger;
 use sim_core::memory;
+use std::ops::Range;
 
 /// Rows of a tile.
 const TALL: usize = 192;
-/// Columns of a tile.
+/// Columns of a tile; with its margins fewer than 64 groups.
 const BROAD: usize = 512;
+/// Part of its area that a faint pixel loses at most.
+const FAINT: f32 = 1e-3;
 
 /// Fills a row of standard normals: row of the array, first column, numbers.
 pub type Normals<'a> = &'a (dyn Fn(usize, usize, &mut [f32]) + Sync);
@@ -38,18 +46,46 @@ pub struct Flow<'a> {
     pub kernel: &'a Kernel,
     /// Charge a pixel can hold \[electron\]: more of it moves no boundary.
     pub capacity: f32,
+    /// Charge of a faint pixel at most \[electron\].
+    pub(super) faint: f32,
 }
 
-/// Room of one thread.
+impl<'a> Flow<'a> {
+    /// Charge that moves by `kernel`, in wells of `capacity` \[electron\].
+    #[must_use]
+    pub fn new(kernel: &'a Kernel, capacity: f32) -> Self {
+        let shrinks = kernel.shrinkage();
+        Self { kernel, capacity, faint: if shrinks > 0.0 { FAINT / shrinks } else { f32::MAX } }
+    }
+}
+
+/// The arrays of a patch.
 #[derive(Default)]
-struct Work {
-    density: Vec<f32>,
+struct Arrays {
+    /// The charge as it was read: arriving (forward) or collected (backward).
+    charge: Vec<f32>,
+    /// Its mean over the exposure.
     half: Vec<f32>,
+    /// The same as in the term after it, six times.
     ramp: Vec<f32>,
+    /// What arrives, to the round reached (backward).
+    density: Vec<f32>,
+    /// The same, of the round before.
+    before: Vec<f32>,
+    /// The inner series so far.
+    inner: Vec<f32>,
+    /// Full pixels.
     full: Vec<usize>,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    /// Groups with a pixel that is not faint, row by row.
+    bright: Vec<u64>,
+}
+
+/// Room of one thread beside the arrays.
+#[derive(Default)]
+struct Room {
     draws: Vec<f32>,
+    held: Vec<f32>,
+    gain: Vec<f32>,
     rows: Rows,
 }
 
@@ -70,97 +106,118 @@ fn mirrored(i: isize, n: usize) -> usize {
     (if m < n { m } else { 2 * n - 1 - m }) as usize
 }
 
+/// Whether any is above the limit: a fold of bits runs on wide registers, a search does not.
+fn above(limit: f32, part: &[f32]) -> bool {
+    part.iter().fold(0, |any, &n| any | u32::from(n > limit)) != 0
+}
+
 impl Tile {
     fn tall(&self) -> usize {
         self.size.0 + 2 * self.margin
     }
     /// Rows and columns of the patch within `depth` pixels of the tile proper.
-    fn within(&self, depth: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    fn within(&self, depth: usize) -> (Range<usize>, Range<usize>) {
         let skip = self.margin - depth;
         (skip..skip + self.size.0 + 2 * depth, skip..skip + self.size.1 + 2 * depth)
     }
 
-    /// Reads the tile and its margin: density, and the means over the exposure of a charge that grows steadily.
-    fn read(&self, before: &Array2<f32>, flow: &Flow<'_>, normals: Option<Normals<'_>>, way: Way, work: &mut Work) {
+    /// Reads the tile and its margin: charge, and the means over the exposure of a charge that grows steadily.
+    fn read(&self, before: &Array2<f32>, flow: &Flow<'_>, normals: Option<Normals<'_>>, arrays: &mut Arrays, draws: &mut Vec<f32>) {
         let (ny, nx) = before.dim();
         let (w, broad) = (self.patch.width, self.size.1 + 2 * self.margin);
-        let length = w * self.tall();
-        for array in [&mut work.density, &mut work.half, &mut work.ramp, &mut work.first, &mut work.second] {
-            array.resize(length, 0.0);
+        for array in [&mut arrays.charge, &mut arrays.half, &mut arrays.ramp] {
+            array.resize(w * self.tall(), 0.0);
         }
-        work.full.clear();
+        arrays.full.clear();
+        arrays.bright.clear();
         let columns: Vec<usize> = (0..broad).map(|j| mirrored((self.at.1 + j) as isize - self.margin as isize, nx)).collect();
         let (low, high) = columns.iter().fold((nx, 0), |(low, high), &x| (low.min(x), high.max(x + 1)));
-        work.draws.resize(high - low, 0.0);
         for i in 0..self.tall() {
             let y = mirrored((self.at.0 + i) as isize - self.margin as isize, ny);
             let from = before.row(y);
             let row = i * w..i * w + broad;
             let whole = |n: f32| if n.abs() < f32::MAX { n } else { 0.0 };
-            let to = &mut work.density[row.clone()];
+            let to = &mut arrays.charge[row.clone()];
             match from.as_slice() {
                 Some(from) if high - low == broad => to.iter_mut().zip(&from[low..high]).for_each(|(to, &n)| *to = whole(n)),
                 _ => to.iter_mut().zip(&columns).for_each(|(to, &x)| *to = whole(from[x])),
             }
-            let density = &work.density[row.clone()];
-            work.ramp[row.clone()].copy_from_slice(density);
-            work.half[row.clone()].iter_mut().zip(density).for_each(|(half, n)| *half = 0.5 * n);
-            // A fold of bits runs on wide registers, a search does not.
-            if density.iter().fold(0, |any, &n| any | u32::from(n > flow.capacity)) != 0 {
-                work.full.extend(row.clone().filter(|&at| work.density[at] > flow.capacity));
+            let charge = &arrays.charge[row.clone()];
+            arrays.ramp[row.clone()].copy_from_slice(charge);
+            arrays.half[row.clone()].iter_mut().zip(charge).for_each(|(half, n)| *half = 0.5 * n);
+            let bright = charge.chunks(GROUP).enumerate().fold(0, |mask, (g, part)| mask | u64::from(above(flow.faint, part)) << g);
+            arrays.bright.push(bright);
+            if above(flow.capacity, charge) {
+                arrays.full.extend(row.clone().filter(|&at| arrays.charge[at] > flow.capacity));
             }
-            if let Some(normals) = normals {
-                normals(y, low, &mut work.draws);
-                if high - low < broad {
-                    // Across the border the draws are mirrored too.
-                    let drawn = work.draws.clone();
-                    work.draws.clear();
-                    work.draws.extend(columns.iter().map(|&x| drawn[x - low]));
-                }
-                arrive(density, &work.draws, &mut work.half[row]);
-                work.draws.resize(high - low, 0.0);
+            let Some(normals) = normals.filter(|_| bright != 0) else { continue };
+            let half = &mut arrays.half[row];
+            if high - low < broad {
+                // Across the border the draws are mirrored too.
+                draws.resize(high - low, 0.0);
+                normals(y, low, draws);
+                let drawn: Vec<f32> = columns.iter().map(|&x| draws[x - low]).collect();
+                arrive(charge, &drawn, flow.faint, half);
+                continue;
+            }
+            for x in stretches(bright, 0..broad) {
+                draws.resize(x.len(), 0.0);
+                normals(y, low + x.start, draws);
+                arrive(&charge[x.clone()], draws, flow.faint, &mut half[x]);
             }
         }
-        fill(flow.capacity, way, work);
     }
+
+    /// Adds `factor` L(`source`) to the pixels of `out` within `depth` that are neither faint nor full.
+    fn add_bright(&self, flow: &Flow<'_>, step: &Step<'_>, room: &mut Room, out: &mut [f32]) {
+        let Room { held, rows, .. } = room;
+        held.clear();
+        held.extend(step.full.iter().map(|&at| out[at]));
+        let width = self.patch.width;
+        pass(flow.kernel, self.patch, &step.pass, rows, |y, xs, rows| {
+            let row = y * width..(y + 1) * width;
+            add_where(&step.charge[row.clone()], flow.faint, step.factor, xs, rows, &mut out[row]);
+        });
+        step.full.iter().zip(held.iter()).for_each(|(&at, &held)| out[at] = held);
+    }
+}
+
+/// A pass over what is bright.
+struct Step<'a> {
+    pass: Pass<'a>,
+    /// What says which pixels are faint.
+    charge: &'a [f32],
+    full: &'a [usize],
+    factor: f32,
 }
 
 /// Takes from the mean charge what electrons that came later than on average did not yet hold.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn arrive(density: &[f32], draws: &[f32], half: &mut [f32]) {
-    for ((half, &n), &z) in half.iter_mut().zip(density).zip(draws) {
-        *half -= z * (if n > 0.0 { n } else { 0.0 } * (1.0 / 12.0)).sqrt();
+fn arrive(charge: &[f32], draws: &[f32], faint: f32, half: &mut [f32]) {
+    for ((half, &n), &z) in half.iter_mut().zip(charge).zip(draws) {
+        *half -= z * (if n > faint { n } else { 0.0 } * (1.0 / 12.0)).sqrt();
     }
 }
 
-/// Which series the means are for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
-    Forward,
-    Backward,
-}
-
-/// Means over the exposure of the charge of pixels that are full before its end: in place of n / 2, and of n in the term after it.
-fn fill(capacity: f32, way: Way, work: &mut Work) {
-    for &at in &work.full {
-        let n = work.density[at];
+/// Means over the exposure of the charge of pixels that are full before its end, of which `arriving` is known: in place of n / 2, and what
+/// `ramp` makes of it and of six times the mean in the term after it.
+fn fill(capacity: f32, arrays: &mut Arrays, arriving: impl Fn(&Arrays, usize) -> f32, ramp: impl Fn(f32, f32) -> f32) {
+    for i in 0..arrays.full.len() {
+        let at = arrays.full[i];
+        let n = arriving(arrays, at);
         let t = if n > capacity { capacity / n } else { 1.0 };
         let half = capacity * (1.0 - 0.5 * t);
-        let ramp = 6.0 * (capacity * t * (0.5 - t * (1.0 / 3.0)) + capacity * (1.0 - t) * (1.0 - t) * 0.5);
-        work.half[at] = half;
-        work.ramp[at] = if way == Way::Forward { ramp } else { 6.0 * half - 2.0 * ramp };
+        let after = 6.0 * (capacity * t * (0.5 - t * (1.0 / 3.0)) + capacity * (1.0 - t) * (1.0 - t) * 0.5);
+        arrays.half[at] = half;
+        arrays.ramp[at] = ramp(half, after);
     }
 }
 
-/// Runs `change` on every tile; it leaves what is to be added to the pixels in `work.second`.
-fn each_tile(
-    pixels: &mut Array2<f32>,
-    flow: &Flow<'_>,
-    margin: usize,
-    normals: Option<Normals<'_>>,
-    way: Way,
-    change: impl Fn(&Tile, &mut Work) + Sync,
-) -> Ledger {
+/// Moves charge in every tile, `factor` times, by the density and the source that `prepare` says.
+fn each_tile<P>(pixels: &mut Array2<f32>, flow: &Flow<'_>, margin: usize, normals: Option<Normals<'_>>, factor: f32, prepare: P) -> Ledger
+where
+    P: for<'w> Fn(&Tile, &'w mut Arrays, &mut Room) -> [&'w [f32]; 2] + Sync,
+{
     let (ny, nx) = pixels.dim();
     if ny == 0 || nx == 0 {
         return Ledger::default();
@@ -170,24 +227,25 @@ fn each_tile(
     let before = memory::copy(pixels);
     let bands = rows::as_slice_mut(pixels).par_chunks_mut(TALL * nx).enumerate();
     let ledgers: Vec<Ledger> = bands
-        .map_init(Work::default, |work, (band, rows)| {
+        .map_init(<(Arrays, Room)>::default, |(arrays, room), (band, pixels)| {
             let mut ledger = Ledger::default();
             for x0 in (0..nx).step_by(BROAD) {
-                let size = (rows.len() / nx, BROAD.min(nx - x0));
+                let size = (pixels.len() / nx, BROAD.min(nx - x0));
                 let patch = Patch { width: size.1 + 2 * margin + SPARE };
                 let tile = Tile { at: (band * TALL, x0), size, margin, patch };
-                tile.read(&before, flow, normals, way, work);
-                change(&tile, work);
-                for (i, row) in rows.chunks_mut(nx).enumerate() {
-                    let row = &mut row[x0..x0 + size.1];
-                    let at = (i + margin) * patch.width + margin;
-                    for (pixel, change) in row.iter_mut().zip(&work.second[at..at + size.1]) {
-                        *pixel += change;
-                    }
+                tile.read(&before, flow, normals, arrays, &mut room.draws);
+                let [density, source] = prepare(&tile, arrays, room);
+                let last = Pass { density, source, area: tile.within(0), groups: None };
+                let Room { rows, gain, .. } = room;
+                pass(flow.kernel, patch, &last, rows, |y, xs, rows| {
+                    gained(xs, rows, gain);
+                    let i = y - margin;
+                    let row = &mut pixels[i * nx + x0..][..size.1];
+                    row.iter_mut().zip(gain.iter()).for_each(|(pixel, gain)| *pixel += factor * gain);
                     let was = before.row(tile.at.0 + i);
                     let was = was.as_slice().map_or(&[][..], |r| &r[x0..x0 + size.1]);
                     ledger = ledger.plus(rows::tally(was, row));
-                }
+                });
             }
             ledger
         })
@@ -195,64 +253,51 @@ fn each_tile(
     ledgers.into_iter().fold(Ledger::default(), Ledger::plus)
 }
 
-/// Sets full pixels of `source`: what moves leaves their charge as it is.
-fn hold(full: &[usize], means: &[f32], factor: f32, source: &mut [f32]) {
-    for &at in full {
-        source[at] = factor * means[at];
-    }
-}
-
 /// Moves charge as it arrives, with `terms` of the series (1 to 3).
 pub fn forward(pixels: &mut Array2<f32>, flow: &Flow<'_>, terms: usize, normals: Option<Normals<'_>>) -> Ledger {
     let terms = terms.clamp(1, 3);
-    each_tile(pixels, flow, terms * REACH, normals, Way::Forward, |tile, work| {
-        let Work { density, half, ramp, full, first, second, rows, .. } = work;
-        let density = density.as_slice();
-        let mut run = |source: &[f32], base: &[f32], factors: [f32; 2], depth: usize, out: &mut [f32]| {
-            let step = Pass { density, source, base, keep: factors[0], move_by: factors[1] };
-            pass(flow.kernel, tile.patch, &step, tile.within(depth * REACH), rows, out);
+    each_tile(pixels, flow, terms * REACH, normals, 1.0, |tile, arrays, room| {
+        fill(flow.capacity, arrays, |arrays, at| arrays.charge[at], |_, after| after);
+        let Arrays { charge, half, ramp, inner, full, bright, .. } = arrays;
+        let step = |source, depth: usize, factor| {
+            let area = tile.within(depth * REACH);
+            Step { pass: Pass { density: charge, source, area, groups: Some(bright) }, charge, full, factor }
         };
-        let source: &[f32] = match terms {
-            1 => half,
-            2 => {
-                run(ramp, half, [1.0, 1.0 / 6.0], 1, first);
-                hold(full, half, 1.0, first);
-                first
-            }
-            _ => {
-                run(ramp, ramp, [1.0 / 6.0, 1.0 / 24.0], 2, second);
-                hold(full, ramp, 1.0 / 6.0, second);
-                run(second, half, [1.0, 1.0], 1, first);
-                hold(full, half, 1.0, first);
-                first
-            }
-        };
-        run(source, density, [0.0, 1.0], 0, second);
+        let any = terms > 1 && bright.iter().any(|&mask| mask != 0);
+        if any && terms > 2 {
+            inner.clone_from(ramp);
+            tile.add_bright(flow, &step(ramp, 2, 0.25), room, inner);
+        }
+        if any {
+            let source = if terms > 2 { &*inner } else { &*ramp };
+            tile.add_bright(flow, &step(source, 1, 1.0 / 6.0), room, half);
+        }
+        [charge, half]
     })
 }
 
 /// Moves charge back where it arrived, in `rounds` (0 to 4) after the first order.
 pub fn backward(pixels: &mut Array2<f32>, flow: &Flow<'_>, rounds: usize) -> Ledger {
     let rounds = rounds.min(4);
-    each_tile(pixels, flow, (1 + 2 * rounds) * REACH, None, Way::Backward, |tile, work| {
-        // `density` becomes the estimate of what arrived.
-        let collected = work.density.clone();
-        let mut depth = 2 * rounds;
-        let run = |pass_of: [&[f32]; 3], factors: [f32; 2], depth: usize, rows: &mut Rows, out: &mut [f32]| {
-            let [density, source, base] = pass_of;
-            let step = Pass { density, source, base, keep: factors[0], move_by: factors[1] };
-            pass(flow.kernel, tile.patch, &step, tile.within(depth * REACH), rows, out);
-        };
-        let keep = |left: usize| if left == 0 { 0.0 } else { 1.0 };
-        run([&collected, &work.half, &collected], [keep(rounds), -1.0], depth, &mut work.rows, &mut work.second);
-        for left in (0..rounds).rev() {
-            std::mem::swap(&mut work.density, &mut work.second);
-            fill(flow.capacity, Way::Backward, work);
-            let Work { density, half, ramp, full, first, second, rows, .. } = work;
-            run([density, ramp, half], [1.0, -1.0 / 12.0], depth - 1, rows, first);
-            hold(full, half, 1.0, first);
-            run([density, first, &collected], [keep(left), -1.0], depth - 2, rows, second);
-            depth -= 2;
+    each_tile(pixels, flow, (1 + 2 * rounds) * REACH, None, -1.0, |tile, arrays, room| {
+        let ramp_of = |half, after| 6.0 * half - 2.0 * after;
+        fill(flow.capacity, arrays, |arrays, at| arrays.charge[at], ramp_of);
+        arrays.density.clone_from(&arrays.charge);
+        arrays.inner.clone_from(&arrays.half);
+        let rounds = if arrays.bright.iter().any(|&mask| mask != 0) { rounds } else { 0 };
+        for round in (1..=rounds).rev() {
+            let Arrays { charge, density, before, inner, bright, .. } = &mut *arrays;
+            std::mem::swap(density, before);
+            density.clone_from(charge);
+            let pass = Pass { density: before, source: inner, area: tile.within(2 * round * REACH), groups: Some(bright) };
+            tile.add_bright(flow, &Step { pass, charge, full: &[], factor: -1.0 }, room, density);
+            fill(flow.capacity, arrays, |arrays, at| arrays.density[at], ramp_of);
+            let Arrays { charge, half, ramp, density, inner, full, bright, .. } = &mut *arrays;
+            inner.clone_from(half);
+            let area = tile.within((2 * round - 1) * REACH);
+            let pass = Pass { density, source: ramp, area, groups: Some(bright) };
+            tile.add_bright(flow, &Step { pass, charge, full, factor: -1.0 / 12.0 }, room, inner);
         }
+        [&arrays.density, &arrays.inner]
     })
 }

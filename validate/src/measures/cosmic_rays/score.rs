@@ -57,6 +57,15 @@ fn near(shape: (usize, usize), (y, x): (usize, usize), has: impl Fn((usize, usiz
     (y.saturating_sub(1)..(y + 2).min(ny)).any(|v| (x.saturating_sub(1)..(x + 2).min(nx)).any(|u| has((v, u))))
 }
 
+impl Truth<'_> {
+    /// Whether a pixel is one of source light that no hit comes near: what [`Score::source_damage`] is a share of.
+    #[must_use]
+    pub fn is_clean_source(&self, at: (usize, usize), definition: Definition) -> bool {
+        let is_true = |at| definition.holds(self.electrons[at], self.noise[at]);
+        self.counts(at) && self.sources[at] > SOURCE_SIGMA * self.noise[at] && !near(self.sources.dim(), at, is_true)
+    }
+}
+
 /// Scores a mask.
 #[must_use]
 pub fn score(truth: &Truth<'_>, mask: &Array2<bool>, definition: Definition) -> Score {
@@ -84,7 +93,7 @@ pub fn score(truth: &Truth<'_>, mask: &Array2<bool>, definition: Definition) -> 
                     s.precision.add(hit);
                     s.precision_near.add(hit || near(shape, at, |p| truth.electrons[p] > SOME_SIGMA * truth.noise[p]));
                 }
-                if truth.sources[at] > SOURCE_SIGMA * truth.noise[at] && !near(shape, at, is_true) {
+                if truth.is_clean_source(at, definition) {
                     s.source_damage.add(flagged);
                 }
             }
