@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tolerance: RenderTolerance::Electrons(tolerance),
     };
     let clock = Instant::now();
-    let out = disperse(&imaging, &gratings, &sources, &|_, _| {})?;
+    let out = disperse(&imaging, &gratings, &sources, None, &|_, _| {})?;
     let t = out.rendered.timings;
     println!(
         "{:.2} s wall; psf {:.2}, sources {:.2}, paint {:.2}, add {:.2} s; {} sources, {} orders, {:.0} M modes, {} clipped",

@@ -97,7 +97,7 @@ impl Camera {
         Imaging { psf, band, area_cm2: AREA_CM2, geometry, window, wcs, time_s: TIME_S, tolerance }
     }
     fn disperse(&self, gratings: &[Grating], sources: &[Source], tolerance: f64) -> Dispersed {
-        disperse(&self.imaging(tolerance), gratings, sources, &|_, _| {}).unwrap()
+        disperse(&self.imaging(tolerance), gratings, sources, None, &|_, _| {}).unwrap()
     }
 }
 
@@ -229,9 +229,60 @@ fn a_window_has_the_pixels_of_the_whole() {
     let gratings = grating(first_order());
     let whole = camera.disperse(&gratings, std::slice::from_ref(&star), 0.01).rendered.light.pixels;
     let window = Window { x0: 90, y0: 20, nx: 60, ny: 30 };
-    let cut = disperse(&Imaging { window, ..camera.imaging(0.01) }, &gratings, &[star], &|_, _| {}).unwrap().rendered.light.pixels;
+    let cut = disperse(&Imaging { window, ..camera.imaging(0.01) }, &gratings, &[star], None, &|_, _| {}).unwrap().rendered.light.pixels;
     assert_eq!(cut, whole.slice(ndarray::s![20..50, 90..150]), "to the bit");
     assert!(cut.iter().any(|v| *v > 1.0));
+}
+
+#[test]
+fn own_light_of_orders_and_that_of_others_are_told_apart() {
+    let camera = Camera::new(256, 64);
+    // The second spectrum lies over the first, the third is too faint to be kept, the fourth is drawn in pieces.
+    let star = |id, x, y, magnitude| source(id, (x, y), vec![component(Profile::Point, red(), magnitude)]);
+    let sources = [star(1, 40.0, 28.0, 20.0), star(2, 75.3, 30.4, 21.0), star(3, 60.0, 33.0, 25.0), star(4, 20.0, 45.0, 14.0)];
+    let window = Window { x0: 10, y0: 5, nx: 220, ny: 50 };
+    let imaging = Imaging { window, ..camera.imaging(0.01) };
+    let zeroth = Order { number: 0, x: vec![field(&[-30.0]), field(&[2.0])], y: vec![field(&[1.0]), field(&[0.2])], ..first_order() };
+    let gratings = [Grating { opening: Opening::whole(), orders: vec![zeroth, first_order()] }];
+    let draw = |sources: &[Source], least| disperse(&imaging, &gratings, sources, Some(least), &|_, _| {}).unwrap();
+    let all = draw(&sources, 1000.0);
+    let kept: Vec<(u64, i32)> = all.cutouts.iter().map(|c| (c.id, c.order)).collect();
+    let bright = all.orders.iter().filter(|o| o.electrons >= 1000.0 && o.electrons_in_frame > 0.0);
+    assert_eq!(kept, bright.map(|o| (o.id, o.order)).collect::<Vec<_>>());
+    assert!(kept.contains(&(1, 1)) && kept.contains(&(2, 1)) && kept.contains(&(4, 1)) && !kept.contains(&(3, 1)), "{kept:?}");
+    let mut sum = Array2::<f64>::zeros(window.shape());
+    for cutout in &all.cutouts {
+        let light = all.orders.iter().find(|o| (o.id, o.order) == (cutout.id, cutout.order)).unwrap().electrons_in_frame;
+        let own: f64 = cutout.own.iter().map(|v| f64::from(*v)).sum();
+        assert!((own / light - 1.0).abs() < 1e-5, "order {} of {}: {own} for {light}", cutout.order, cutout.id);
+        let w = cutout.window;
+        let slice = ndarray::s![w.y0 - window.y0..w.y0 - window.y0 + w.ny, w.x0 - window.x0..w.x0 - window.x0 + w.nx];
+        sum.slice_mut(slice).zip_mut_with(&cutout.own, |to, from| *to += f64::from(*from));
+        if ![(1, 1), (4, 1)].contains(&(cutout.id, cutout.order)) {
+            continue;
+        }
+        // The same box of a frame without the source, whose other orders are not others' light here.
+        let rest: Vec<Source> = sources.iter().filter(|s| s.id != cutout.id).cloned().collect();
+        let without = draw(&rest, 1000.0).rendered.light.pixels.slice(slice).to_owned();
+        let mut others = cutout.others(&all.rendered.light);
+        for same in all.cutouts.iter().filter(|c| c.id == cutout.id && c.order != cutout.order) {
+            let mut whole = Array2::<f32>::zeros(window.shape());
+            let v = same.window;
+            whole
+                .slice_mut(ndarray::s![v.y0 - window.y0..v.y0 - window.y0 + v.ny, v.x0 - window.x0..v.x0 - window.x0 + v.nx])
+                .assign(&same.own);
+            others -= &whole.slice(slice);
+        }
+        let brightest = all.rendered.light.pixels.iter().copied().fold(0.0, f32::max);
+        let worst = others.iter().zip(&without).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-6 * brightest, "{worst} of {brightest}");
+    }
+    // What is left of the frame is the source that was not kept.
+    let alone = draw(&sources[2..3], 1000.0);
+    assert!(alone.cutouts.is_empty());
+    let left = (&all.rendered.light.pixels.mapv(f64::from) - &sum).sum();
+    let faint: f64 = alone.rendered.light.pixels.iter().map(|v| f64::from(*v)).sum();
+    assert!((left / faint - 1.0).abs() < 0.01, "{left} for {faint}");
 }
 
 #[test]
@@ -245,7 +296,7 @@ fn an_order_without_dispersion_is_the_image_and_one_across_is_refused() {
     let peak = image.iter().copied().fold(0.0, f64::max);
     assert!(peak > 1000.0 && worst(&drawn, &image) < 1e-3 * peak, "{} of {peak}", worst(&drawn, &image));
     (order.number, order.x, order.y) = (1, vec![field(&[0.0]), field(&[1.0])], vec![field(&[0.0]), field(&[100.0])]);
-    let error = disperse(&camera.imaging(0.01), &grating(order), &[star], &|_, _| {}).unwrap_err().to_string();
+    let error = disperse(&camera.imaging(0.01), &grating(order), &[star], None, &|_, _| {}).unwrap_err().to_string();
     assert!(error.contains("order") && error.contains("45 deg"), "{error}");
 }
 
@@ -253,7 +304,7 @@ fn an_order_without_dispersion_is_the_image_and_one_across_is_refused() {
 fn brightness_in_electrons_is_refused() {
     let camera = Camera::new(128, 64);
     let star = Component { profile: Profile::Point, sed: red(), brightness: Brightness::Electrons(100.0) };
-    let error = disperse(&camera.imaging(0.01), &grating(first_order()), &[source(7, (30.0, 30.0), vec![star])], &|_, _| {});
+    let error = disperse(&camera.imaging(0.01), &grating(first_order()), &[source(7, (30.0, 30.0), vec![star])], None, &|_, _| {});
     let message = error.unwrap_err().to_string();
     assert!(message.contains('7') && message.contains("brightness") && message.contains("AB magnitudes"), "{message}");
 }

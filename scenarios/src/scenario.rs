@@ -393,7 +393,7 @@ fn year() -> f64 {
 }
 
 /// Truth products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TruthSpec {
     /// Object table.
@@ -404,11 +404,15 @@ pub struct TruthSpec {
     pub masks: bool,
     /// Ledger of the effects.
     pub ledger: bool,
+    /// Of slitless frames: own light, and that of all other sources around it, of orders with more expected electrons than this, in two dimensions; absent:
+    /// of none. Some 0.3 MB an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_images_above_electron: Option<f64>,
 }
 
 impl Default for TruthSpec {
     fn default() -> Self {
-        Self { objects: true, noiseless: true, masks: true, ledger: true }
+        Self { objects: true, noiseless: true, masks: true, ledger: true, order_images_above_electron: None }
     }
 }
 

@@ -207,7 +207,7 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     let rendered = match spec.kind {
         DetectorKind::Imaging => imaging.render(&sources)?,
         DetectorKind::Slitless => {
-            let (rendered, truth) = slitless_light::draw(&imaging, spec, &sources, plan.scenario.truth.objects)?;
+            let (rendered, truth) = slitless_light::draw(&imaging, spec, &sources, &plan.scenario.truth)?;
             lit.spectra = Some(truth);
             rendered
         }

@@ -1,8 +1,10 @@
 //! The light of a slitless detector: sources drawn out by its gratings, the truth of their spectra, the sky where two gratings meet.
 
+use crate::scenario::TruthSpec;
 use instruments::description::DetectorSpec;
-use instruments::optics::slitless::{self, OrderLight, SpectrumPixel};
+use instruments::optics::slitless::{self, Cutout, OrderLight, SpectrumPixel};
 use instruments::optics::{Imaging, Rendered};
+use ndarray::Array2;
 use sim_core::exposure::Exposure;
 use sim_core::frame::Frame;
 use sim_core::ledger::{Ledger, LedgerLine};
@@ -17,20 +19,27 @@ pub struct Spectra {
     pub orders: Vec<OrderLight>,
     /// Source, order, grating and noiseless spectrum of the brighter ones.
     pub pixels: Vec<(u64, i32, usize, Vec<SpectrumPixel>)>,
+    /// Own light of the orders that the scenario wants to see alone, and all other light in their boxes \[electron\].
+    pub images: Vec<(Cutout, Array2<f32>)>,
 }
 
 /// Expected electrons of an order whose noiseless spectrum is written.
 const SPECTRUM_ELECTRONS: f64 = 300.0;
 
-/// Draws the sources of a slitless detector; `truth` asks for noiseless spectra too.
+/// Draws the sources of a slitless detector, and what `truth` asks for of their spectra.
 ///
 /// # Errors
 /// As [`slitless::disperse`].
-pub fn draw(imaging: &Imaging<'_>, spec: &DetectorSpec, sources: &[Source], truth: bool) -> anyhow::Result<(Rendered, Spectra)> {
+pub fn draw(imaging: &Imaging<'_>, spec: &DetectorSpec, sources: &[Source], truth: &TruthSpec) -> anyhow::Result<(Rendered, Spectra)> {
     let gratings = slitless::gratings(spec)?;
-    let drawn = slitless::disperse(imaging, &gratings, sources, &|_, _| {})?;
-    let mut spectra = Spectra { orders: drawn.orders, pixels: Vec::new() };
-    if truth {
+    let drawn = slitless::disperse(imaging, &gratings, sources, truth.order_images_above_electron, &|_, _| {})?;
+    let light = &drawn.rendered.light;
+    let images = drawn.cutouts.into_iter().map(|cutout| {
+        let others = cutout.others(light);
+        (cutout, others)
+    });
+    let mut spectra = Spectra { orders: drawn.orders, pixels: Vec::new(), images: images.collect() };
+    if truth.objects {
         let by_id: BTreeMap<u64, &Source> = sources.iter().map(|source| (source.id, source)).collect();
         for (number, grating) in gratings.iter().enumerate() {
             for order in &grating.orders {

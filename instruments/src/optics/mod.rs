@@ -147,7 +147,7 @@ impl Imaging<'_> {
     /// As [`Imaging::render`].
     pub fn render_with(&self, sources: &[Source], progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Rendered, OpticsError> {
         let mut light = Frame::<Light>::zeros(self.window);
-        let drawn = render::render(self, None, sources, &mut light, progress)?;
+        let drawn = render::render(self, None, sources, &mut light, &mut |_, _| {}, progress)?;
         let truth = drawn.truth.into_iter().map(|(_, row)| row).collect();
         Ok(Rendered { light, truth, ledger: drawn.ledger, timings: drawn.timings, clipped: drawn.clipped })
     }

@@ -59,12 +59,14 @@ pub(super) struct Drawn {
     pub(super) clipped: usize,
 }
 
-/// Draws sources into `light`; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images.
+/// Draws sources into `light`; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images. `keep` sees the stamps
+/// of each source, by its place in the catalogue.
 pub(super) fn render(
     imaging: &Imaging<'_>,
     piece: Option<(&Piece<'_>, &Opening)>,
     sources: &[Source],
     light: &mut Frame<Light>,
+    keep: &mut dyn FnMut(usize, &[Stamp]),
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Drawn, OpticsError> {
     check(imaging)?;
@@ -149,7 +151,8 @@ pub(super) fn render(
         let clock = Instant::now();
         let painted = &slots[..chunk.len()];
         add(light, painted.iter().flat_map(|slot| &slot.stamps));
-        for (p, Slot { inside, .. }) in chunk.iter().zip(painted) {
+        for (p, Slot { inside, stamps }) in chunk.iter().zip(painted) {
+            keep(p.index, stamps);
             let mut row = p.figure.truth.clone();
             row.electrons_in_frame = *inside;
             ledger.book(*inside);
@@ -265,7 +268,7 @@ fn wanted_grids(planned: &[Planned], field: &Field) -> Vec<(Period, Reach, Vec<u
 }
 
 /// Columns of the stamp and of the window that overlap: (first in stamp, first in window, count).
-fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> Option<(usize, usize, usize)> {
+pub(super) fn overlap(start: i64, size: usize, window_start: usize, window_size: usize) -> Option<(usize, usize, usize)> {
     let (low, high) = (window_start as i64, (window_start + window_size) as i64);
     let (from, to) = (start.max(low), (start + size as i64).min(high));
     (from < to).then(|| ((from - start) as usize, (from - low) as usize, (to - from) as usize))

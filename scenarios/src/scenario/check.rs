@@ -83,6 +83,11 @@ impl Scenario {
         {
             return Err(range("sky.electron_s", &electron_s, "0..1e6 electron/s/pixel"));
         }
+        if let Some(least) = self.truth.order_images_above_electron
+            && !(1.0..=1e12).contains(&least)
+        {
+            return Err(range("truth.order_images_above_electron", &least, "1 to 1e12 electron"));
+        }
         if !(self.render.tolerance_electron > 0.0 && self.render.tolerance_electron <= 10.0) {
             return Err(range("render.tolerance_electron", &self.render.tolerance_electron, "above 0 to 10 electron"));
         }

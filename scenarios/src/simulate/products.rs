@@ -78,7 +78,7 @@ pub fn with_meta<R>(plan: &Plan, unit: &Unit, made: &Made, act: impl FnOnce(&Lev
 pub fn write_truth(
     plan: &Plan,
     unit: &Unit,
-    made: Made,
+    mut made: Made,
     folder: &Folder,
     observer: &mut dyn FnMut(&str),
 ) -> anyhow::Result<(Vec<PathBuf>, Skipped)> {
@@ -96,6 +96,16 @@ pub fn write_truth(
     {
         hdus.push(Hdu::new("ORDERS", Header::default(), Data::Table(slitless::order_table(&spectra.orders))));
         hdus.push(Hdu::new("SPECTRA", Header::default(), Data::Table(slitless::spectrum_table(&spectra.pixels))));
+    }
+    if let Some(spectra) = &mut made.spectra
+        && !spectra.images.is_empty()
+    {
+        let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut spectra.images).into_iter().unzip();
+        hdus.push(Hdu::new("ORDER_BOXES", Header::default(), Data::Table(slitless::cutout_table(&own))));
+        let mut header = Header::default();
+        header.set("BUNIT", "electron", "unit of the pixels");
+        hdus.push(Hdu::new("ORDER_OWN", header.clone(), Data::F32(slitless::in_a_row(own.iter().map(|c| &c.own)))));
+        hdus.push(Hdu::new("ORDER_OTHERS", header, Data::F32(slitless::in_a_row(others.iter()))));
     }
     let mut image_header = Header::default();
     made.wcs.shifted(unit.window.x0 as f64, unit.window.y0 as f64).write(&mut image_header);

@@ -59,7 +59,7 @@ struct Images<'a> {
 }
 
 /// Lays the images of an order into `rendered`; `book` hears the place in the catalogue and the truth of each source, with its electrons in the window. The places of
-/// the sources that must be drawn in pieces.
+/// the sources that must be drawn in pieces. `keep` sees the stamp of each source laid.
 pub(super) fn draw(
     imaging: &Imaging<'_>,
     (order, opening): (&Order, &Opening),
@@ -67,6 +67,7 @@ pub(super) fn draw(
     sources: &[Source],
     rendered: &mut Rendered,
     book: &mut dyn FnMut(usize, TruthRow),
+    keep: &mut dyn FnMut(usize, &[Stamp]),
 ) -> Result<Vec<usize>, OpticsError> {
     let range_nm = order.efficiency.range_nm();
     let piece = Piece { order, from_nm: range_nm.0, to_nm: range_nm.1 };
@@ -103,6 +104,7 @@ pub(super) fn draw(
         for ((index, one), stamp) in laid.iter().zip(&stamps) {
             let electrons_in_frame = render::sum_inside(stamp, imaging.window);
             rendered.ledger.book(electrons_in_frame);
+            keep(*index, std::slice::from_ref(stamp));
             book(*index, TruthRow { electrons_in_frame, ..one.figure.truth.clone() });
         }
         render::add(&mut rendered.light, stamps[..laid.len()].iter());

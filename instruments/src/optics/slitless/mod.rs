@@ -16,6 +16,7 @@
 //! The extraction of spectra.
 
 mod columns;
+mod cutouts;
 mod gratings;
 mod images;
 mod layout;
@@ -26,13 +27,16 @@ mod spots;
 mod streak;
 mod stretches;
 
+pub use cutouts::{Cutout, cutout_table, in_a_row};
 pub use gratings::{all_orders, gratings, nominal_gratings, sky_columns};
 pub use one_dimensional::{SpectrumPixel, one_dimensional, order_table, spectrum_table};
 pub use ruling::{Fitted, Ruling};
 pub(crate) use streak::{BEND, Piece, Spread, SpreadScratch, Streak};
 
 use super::error::OpticsError;
+use super::paint::Stamp;
 use super::{Imaging, Rendered, bright, render};
+use cutouts::Kept;
 use sim_core::dispersion::{Grating, Opening, Order};
 use sim_core::frame::Frame;
 use sim_core::ledger::Ledger;
@@ -70,6 +74,8 @@ pub struct Dispersed {
     pub rendered: Rendered,
     /// Every order that touches the window, in the order of the catalogue.
     pub orders: Vec<OrderLight>,
+    /// Own light of the brighter orders, if asked for.
+    pub cutouts: Vec<Cutout>,
 }
 
 /// Places at which pieces must be straight: a net over the detector and as far outside as sources can be whose light arrives.
@@ -86,7 +92,7 @@ fn range_of(gratings: &[Grating]) -> (f64, f64) {
 }
 
 /// Draws sources through gratings: as [`Imaging::render`]; orders have their own efficiency, the band of `imaging` is what the truth states
-/// magnitudes in.
+/// magnitudes in. Own light is kept of orders with more than `cut_out` expected electrons.
 ///
 /// # Errors
 /// As [`Imaging::render`].
@@ -94,6 +100,7 @@ pub fn disperse(
     imaging: &Imaging<'_>,
     gratings: &[Grating],
     sources: &[Source],
+    cut_out: Option<f64>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Dispersed, OpticsError> {
     let places = places(imaging);
@@ -123,6 +130,7 @@ pub fn disperse(
     let clock = Instant::now();
     let mut stretches = Stretches::new(imaging, range_of(gratings), render::sampling(imaging))?;
     rendered.timings.psf_s += clock.elapsed().as_secs_f64();
+    let mut kept = cut_out.map(|least| Kept::new(imaging.window, least));
     let (all, mut done) = (lines.iter().map(|l| l.3.len() + 1).sum::<usize>(), 0);
     for (line, (grating, opening, order, pieces)) in lines.iter().enumerate() {
         let whole = bright::electrons(&Imaging { band: &order.efficiency, ..*imaging }, sources)?;
@@ -147,14 +155,26 @@ pub fn disperse(
             let magnitude = -2.5 * (electrons / zero_electrons).log10();
             truth.entry(at).or_insert(TruthRow { magnitude, electrons: 0.0, electrons_in_frame: 0.0, ..row });
         };
-        let rough = images::draw(imaging, (order, opening), &mut stretches, sources, &mut rendered, &mut book)?;
+        let mut keep = |at: usize, stamps: &[Stamp]| {
+            if let (Some(kept), Some(light)) = (&mut kept, whole[at]) {
+                stamps.iter().for_each(|stamp| kept.add((at, line), light.electrons, stamp));
+            }
+        };
+        let rough = images::draw(imaging, (order, opening), &mut stretches, sources, &mut rendered, &mut book, &mut keep)?;
         done += 1;
         progress(done, all);
         let in_pieces: Vec<Source> = rough.iter().map(|&at| sources[at].clone()).collect();
         for piece in pieces {
             let band = piece.band();
             let through = Imaging { band: &band, ..*imaging };
-            let drawn = render::render(&through, Some((piece, opening)), &in_pieces, &mut rendered.light, &|_, _| {})?;
+            let drawn = render::render(
+                &through,
+                Some((piece, opening)),
+                &in_pieces,
+                &mut rendered.light,
+                &mut |place, stamps| keep(rough[place], stamps),
+                &|_, _| {},
+            )?;
             rendered.ledger = rendered.ledger.plus(drawn.ledger);
             rendered.timings = rendered.timings.plus(&drawn.timings);
             rendered.clipped += drawn.clipped;
@@ -173,5 +193,7 @@ pub fn disperse(
     }
     rendered.timings.objects = truth.len();
     rendered.truth = truth.into_values().collect();
-    Ok(Dispersed { rendered, orders: orders.into_values().collect() })
+    let name = |(at, line): (usize, usize)| (sources[at].id, lines[line].0, lines[line].2.number);
+    let cutouts = kept.map_or_else(Vec::new, |kept| kept.finish(name));
+    Ok(Dispersed { rendered, orders: orders.into_values().collect(), cutouts })
 }
