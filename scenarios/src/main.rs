@@ -224,7 +224,23 @@ fn finder(name: &str) -> Result<reduction::Finder, String> {
     reduction::Finder::named(name).ok_or_else(|| "the finders are `network` and `classical`".into())
 }
 
+/// Exit code where the reader of the output has gone: 128 and the number of SIGPIPE, as shells have it.
+const READER_GONE: i32 = 141;
+
+/// Ends quietly when the reader of the output has gone (`skyloop status RUN | head`), where `println!` would panic.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            std::process::exit(READER_GONE);
+        }
+        usual(info);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     if let Some(jobs) = cli.jobs
         && let Err(e) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()

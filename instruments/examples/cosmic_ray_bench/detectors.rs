@@ -188,7 +188,8 @@ fn medians(title: &str, rows: &mut [Row]) {
 fn name_damaged(made: &Made, id: u64, mask: &Array2<bool>) {
     let (ny, nx) = mask.dim();
     for (at, _) in mask.indexed_iter().filter(|(at, flagged)| **flagged && made.truth().is_clean_source(*at, PRIMARY)) {
-        let around = (at.0.saturating_sub(16)..(at.0 + 17).min(ny)).flat_map(|y| (at.1.saturating_sub(16)..(at.1 + 17).min(nx)).map(move |x| (y, x)));
+        let around = (at.0.saturating_sub(16)..(at.0 + 17).min(ny))
+            .flat_map(|y| (at.1.saturating_sub(16)..(at.1 + 17).min(nx)).map(move |x| (y, x)));
         let Some(core) = around.max_by(|a, b| made.sources[*a].total_cmp(&made.sources[*b])) else { continue };
         println!(
             "  seed {id}, row {} column {}: data {:.0}, expected {:.0}, sources {:.0}, noise {:.1}, of a hit {:.1} electron; the brightest pixel of sources within 16, {} rows and {} columns away, has {:.0}",

@@ -5,18 +5,20 @@ use crate::simulate::Made;
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::description::DetectorSpec;
-use instruments::effects::cti;
 use instruments::effects::cti::column::{Row, WIDTH};
 use instruments::effects::cti::direction::{Expected, LineKey, Path, Transfer, Work};
 use instruments::effects::cti::schedule::Steps;
+use instruments::effects::{bias, cti};
 use reduction::Options;
 use reduction::options::Finder;
 use reduction::steps::{Step, Walk};
 use sim_core::correction::StepStatus;
 use sim_core::detector::ReadoutLayout;
 use sim_core::exposure::ExposureKind;
-use sim_core::knowledge::{Knowledge, Measured};
+use sim_core::knowledge::{Knowledge, Measured, Reference};
+use sim_core::memory;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Columns on which the exact transfer is followed.
 const SAMPLE: usize = WIDTH;
@@ -61,8 +63,8 @@ fn known(plan: &Plan, unit: &Unit, made: &Made) -> anyhow::Result<Knowledge> {
     Ok(knowledge)
 }
 
-/// Undoes on the raw frame what was done to it, each step that acts a stage: by a calibration without error and without images (master
-/// bias, dark, flat). Returns lines of what was found beside the times.
+/// Undoes on the raw frame what was done to it, each step that acts a stage: by a calibration without error and without images (dark, flat;
+/// the master bias is 0, so that the level of the overscan is taken off). Returns lines of what was found beside the times.
 ///
 /// # Errors
 /// When an effect refuses its parameters or its correction the frame.
@@ -80,7 +82,14 @@ pub fn undo(plan: &Plan, unit: &Unit, made: &Made, lap: &mut dyn FnMut(&str)) ->
             (*lap.borrow_mut())(&format!("{}, undone or flagged", step.name));
         }
     };
-    let of_step = |_: &str| Ok(known.clone());
+    let of_step = |step: &str| {
+        let mut known = known.clone();
+        if step == bias::ENTRY.name {
+            let none = || memory::zeros(unit.window.shape());
+            known.bias = Some(Arc::new(Reference { image: none(), variance: none() }));
+        }
+        Ok(known)
+    };
     let mut walk = Walk::new(&of_step, std::path::Path::new("the frame of the benchmark")).observed(&observer);
     let counts = made.counts.clone();
     (*lap.borrow_mut())("copy of the frame");

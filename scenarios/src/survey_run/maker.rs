@@ -81,8 +81,15 @@ impl Maker {
         self.in_unit.as_ref().map_or_else(|| Ok(plan.key(unit)), |in_unit| in_unit.key(plan, unit))
     }
 
-    /// Writes the products of a unit that is reduced too, and its record.
-    fn write_reduced(&self, in_unit: &InUnit, plan: &Plan, unit: &Unit, made: RenderedUnit, stop: &Stop) -> Result<(), UnitError> {
+    /// Writes the products of a unit that is reduced too, and its record with its key.
+    fn write_reduced(
+        &self,
+        in_unit: &InUnit,
+        (plan, unit): (&Plan, &Unit),
+        made: RenderedUnit,
+        key: &str,
+        stop: &Stop,
+    ) -> Result<(), UnitError> {
         let failed = classed(ErrorClass::Unit);
         let path = unit.level0_path(&self.folder, &plan.instrument.name);
         let mut products = Vec::new();
@@ -97,9 +104,8 @@ impl Maker {
         go_on(stop)?;
         products.extend(in_unit.reduce(level0, &self.folder).map_err(&failed)?);
         let mut inputs = plan.inputs.clone();
-        let key = in_unit.key(plan, unit).map_err(&failed)?;
         inputs.extend(in_unit.inputs(plan, unit).map_err(&failed)?);
-        let record = Record { key, inputs, products, skipped };
+        let record = Record { key: key.into(), inputs, products, skipped };
         write_record(plan, unit, &in_unit.beside(plan, unit, &self.folder), record, &self.folder).map_err(&failed)
     }
 
@@ -165,7 +171,7 @@ impl UnitMaker for Maker {
         go_on(stop)?;
         let objects = made.truth.len() as u64;
         match &self.in_unit {
-            Some(in_unit) => self.write_reduced(in_unit, plan, unit, made, stop)?,
+            Some(in_unit) => self.write_reduced(in_unit, (plan, unit), made, &row.key, stop)?,
             None => write_unit(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?,
         }
         Ok(Made { objects })

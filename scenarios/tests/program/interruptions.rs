@@ -161,3 +161,12 @@ fn a_killed_reduction_is_completed_by_the_next_to_the_same_bits() {
     assert!(skyloop(&["reduce", path(folder.path())]).status.success());
     assert!(contents(folder.path()) == expected, "what the killed run was writing is gone too");
 }
+
+#[test]
+fn a_reader_that_has_gone_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let out = Command::new(env!("CARGO_BIN_EXE_skyloop")).args(["explain", "smoke"]).stdout(writer).output().unwrap();
+    assert_eq!(out.status.code(), Some(141));
+    assert!(out.stderr.is_empty(), "{}", text(&out.stderr));
+}

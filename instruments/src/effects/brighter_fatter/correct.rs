@@ -38,8 +38,14 @@ pub(super) fn make(knowledge: &Knowledge) -> Result<Box<dyn Correction<Charge>>,
 /// Flags all pixels within [`REACH`] of saturated ones.
 fn flag_near_saturated(bits: &mut Array2<u32>) {
     let (ny, nx) = bits.dim();
-    let saturated: Vec<(usize, usize)> =
-        bits.indexed_iter().filter(|(_, b)| **b & (flags::SATURATED | flags::ADC_SATURATED) != 0).map(|(at, _)| at).collect();
+    let full = flags::SATURATED | flags::ADC_SATURATED;
+    let mut saturated = Vec::new();
+    for (y, row) in bits.rows().into_iter().enumerate() {
+        // A fold of bits runs on wide registers, a search does not; most rows have none.
+        if row.iter().fold(0, |any, b| any | b) & full != 0 {
+            saturated.extend(row.iter().enumerate().filter(|(_, b)| **b & full != 0).map(|(x, _)| (y, x)));
+        }
+    }
     for (y, x) in saturated {
         for row in y.saturating_sub(REACH)..(y + REACH + 1).min(ny) {
             for column in x.saturating_sub(REACH)..(x + REACH + 1).min(nx) {

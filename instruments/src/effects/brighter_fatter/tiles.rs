@@ -66,7 +66,7 @@ struct Arrays {
     charge: Vec<f32>,
     /// Its mean over the exposure.
     half: Vec<f32>,
-    /// The same as in the term after it, six times.
+    /// The same as in the term after it, six times: the charge itself where no pixel is full, and then left out.
     ramp: Vec<f32>,
     /// What arrives, to the round reached (backward).
     density: Vec<f32>,
@@ -125,7 +125,7 @@ impl Tile {
     fn read(&self, before: &Array2<f32>, flow: &Flow<'_>, normals: Option<Normals<'_>>, arrays: &mut Arrays, draws: &mut Vec<f32>) {
         let (ny, nx) = before.dim();
         let (w, broad) = (self.patch.width, self.size.1 + 2 * self.margin);
-        for array in [&mut arrays.charge, &mut arrays.half, &mut arrays.ramp] {
+        for array in [&mut arrays.charge, &mut arrays.half] {
             array.resize(w * self.tall(), 0.0);
         }
         arrays.full.clear();
@@ -143,7 +143,6 @@ impl Tile {
                 _ => to.iter_mut().zip(&columns).for_each(|(to, &x)| *to = whole(from[x])),
             }
             let charge = &arrays.charge[row.clone()];
-            arrays.ramp[row.clone()].copy_from_slice(charge);
             arrays.half[row.clone()].iter_mut().zip(charge).for_each(|(half, n)| *half = 0.5 * n);
             let bright = charge.chunks(GROUP).enumerate().fold(0, |mask, (g, part)| mask | u64::from(above(flow.faint, part)) << g);
             arrays.bright.push(bright);
@@ -166,6 +165,9 @@ impl Tile {
                 arrive(&charge[x.clone()], draws, flow.faint, &mut half[x]);
             }
         }
+        if !arrays.full.is_empty() {
+            arrays.ramp.clone_from(&arrays.charge);
+        }
     }
 
     /// Adds `factor` L(`source`) to the pixels of `out` within `depth` that are neither faint nor full.
@@ -179,6 +181,27 @@ impl Tile {
             add_where(&step.charge[row.clone()], flow.faint, step.factor, xs, rows, &mut out[row]);
         });
         step.full.iter().zip(held.iter()).for_each(|(&at, &held)| out[at] = held);
+    }
+}
+
+impl Arrays {
+    /// What the inner terms begin with.
+    fn ramp(&self) -> &[f32] {
+        if self.full.is_empty() { &self.charge } else { &self.ramp }
+    }
+    /// A pass over what is bright.
+    fn step<'a>(&'a self, density: &'a [f32], source: &'a [f32], area: (Range<usize>, Range<usize>), factor: f32) -> Step<'a> {
+        let pass = Pass { density, source, area, groups: Some(&self.bright) };
+        Step { pass, charge: &self.charge, full: &self.full, factor }
+    }
+}
+
+/// Copies the bright groups of a patch; all else is the same already.
+fn renew(to: &mut [f32], from: &[f32], bright: &[u64], width: usize) {
+    for ((to, from), &mask) in to.chunks_mut(width).zip(from.chunks(width)).zip(bright) {
+        for x in stretches(mask, 0..width) {
+            to[x.clone()].copy_from_slice(&from[x]);
+        }
     }
 }
 
@@ -258,21 +281,21 @@ pub fn forward(pixels: &mut Array2<f32>, flow: &Flow<'_>, terms: usize, normals:
     let terms = terms.clamp(1, 3);
     each_tile(pixels, flow, terms * REACH, normals, 1.0, |tile, arrays, room| {
         fill(flow.capacity, arrays, |arrays, at| arrays.charge[at], |_, after| after);
-        let Arrays { charge, half, ramp, inner, full, bright, .. } = arrays;
-        let step = |source, depth: usize, factor| {
-            let area = tile.within(depth * REACH);
-            Step { pass: Pass { density: charge, source, area, groups: Some(bright) }, charge, full, factor }
-        };
-        let any = terms > 1 && bright.iter().any(|&mask| mask != 0);
+        let any = terms > 1 && arrays.bright.iter().any(|&mask| mask != 0);
         if any && terms > 2 {
-            inner.clone_from(ramp);
-            tile.add_bright(flow, &step(ramp, 2, 0.25), room, inner);
+            let mut inner = std::mem::take(&mut arrays.inner);
+            inner.clear();
+            inner.extend_from_slice(arrays.ramp());
+            tile.add_bright(flow, &arrays.step(&arrays.charge, arrays.ramp(), tile.within(2 * REACH), 0.25), room, &mut inner);
+            arrays.inner = inner;
         }
         if any {
-            let source = if terms > 2 { &*inner } else { &*ramp };
-            tile.add_bright(flow, &step(source, 1, 1.0 / 6.0), room, half);
+            let mut half = std::mem::take(&mut arrays.half);
+            let source = if terms > 2 { &arrays.inner } else { arrays.ramp() };
+            tile.add_bright(flow, &arrays.step(&arrays.charge, source, tile.within(REACH), 1.0 / 6.0), room, &mut half);
+            arrays.half = half;
         }
-        [charge, half]
+        [&arrays.charge, &arrays.half]
     })
 }
 
@@ -282,22 +305,26 @@ pub fn backward(pixels: &mut Array2<f32>, flow: &Flow<'_>, rounds: usize) -> Led
     each_tile(pixels, flow, (1 + 2 * rounds) * REACH, None, -1.0, |tile, arrays, room| {
         let ramp_of = |half, after| 6.0 * half - 2.0 * after;
         fill(flow.capacity, arrays, |arrays, at| arrays.charge[at], ramp_of);
-        arrays.density.clone_from(&arrays.charge);
-        arrays.inner.clone_from(&arrays.half);
-        let rounds = if arrays.bright.iter().any(|&mask| mask != 0) { rounds } else { 0 };
-        for round in (1..=rounds).rev() {
-            let Arrays { charge, density, before, inner, bright, .. } = &mut *arrays;
-            std::mem::swap(density, before);
-            density.clone_from(charge);
-            let pass = Pass { density: before, source: inner, area: tile.within(2 * round * REACH), groups: Some(bright) };
-            tile.add_bright(flow, &Step { pass, charge, full: &[], factor: -1.0 }, room, density);
-            fill(flow.capacity, arrays, |arrays, at| arrays.density[at], ramp_of);
-            let Arrays { charge, half, ramp, density, inner, full, bright, .. } = &mut *arrays;
-            inner.clone_from(half);
-            let area = tile.within((2 * round - 1) * REACH);
-            let pass = Pass { density, source: ramp, area, groups: Some(bright) };
-            tile.add_bright(flow, &Step { pass, charge, full, factor: -1.0 / 12.0 }, room, inner);
+        if rounds == 0 || arrays.bright.iter().all(|&mask| mask == 0) {
+            return [&arrays.charge, &arrays.half];
         }
+        let (mut density, mut before, mut inner) =
+            (std::mem::take(&mut arrays.density), std::mem::take(&mut arrays.before), std::mem::take(&mut arrays.inner));
+        density.clone_from(&arrays.charge);
+        before.clone_from(&arrays.charge);
+        inner.clone_from(&arrays.half);
+        let width = tile.patch.width;
+        for round in (1..=rounds).rev() {
+            std::mem::swap(&mut density, &mut before);
+            renew(&mut density, &arrays.charge, &arrays.bright, width);
+            let step = Step { full: &[], ..arrays.step(&before, &inner, tile.within(2 * round * REACH), -1.0) };
+            tile.add_bright(flow, &step, room, &mut density);
+            fill(flow.capacity, arrays, |_, at| density[at], ramp_of);
+            renew(&mut inner, &arrays.half, &arrays.bright, width);
+            let step = arrays.step(&density, arrays.ramp(), tile.within((2 * round - 1) * REACH), -1.0 / 12.0);
+            tile.add_bright(flow, &step, room, &mut inner);
+        }
+        (arrays.density, arrays.before, arrays.inner) = (density, before, inner);
         [&arrays.density, &arrays.inner]
     })
 }
