@@ -22,6 +22,7 @@ mod quasars;
 mod spec;
 mod stars;
 mod supernovae;
+mod tints;
 
 #[cfg(test)]
 mod tests;

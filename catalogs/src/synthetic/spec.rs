@@ -64,7 +64,7 @@ pub struct StarSpec {
     pub binaries: bool,
     /// Proper motion, parallax and radial velocity, which a scenario with an observer applies; without, stars stay where they were drawn.
     pub motion: bool,
-    /// Whether some stars vary: RR Lyrae, eclipsing and long-period stars, white dwarfs. Limits of magnitude hold for the mean.
+    /// Whether some stars vary: RR Lyrae, Cepheids, Miras, eclipsing and long-period stars, white dwarfs, M dwarfs with flares. Limits of magnitude hold for the mean.
     pub variables: bool,
 }
 
