@@ -4,14 +4,16 @@
 //! Stars thin out with height and towards the anticentre.
 //! # Formula
 //! Disks: exp(-(R - R0) / L - (|Z| - Z0) / H). Halo: (s / R0)^-2.62 up to s = 27.8 kpc, s^-3.8 beyond, s^2 = R^2 + (Z / 0.71)^2, nothing
-//! beyond 100 kpc. All are 1 at the Sun. H of the thin disk: 90 pc for M < 2.3, 300 pc for M > 5.1, a straight line between, giants 250 pc.
+//! beyond 100 kpc. Both are 1 at the Sun. Bulge: exp(-q / 2), q^2 = ((x / 1580 pc)^2 + (y / 620 pc)^2)^2 + (Z / 430 pc)^4, times exp(-(R - 2400 pc)^2 / 2 (500 pc)^2) beyond
+//! R = 2400 pc, nothing where q > 12 or R > 3400 pc; x along the bar, whose near end is 13.4 deg ahead of the centre (l > 0). 1 in the centre. H of the thin disk: 90 pc for M < 2.3, 300 pc for M > 5.1, a straight line between, giants 250 pc.
 //! # Symbols
 //! R, Z cylindrical coordinates about the Galactic centre; R0 = 8.2 kpc, Z0 = 25 pc the Sun's; L, H scale length and height.
 //! # Source
 //! Disks: Juric et al. 2008 (ApJ 673, 864), table 10 with the correction for binaries: thin 2600, 300 pc, thick 3600, 900 pc. Heights of the
 //! brighter stars: Bahcall & Soneira 1980. Halo: Sesar, Juric & Ivezic 2011 (ApJ 731, 4). R0, Z0: Bland-Hawthorn & Gerhard 2016 (ARA&A 54, 529).
+//! Bulge: Dwek et al. 1995 (ApJ 445, 716), model G2 of the light that COBE/DIRBE saw, numbers as remembered; its end as in Robin et al. 2003 (A&A 409, 523).
 //! # Limits
-//! No bulge, bar, spiral arms, flare, warp or streams: not for |b| below 10 deg.
+//! Disks go on to the centre. No nuclear disk, long thin bar, X shape, spiral arms, flare, warp or streams. Lines of sight with |b| > 17.5 deg or 25 deg from the centre in longitude meet no bulge.
 //! # Twin
 //! None.
 
@@ -64,13 +66,37 @@ impl Sightline {
 pub(super) enum Shape {
     Disk { length_pc: f64, height_pc: f64 },
     Halo,
+    Bulge,
+}
+
+/// Scale lengths of the bulge along, across and above the bar \[pc\].
+const BULGE_PC: [f64; 3] = [1580.0, 620.0, 430.0];
+/// Angle between the bar and the line from the centre to the Sun \[deg\].
+const BAR_DEG: f64 = 13.4;
+/// Where the bulge begins to end, over which length, and where it has ended \[pc\]; its last contour.
+const BULGE_END_PC: (f64, f64, f64) = (2400.0, 500.0, 3400.0);
+const BULGE_LAST: f64 = 12.0;
+
+/// The bulge over its centre.
+fn bulge(place: &Place) -> f64 {
+    let (start, width, end) = BULGE_END_PC;
+    if place.r_pc > end {
+        return 0.0;
+    }
+    let (sine, cosine) = BAR_DEG.to_radians().sin_cos();
+    let [x, y, z] = place.xyz_pc;
+    let along = (y * sine - x * cosine) / BULGE_PC[0];
+    let across = (x * sine + y * cosine) / BULGE_PC[1];
+    let q = (along * along + across * across).hypot((z / BULGE_PC[2]).powi(2));
+    if q > BULGE_LAST { 0.0 } else { (-0.5 * q - 0.5 * ((place.r_pc - start).max(0.0) / width).powi(2)).exp() }
 }
 
 impl Shape {
-    /// Density relative to the Sun's place.
+    /// Density relative to the Sun's place, of the bulge to its centre.
     pub(super) fn at(&self, place: &Place) -> f64 {
         match *self {
             Self::Disk { length_pc, height_pc } => (-(place.r_pc - SUN_R_PC) / length_pc - (place.z_pc.abs() - SUN_Z_PC) / height_pc).exp(),
+            Self::Bulge => bulge(place),
             Self::Halo => {
                 let s = place.r_pc.hypot(place.z_pc / HALO_FLATTENING);
                 if s > HALO_END_PC {
@@ -99,6 +125,24 @@ mod tests {
         // l = 90 deg, 8.2 kpc away: R = sqrt 2 R0.
         let side = Sightline::new(90.0, 0.0).at(SUN_R_PC);
         assert!((side.r_pc / SUN_R_PC - 2.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_bulge_is_a_box_along_its_bar_and_ends() {
+        let at = |x: f64, y: f64, z: f64| Shape::Bulge.at(&Place { r_pc: x.hypot(y), z_pc: z, xyz_pc: [x, y, z] });
+        let (s, c) = 13.4_f64.to_radians().sin_cos();
+        // By hand, one scale along, across and above, and two at once: q = 1, 1, 1, sqrt 2.
+        let want = (-0.5_f64).exp();
+        for (x, y, z) in [(-1580.0 * c, 1580.0 * s, 0.0), (620.0 * s, 620.0 * c, 0.0), (0.0, 0.0, -430.0)] {
+            assert!((at(x, y, z) - want).abs() < 1e-12, "{x} {y} {z}");
+        }
+        assert!((at(620.0 * s, 620.0 * c, 430.0) - (-0.5 * 2.0_f64.sqrt()).exp()).abs() < 1e-12);
+        assert!(at(-2900.0 * c, 2900.0 * s, 0.0) < 0.61 * (-0.5 * (2900.0_f64 / 1580.0).powi(2)).exp() && at(3401.0, 0.0, 0.0) == 0.0);
+        // Lines of sight outside its limits meet none of it.
+        for (l, b) in [(0.0, 17.5), (0.0, -17.5), (6.0, 18.0), (25.0, 0.0), (-25.0, 3.0), (180.0, 0.0)] {
+            let line = Sightline::new(l, b);
+            assert!((0..400).all(|k| Shape::Bulge.at(&line.at(50.0 * f64::from(k))) == 0.0), "{l} {b}");
+        }
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Line {
         };
         let branch = match component.population {
             Population::ThinDisk => Branch::Disk,
-            Population::ThickDisk => Branch::Thick,
+            Population::ThickDisk | Population::Bulge => Branch::Thick,
             Population::Halo => Branch::Halo,
         };
         let teff_k = match kind {
@@ -185,11 +185,12 @@ fn horizontal(population: Population, m: f64, u: f64) -> bool {
 }
 
 /// \[Fe/H\] of a star: of the disks by height, 0.63 N(mu, 0.2) + 0.37 N(mu + 0.14, 0.2), mu = -0.82 + 0.55 exp(-|Z| / 500 pc); of the halo N(-1.46, 0.3)
-/// (Ivezic et al. 2008, ApJ 684, 287).
+/// (Ivezic et al. 2008, ApJ 684, 287); of the bulge N(0, 0.4) (Zoccali et al. 2008, A&A 486, 177, Baade's window, as remembered).
 fn metallicity(population: Population, z_pc: f64, draw: &mut Draw) -> f64 {
     let (which, n) = (draw.uniform(), draw.normal());
     match population {
         Population::Halo => -1.46 + 0.3 * n,
+        Population::Bulge => 0.4 * n,
         _ => -0.82 + 0.55 * (-z_pc.abs() / 500.0).exp() + if which < 0.37 { 0.14 } else { 0.0 } + 0.2 * n,
     }
 }

@@ -1,4 +1,4 @@
-//! Spectra: stars by temperature and metallicity, galaxies by type, power laws.
+//! Spectra: stars by temperature and metallicity, galaxies by type, power laws, black bodies.
 //!
 //! A [`SedLibrary`] is built once and handed around; spectra are shared (`Arc`), so a field of a million objects has
 //! a few hundred spectra, and whoever integrates them through a band can do it once per spectrum.
@@ -15,7 +15,7 @@ pub use galaxy::GalaxyType;
 pub(crate) use galaxy::YOUNGEST;
 pub(crate) use hydrogen::Hydrogen;
 pub use nebula::{nebula, nebula_lines};
-pub use simple::power_law;
+pub use simple::{black_body, power_law};
 pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
 
 use crate::band::ReferenceBands;

@@ -18,7 +18,7 @@
 //! spectra have theirs; bulges 0.75 (star-forming) earlier than disks, disks of quiescent galaxies 0.25 later; bulge not larger than half the disk beside
 //! a disk of more light; bulge shape half the disk's; Sersic index 4 (alone or most of the light), 2.5, 1 (disks); knots: 5 to 30 with 10 to 40 % of the disk's light.
 //! # Limits
-//! i 16 to 28.75; half-light radii 0.03 to 10 arcsec; redshifts to 7. Sizes are those of the light at 500 nm at rest in every band. Lensing: see [`crate::cosmos`].
+//! Active nuclei: `nuclei.rs`. i 16 to 28.75; half-light radii 0.03 to 10 arcsec; redshifts to 7. Sizes are those of the light at 500 nm at rest in every band. Lensing: see [`crate::cosmos`].
 //! # Twin
 //! None.
 
@@ -26,6 +26,7 @@ use super::clusters::Cluster;
 use super::counts::{GalaxyCounts, MagnitudeLaw};
 use super::galaxy_law::{GalaxyLaw, SLICES, forming_type, quiescent_type};
 use super::grid::{Cell, ORDER, middle_deg};
+use super::nuclei::NucleusField;
 use super::supernovae::{Host, SupernovaField, widened};
 use super::{FieldSpec, LensingSpec};
 use crate::cosmos::{Patch, SHELLS, Sheared, Structure};
@@ -66,6 +67,8 @@ pub(super) struct GalaxyField<'a> {
     pub(super) model: &'a GalaxyModel,
     /// What explodes in them.
     supernovae: Option<&'a SupernovaField<'a>>,
+    /// What shines in their middles.
+    nuclei: Option<&'a NucleusField<'a>>,
     /// Clusters that bend light.
     haloes: &'a [Cluster],
 }
@@ -97,9 +100,10 @@ impl<'a> GalaxyField<'a> {
         extinction: Option<Arc<Extinction>>,
         model: &'a GalaxyModel,
         supernovae: Option<&'a SupernovaField<'a>>,
+        nuclei: Option<&'a NucleusField<'a>>,
     ) -> Self {
         let key = StreamKey::new(seed).with_name("synthetic_field").with_name("galaxies");
-        Self { spec, key, library, extinction, model, supernovae, haloes: &[] }
+        Self { spec, key, library, extinction, model, supernovae, nuclei, haloes: &[] }
     }
 
     /// The same galaxies behind clusters.
@@ -159,13 +163,14 @@ impl<'a> GalaxyField<'a> {
                     continue;
                 }
                 let place = Place { ra_deg, dec_deg, shell };
-                let Some((galaxy, host)) = self.galaxy(cell.object(POPULATION, number), &place, patch, thin * dilution, draw) else {
+                let Some((mut galaxy, host)) = self.galaxy(cell.object(POPULATION, number), &place, patch, thin * dilution, draw) else {
                     continue;
                 };
                 if let Some(supernovae) = self.supernovae {
                     supernovae.in_host(cell, number, &host, footprint, &mut sources);
                 }
                 if footprint.contains(ra_deg, dec_deg) {
+                    galaxy.components.extend(self.nuclei.and_then(|nuclei| nuclei.of(cell, number, &host)));
                     sources.push(galaxy);
                 }
             }

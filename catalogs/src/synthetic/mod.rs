@@ -8,7 +8,7 @@
 //! # Source
 //! [`counts`], and the files `stars.rs` and `galaxies.rs` beside it: each law with its source or the word assumed.
 //! # Limits
-//! The same objects at every date; quasars and variable stars change their brightness, supernovae come and go. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
+//! The same objects at every date; quasars, active nuclei and variable stars change their brightness, supernovae come and go. Cells of 0.86 arcmin: HEALPix of order 12, NESTED. The reference magnitude is as observed, extinction included.
 //! # Twin
 //! None.
 
@@ -18,10 +18,12 @@ mod galaxies;
 mod galaxy_law;
 mod grid;
 mod lenses;
+mod nuclei;
 mod quasars;
 mod spec;
 mod stars;
 mod supernovae;
+mod tints;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ mod tests_varying;
 
 pub use clusters::ClusterSpec;
 pub use lenses::{Lens, LensSpec};
+pub use nuclei::NucleusSpec;
 pub use quasars::QuasarSpec;
 pub use spec::{FieldError, FieldSpec, GalaxySpec, LensingSpec, StarSpec};
 pub use supernovae::SupernovaSpec;
@@ -43,6 +46,7 @@ use crate::{Footprint, Library};
 use clusters::ClusterModel;
 use galaxies::{GalaxyField, GalaxyModel};
 use lenses::LensModel;
+use nuclei::{NucleusField, NucleusModel};
 use quasars::{QuasarField, QuasarModel};
 use rayon::prelude::*;
 use sim_core::source::Source;
@@ -64,6 +68,8 @@ pub struct Population {
     quasars: Option<QuasarModel>,
     /// None without supernovae.
     supernovae: Option<SupernovaModel>,
+    /// None without active nuclei in galaxies.
+    nuclei: Option<NucleusModel>,
     extinction: Option<Arc<Extinction>>,
 }
 
@@ -83,6 +89,7 @@ impl Population {
             clusters: galaxies.as_ref().filter(|_| clusters).map(|g| ClusterModel::new(spec, seed, &g.structure.background)),
             lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g)),
             supernovae: galaxies.as_ref().filter(|_| supernovae).map(|g| SupernovaModel::new(spec, g, library)),
+            nuclei: galaxies.as_ref().filter(|_| spec.nuclei.scale > 0.0).map(|g| NucleusModel::new(g, library)),
             galaxies,
             quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library)),
             extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
@@ -108,7 +115,15 @@ impl Population {
             (Some(model), Some(galaxies)) => model.near(footprint, galaxies),
             _ => Vec::new(),
         };
-        let field = self.galaxy_field(library, supernovae.as_ref());
+        let nuclei = self.nuclei.as_ref().map(|model| NucleusField {
+            spec: &self.spec,
+            key: key.with_name("nuclei"),
+            library,
+            extinction: self.extinction.clone(),
+            model,
+            mjd,
+        });
+        let field = self.galaxy_field(library, supernovae.as_ref(), nuclei.as_ref());
         let field = field.map(|field| if self.spec.clusters.lensing { field.behind(&clusters) } else { field });
         let cells = grid::cells_in(&if supernovae.is_some() { widened(footprint) } else { *footprint });
         let mut parts = vec![self.stars(&cells, footprint, library, mjd)];
@@ -150,15 +165,20 @@ impl Population {
     /// The strong lenses alone, with what is known of them: the same ones.
     #[must_use]
     pub fn lenses_within(&self, footprint: &Footprint, library: &Library) -> Vec<Lens> {
-        match (&self.lenses, self.galaxy_field(library, None)) {
+        match (&self.lenses, self.galaxy_field(library, None, None)) {
             (Some(lenses), Some(field)) => lenses.within(footprint, &field),
             _ => Vec::new(),
         }
     }
 
-    fn galaxy_field<'a>(&'a self, library: &'a Library, supernovae: Option<&'a SupernovaField<'a>>) -> Option<GalaxyField<'a>> {
+    fn galaxy_field<'a>(
+        &'a self,
+        library: &'a Library,
+        supernovae: Option<&'a SupernovaField<'a>>,
+        nuclei: Option<&'a NucleusField<'a>>,
+    ) -> Option<GalaxyField<'a>> {
         let model = self.galaxies.as_ref()?;
-        Some(GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae))
+        Some(GalaxyField::new(&self.spec, self.seed, library, self.extinction.clone(), model, supernovae, nuclei))
     }
 }
 

@@ -12,8 +12,8 @@
 //! Host light: Temple, Hewett & Banerji 2021 (MNRAS 508, 737), fraction 0.244 at M_i = -23, host ~ L^0.684. Dust: 2.5 % of quasars without broad absorption have
 //! E(B-V) > 0.1 (Krawczyk et al. 2015, AJ 149, 203), which a tenth with a mean of 0.07 gives (2.4 %), the share as remembered; its shape, and size and index of hosts: assumed.
 //! # Limits
-//! Scattered evenly, not lensed. Hosts are drawn besides the galaxies of the field, which have no active nuclei: fainter than M_g(z = 2) = -18 there are
-//! none. A host is as bright as its nucleus is on average, without scatter.
+//! Scattered evenly, not lensed. Hosts are drawn besides the galaxies of the field; nuclei fainter than M_g(z = 2) = -18 are in those
+//! (`nuclei.rs`), none here. A host is as bright as its nucleus is on average, without scatter.
 //! # Twin
 //! None.
 

@@ -17,6 +17,8 @@ pub struct FieldSpec {
     pub galaxies: GalaxySpec,
     /// Quasars; none by default.
     pub quasars: QuasarSpec,
+    /// Active nuclei of the galaxies; none by default.
+    pub nuclei: super::NucleusSpec,
     /// Supernovae; none by default.
     pub supernovae: SupernovaSpec,
     /// Lensing of the galaxies.
@@ -38,6 +40,7 @@ impl Default for FieldSpec {
             stars: StarSpec::default(),
             galaxies: GalaxySpec::default(),
             quasars: QuasarSpec::default(),
+            nuclei: super::NucleusSpec::default(),
             supernovae: SupernovaSpec::default(),
             lensing: LensingSpec::None,
             clusters: super::ClusterSpec::default(),
@@ -64,7 +67,7 @@ pub struct StarSpec {
     pub binaries: bool,
     /// Proper motion, parallax and radial velocity, which a scenario with an observer applies; without, stars stay where they were drawn.
     pub motion: bool,
-    /// Whether some stars vary: RR Lyrae, eclipsing and long-period stars, white dwarfs. Limits of magnitude hold for the mean.
+    /// Whether some stars vary: RR Lyrae, Cepheids, Miras, eclipsing and long-period stars, white dwarfs, M dwarfs with flares. Limits of magnitude hold for the mean.
     pub variables: bool,
 }
 
@@ -157,6 +160,8 @@ impl FieldSpec {
         within("quasars.scale", self.quasars.scale, 0.0, 1000.0, "0..1000")?;
         within("quasars.bright", self.quasars.bright, 14.0, 28.0, "14..28 mag")?;
         within("quasars.faint", self.quasars.faint, self.quasars.bright + 1e-3, 28.0, "quasars.bright..28 mag")?;
+        within("nuclei.scale", self.nuclei.scale, 0.0, 100.0, "0..100")?;
+        within("nuclei.faint", self.nuclei.faint, 14.0, 40.0, "14..40 mag")?;
         within("supernovae.scale", self.supernovae.scale, 0.0, 1000.0, "0..1000")?;
         within("supernovae.faint", self.supernovae.faint, 14.0, 30.0, "14..30 mag")?;
         within("clusters.scale", self.clusters.scale, 0.0, 10.0, "0..10")?;

@@ -5,7 +5,8 @@
 //! # Formula
 //! Stars of [`crate::milky_way`] along the line of sight to the middle of the HEALPix cell of order 8 (0.23 deg) in which the star's cell lies. The
 //! spectrum is reddened by the dust in front of the star, in steps of 0.01 mag of E(B-V); the magnitude is V as observed. A companion nearer than 0.05 arcsec is a second component of
-//! the source; one between 0.05 and 5 arcsec is a source of its own, whose number is that of the star plus 1.
+//! the source; one between 0.05 and 5 arcsec is a source of its own, whose number is that of the star plus 1. A flare is
+//! one more component of its star.
 //! # Symbols
 //! V apparent Johnson magnitude (Vega).
 //! # Source
@@ -19,15 +20,17 @@
 
 use super::FieldSpec;
 use super::grid::{self, Cell};
+use super::tints::Tints;
 use crate::band::V_AB_MINUS_VEGA;
 use crate::direction::shifted;
 use crate::draw::Draw;
 use crate::extinction::Curve;
-use crate::milky_way::{Companion, Dust, Line, MilkyWay, Pairs, Star, Variable, motion};
+use crate::milky_way::{Companion, Dust, FLARE_K, Flares, Line, MilkyWay, Pairs, Star, Variable, motion};
+use crate::sed::black_body;
 use crate::{Footprint, Library};
 use rayon::prelude::*;
 use sim_core::source::{Brightness, Component, Lensing, Motion, Position, Profile, Source, SourceKind};
-use sim_core::spectrum::{Extinction, Sed};
+use sim_core::spectrum::{Extinction, Sed, Spectrum};
 use sim_core::stream::StreamKey;
 use std::sync::Arc;
 
@@ -40,6 +43,9 @@ const E_BV_STEP: f64 = 0.01;
 /// Closest pair that is two sources \[arcsec\].
 const RESOLVED_ARCSEC: f64 = 0.05;
 
+/// Least light of a flare over that of its star that is shown.
+const LEAST_FLARE: f64 = 1e-4;
+
 pub(super) struct StarField<'a> {
     spec: &'a FieldSpec,
     key: StreamKey,
@@ -49,6 +55,8 @@ pub(super) struct StarField<'a> {
     lines: Vec<(u64, Line)>,
     /// The date at which variable stars are seen.
     mjd: f64,
+    /// Colours of variable stars, and the light of flares; none without them.
+    tints: Option<(Tints, Arc<Spectrum>)>,
     /// Dust of 0, 1, 2 ... steps of colour excess.
     shades: Vec<Option<Arc<Extinction>>>,
 }
@@ -74,7 +82,8 @@ impl<'a> StarField<'a> {
         let curve = Curve::new();
         let steps = (thickest / E_BV_STEP).round() as usize;
         let shades = (0..=steps).map(|k| (k > 0).then(|| curve.extinction(E_BV_STEP * k as f64))).collect();
-        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, model, lines, mjd, shades }
+        let tints = spec.stars.variables.then(|| Some((Tints::new(library), black_body(FLARE_K).ok()?))).flatten();
+        Self { spec, key: StreamKey::new(seed).with_name("synthetic_field").with_name("stars"), library, model, lines, mjd, tints, shades }
     }
 
     pub(super) fn of_cell(&self, cell: &Cell, footprint: &Footprint) -> Vec<Source> {
@@ -102,36 +111,54 @@ impl<'a> StarField<'a> {
         let motion = self.spec.stars.motion.then(|| motion(at.0, at.1, star.distance_pc, star.velocity_km_s));
         let id = cell.object(POPULATION, 2 * place);
         let dimming = star.v - star.system_absolute_v;
-        let change = self.change(cell, place, &star);
-        let mut brighter = self.light(&star, star.teff_k, star.log_g, star.v + change);
+        let (change, teff_k) = self.change(cell, place, &star);
+        let mut brighter = self.light(&star, teff_k, star.log_g, star.v + change);
         let mut second = None;
         if let Some(companion) = &star.companion {
-            brighter = self.light(&star, star.teff_k, star.log_g, star.absolute_v + dimming + change);
+            brighter = self.light(&star, teff_k, star.log_g, star.absolute_v + dimming + change);
             let v = companion.absolute_v + dimming;
             let sequences = self.model.sequences();
             let teff_k = sequences.dwarf_teff_k(companion.absolute_v, star.feh);
             let log_g = sequences.log_g(sequences.dwarf_mass(companion.absolute_v), teff_k, companion.absolute_v);
             second = Some((self.light(&star, teff_k, log_g, v), v, beside(at, companion, star.distance_pc)));
         }
+        let flare = self.flare(cell, place, &star, &brighter);
+        let first = |second: Option<Component>| std::iter::once(brighter).chain(second).chain(flare).collect::<Vec<Component>>();
         let within =
             |v: f64, at: (f64, f64)| (self.spec.stars.bright..=self.spec.stars.faint).contains(&v) && footprint.contains(at.0, at.1);
         match second {
-            None => sources.extend(within(star.v, at).then(|| source(id, at, vec![brighter], motion))),
-            Some((light, _, None)) => sources.extend(within(star.v, at).then(|| source(id, at, vec![brighter, light], motion))),
+            None => sources.extend(within(star.v, at).then(|| source(id, at, first(None), motion))),
+            Some((light, _, None)) => sources.extend(within(star.v, at).then(|| source(id, at, first(Some(light)), motion))),
             Some((light, v, Some(place))) => {
-                sources.extend(within(star.absolute_v + dimming, at).then(|| source(id, at, vec![brighter], motion)));
+                sources.extend(within(star.absolute_v + dimming, at).then(|| source(id, at, first(None), motion)));
                 sources.extend(within(v, place).then(|| source(id + 1, place, vec![light], motion)));
             }
         }
     }
 
-    /// Magnitudes above the mean at the date; of pairs the brighter star varies.
-    fn change(&self, cell: &Cell, place: u64, star: &Star) -> f64 {
-        if !self.spec.stars.variables {
-            return 0.0;
-        }
+    /// Magnitudes in V above the mean at the date, and the temperature \[K\] that goes with them; of pairs the brighter star varies.
+    fn change(&self, cell: &Cell, place: u64, star: &Star) -> (f64, f64) {
+        let Some((tints, _)) = &self.tints else { return (0.0, star.teff_k) };
         let mut draw = Draw::new(self.key.with_name("variables").with(cell.number).stream(place));
-        Variable::of(star, &mut draw).map_or(0.0, |v| v.at(self.mjd))
+        Variable::of(star, &mut draw).map_or((0.0, star.teff_k), |variable| {
+            let change = variable.at(self.mjd);
+            (change, tints.reddened_k(variable.teff_k(star), (1.0 - variable.i_over_v()) * change))
+        })
+    }
+
+    /// The light of flares on the brighter star at the date.
+    fn flare(&self, cell: &Cell, place: u64, star: &Star, quiet: &Component) -> Option<Component> {
+        let (_, template) = self.tints.as_ref()?;
+        let key = self.key.with_name("flares").with(cell.number).with(place);
+        let relative = Flares::of(star, &mut Draw::new(key.stream(0)))?.at(key, self.mjd);
+        let Brightness::Ab { magnitude, band } = &quiet.brightness else { return None };
+        if relative < LEAST_FLARE {
+            return None;
+        }
+        let (sed, g) = (Sed { template: template.clone(), ..quiet.sed.clone() }, self.library.bands.gaia_g());
+        let in_g = g.ab_magnitude(&quiet.sed, *magnitude, band) - 2.5 * relative.log10();
+        let brightness = Brightness::Ab { magnitude: band.ab_magnitude(&sed, in_g, g), band: band.clone() };
+        Some(Component { profile: Profile::Point, sed, brightness })
     }
 
     fn light(&self, star: &Star, teff_k: f64, log_g: f64, v: f64) -> Component {

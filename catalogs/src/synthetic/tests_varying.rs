@@ -177,9 +177,15 @@ fn some_stars_vary_when_told_so_and_all_others_keep_every_bit() {
     s.stars.variables = true;
     let (now, later) = (at(&s, cone, 60_000.0), at(&s, cone, 60_123.4));
     assert!(steady.len() > 5000 && now.len() == steady.len() && later.len() == steady.len());
-    let (mut varied, mut largest) = (0, 0.0_f64);
+    let (mut varied, mut flaring, mut largest) = (0, 0_usize, 0.0_f64);
     for ((a, b), c) in now.iter().zip(&later).zip(&steady) {
-        assert_eq!((a.id, sky(a), a.components.len()), (b.id, sky(b), b.components.len()));
+        assert_eq!((a.id, sky(a)), (b.id, sky(b)));
+        let flares = |s: &Source| s.components.iter().any(|c| c.sed.template.name.starts_with("black_body"));
+        if flares(a) || flares(b) {
+            flaring += 1;
+            continue;
+        }
+        assert_eq!(a.components.len(), b.components.len());
         let change = (nucleus(a) - nucleus(b)).abs();
         if change > 0.0 {
             varied += 1;
@@ -190,5 +196,7 @@ fn some_stars_vary_when_told_so_and_all_others_keep_every_bit() {
     }
     // 1.3 % of the dwarfs eclipse, a sixth of the time at most when a curve of 0.3 d is as wide as 0.25; some halo and giant stars besides.
     let part = f64::from(varied) / now.len() as f64;
-    assert!((0.0005..0.02).contains(&part) && (0.05..1.5).contains(&largest), "{part} {largest}");
+    assert!((0.0005..0.02).contains(&part) && (0.05..6.0).contains(&largest), "{part} {largest}");
+    // Of M dwarfs a tenth is active, 0.4 flares a day of an hour each: a thousandth.
+    assert!((1..now.len() / 100).contains(&flaring), "{flaring} of {}", now.len());
 }
