@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use catalogs::examine::{self, Conversion};
-use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, OnBadRow, PROFILES, Profile};
+use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, ObjectKind, OnBadRow, PROFILES, Profile};
 use catalogs::region::Polygon;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library, Region};
@@ -135,6 +135,9 @@ pub struct Input {
     /// Band of the magnitudes; that of the profile when absent.
     #[arg(long)]
     band: Option<String>,
+    /// Kind of the objects; that of the profile when absent.
+    #[arg(long, value_parser = object_kind, value_name = "star|galaxy")]
+    kind: Option<ObjectKind>,
     /// What to do with a bad row and a missing cell.
     #[arg(long, value_parser = on_error, default_value = "stop", value_name = "skip|stop")]
     on_error: OnBadRow,
@@ -155,6 +158,10 @@ pub struct Sky {
 fn format(name: &str) -> Result<Format, String> {
     serde_json::from_value(serde_json::Value::String(name.into()))
         .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, hats".into())
+}
+
+fn object_kind(name: &str) -> Result<ObjectKind, String> {
+    serde_json::from_value(serde_json::Value::String(name.into())).map_err(|_| "star or galaxy".into())
 }
 
 fn kind(name: &str) -> Result<SourceKind, String> {
@@ -246,6 +253,7 @@ impl Input {
             profile,
             columns,
             band: self.band.clone(),
+            kind: self.kind,
             on_bad_row: self.on_error,
             ..CatalogSpec::default()
         })
