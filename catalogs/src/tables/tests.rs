@@ -120,6 +120,7 @@ fn ecsv_has_units_and_types_and_gaia_writes_null_and_packs() {
     assert!(message(&write(&folder, "w.ecsv", wrong)).contains("column `flag`: datatype `colour`"));
     let other = text.replace("\nsource_id,ra", "\nsource,ra");
     assert!(message(&write(&folder, "o.ecsv", other)).contains("the header line names source, ra"));
+    assert!(message(&write(&folder, "cut.ecsv", header)).contains("no header line"));
 }
 
 const FIELDS: &str = r#"<?xml version="1.0"?><VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE nrows="2">

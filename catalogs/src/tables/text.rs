@@ -199,7 +199,7 @@ impl Lines {
                     .iter()
                     .map(|n| n.trim_start_matches('\u{feff}').into())
                     .collect();
-                if names.is_empty() {
+                if names.iter().all(String::is_empty) {
                     return Err(TableError::new(&shown, "no header line: it is empty or truncated"));
                 }
                 unique(&names, &shown)?;
