@@ -1,10 +1,11 @@
-"""Tables: astropy, pyarrow and h5py write one table in every format, we read it; we write it, they read it.
+"""Tables: astropy, pyarrow, h5py and ebfpy write one table in every format, we read it; we write it, they read it.
 
 usage: tables_astropy.py SKYLOOP WORK_FOLDER
 
 1. A table with awkward content (19-digit numbers, masked cells of every type, NaN, infinities, quotes, commas, blanks,
    letters beyond ASCII, tiny and huge numbers, right ascensions at 0 and 360 deg, both poles) is written as FITS, ECSV
-   (blanks and commas), VOTable (TABLEDATA, BINARY, BINARY2), Parquet (astropy's own, VOParquet, pyarrow's with its types) and HDF5.
+   (blanks and commas), VOTable (TABLEDATA, BINARY, BINARY2), Parquet (astropy's own, VOParquet, pyarrow's with its types), HDF5 and EBF
+   (Galaxia's format, in both byte orders).
    `skyloop catalog inspect` has to find rows, units and the number of missing cells; `skyloop catalog convert` to Parquet
    has to give every value to the bit.
 2. A partition made by `skyloop catalog convert` from 20,000 stars is read with pyarrow as the layout of HATS says, and
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 
+import ebf
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -126,6 +128,14 @@ def formats(skyloop, work):
             rows = slice(0, 5) if k == 9 else slice(5, 9)
             for name in ("id", "ra", "dec", "mag", "small", "whole"):
                 group.create_dataset(name, data=np.asarray(table[name])[rows], chunks=(2,) if k == 9 else None, compression="gzip" if k == 9 else None)
+    plain = Table({n: np.asarray(table[n]) for n in ("id", "ra", "dec", "mag", "small", "whole")})
+    for name, order in (("t.ebf", "="), ("swapped.ebf", ">")):
+        for k, column in enumerate(plain.colnames):
+            values = np.asarray(plain[column])
+            ebf.write(str(path(name)), f"/{column}", values.astype(values.dtype.newbyteorder(order)), "a" if k else "w", str(table[column].unit or ""))
+        # What Galaxia writes beside its columns.
+        ebf.write(str(path(name)), "/center", np.zeros(6, "f4"), "a")
+        ebf.write(str(path(name)), "/log", np.array("# a run"), "a")
     for name, file in files.items():
         found = json.loads(run(skyloop, "catalog", "inspect", file, "--json"))
         expect(found["rows"] == len(table), f"{name}: {found['rows']} rows")
@@ -137,9 +147,9 @@ def formats(skyloop, work):
             expect(False, str(error))
             continue
         ours = pq.read_table(out)
-        if name == "t.h5":
-            plain = Table({n: np.asarray(table[n]) for n in ("id", "ra", "dec", "mag", "small", "whole")})
+        if name == "t.h5" or name.endswith(".ebf"):
             same(ours, plain, name)
+            expect(name == "t.h5" or by_name["mag"]["unit"] == "mag", f"{name}: unit of mag is `{by_name['mag']['unit']}`")
             continue
         # In FITS and Parquet from pyarrow a 32-bit number may be held in another width; values are what counts.
         skip = {"binary.vot": ("small", "whole"), "vo.parquet": ("small", "whole", "pm")}.get(name, ())

@@ -328,7 +328,7 @@ fn dispersion_arcsec(spec: &DetectorSpec) -> anyhow::Result<f64> {
 fn skipped_in(report: &FillReport) -> Skipped {
     let mut skipped: Skipped = report.skipped_by.iter().map(|(cause, count)| (cause.clone(), *count as u64)).collect();
     if !report.missing_cells.is_empty() {
-        skipped.insert("cells of the partition without a file".into(), report.missing_cells.len() as u64);
+        skipped.insert("cells of the partition without a file that can be read".into(), report.missing_cells.len() as u64);
     }
     skipped
 }

@@ -12,6 +12,8 @@ const MUTED: RGBColor = RGBColor(120, 122, 126);
 const GRID: RGBColor = RGBColor(228, 229, 231);
 const OURS: RGBColor = RGBColor(32, 96, 161);
 const PUBLISHED: RGBColor = RGBColor(192, 74, 16);
+/// Field below which the map is drawn from the positions \[deg\].
+const SMALL_FIELD_DEG: f64 = 3.0;
 /// Boxes along an axis of the maps.
 const BOXES: usize = 96;
 
@@ -44,6 +46,12 @@ fn chart<'a, 'b>(
         .y_desc(y.1)
         .label_style(("sans-serif", 13).into_font().color(&MUTED))
         .axis_desc_style(("sans-serif", 15).into_font().color(&INK));
+    let plain = |v: &f64| {
+        // No zero with a sign, no zeros at the end.
+        let rounded = (v * 1000.0).round() / 1000.0 + 0.0;
+        rounded.to_string()
+    };
+    mesh.x_label_formatter(&plain).y_label_formatter(&plain);
     if let Some(labels) = powers {
         mesh.y_labels(labels).y_label_formatter(&power);
     }
@@ -87,7 +95,8 @@ pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Draw
         }
     };
     if cells.is_empty() {
-        area.draw(&Text::new("no positions in this catalogue", (40, 40), ("sans-serif", 18).into_font().color(&INK)))?;
+        let words = "no positions in this catalogue: no map";
+        area.draw(&Text::new(words, (150, 220), ("sans-serif", 18).into_font().color(&MUTED)))?;
         return Ok(());
     }
     let places: Vec<(usize, (f64, f64))> = cells.iter().map(|c| (c.0, project(c.1, c.2))).collect();
@@ -109,6 +118,9 @@ pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Draw
     let galactic = if g.in_galactic { " (positions were galactic)" } else { "" };
     let x_name = if local { "west of the middle [deg]" } else { "Hammer-Aitoff, west to the right [deg]" };
     let mut chart = chart(area, &(title + galactic), (rx.clone(), x_name), (ry.clone(), "north [deg]"), None)?;
+    if local && side < SMALL_FIELD_DEG {
+        return small_field(&mut chart, g, &project, (rx, ry), side);
+    }
     // Cells gathered in boxes not smaller than themselves.
     let boxes = ((side / cell_deg / 1.5) as usize).clamp(1, BOXES);
     let width = side / boxes as f64;
@@ -131,6 +143,33 @@ pub(super) fn sky_map(area: &Area<'_>, g: &Gathered, middle: (f64, f64)) -> Draw
         (rx.start + 0.02 * side, ry.start + 0.66 * side),
         ("sans-serif", 14).into_font().color(&INK),
     )))?;
+    Ok(())
+}
+
+/// The map of a field in which the cells would be too coarse, from the positions themselves.
+fn small_field(
+    chart: &mut Chart<'_, '_>,
+    g: &Gathered,
+    project: &dyn Fn(f64, f64) -> (f64, f64),
+    (rx, ry): (Range<f64>, Range<f64>),
+    side: f64,
+) -> Drawn {
+    // Some eight objects in a box.
+    let boxes = ((g.places.kept.len() as f64 / 8.0).sqrt() as usize).clamp(8, BOXES);
+    let width = side / boxes as f64;
+    let mut map = std::collections::BTreeMap::<(i64, i64), u64>::new();
+    for (ra, dec) in &g.places.kept {
+        let (x, y) = project(*ra, *dec);
+        *map.entry((((x - rx.start) / width).floor() as i64, ((y - ry.start) / width).floor() as i64)).or_default() += g.places.step;
+    }
+    let most = map.values().max().copied().unwrap_or(1);
+    chart.draw_series(map.iter().map(|((i, j), n)| {
+        let (x, y) = (rx.start + *i as f64 * width, ry.start + *j as f64 * width);
+        Rectangle::new([(x, y), (x + width, y + width)], shade(*n as f64 / most as f64).filled())
+    }))?;
+    let note = format!("darkest: {} per deg2", thousands((most as f64 / (width * width)).round() as u64));
+    let at = (rx.start + 0.02 * side, ry.start + 0.66 * side);
+    chart.draw_series(std::iter::once(Text::new(note, at, ("sans-serif", 14).into_font().color(&INK))))?;
     Ok(())
 }
 

@@ -60,6 +60,9 @@ pub struct ConversionReport {
     pub order: u8,
     /// Columns of the input that cannot be held.
     pub left_out: Vec<String>,
+    /// Cells of the input without a file that can be read, passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_cells: Vec<String>,
 }
 
 impl ConversionReport {
@@ -85,6 +88,10 @@ impl std::fmt::Display for ConversionReport {
         for line in self.skipped.iter().take(5) {
             write!(f, "\n  {line}")?;
         }
+        if !self.missing_cells.is_empty() {
+            let some = self.missing_cells.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+            write!(f, "\n  {} cells of the input have no file that can be read: {some}", self.missing_cells.len())?;
+        }
         for column in &self.left_out {
             write!(f, "\n  {column} is left out: one value per row is needed")?;
         }
@@ -109,14 +116,17 @@ fn position(m: &Mapped<'_>, row: usize) -> Result<(f64, f64), (String, String)> 
     Ok((ra.to_degrees().rem_euclid(360.0), dec.to_degrees()))
 }
 
-fn open(spec: &CatalogSpec) -> Result<Box<dyn RowSource>, ReadError> {
+/// The table, and the cells of a partition that are passed over.
+fn open(spec: &CatalogSpec) -> Result<(Box<dyn RowSource>, Vec<String>), ReadError> {
     let is_partition = spec.format == Some(tables::Format::Hats) || (spec.format.is_none() && spec.path.is_dir());
     if is_partition {
         let mut hats = tables::Hats::open(&spec.path)?;
         hats.skip_missing = spec.on_bad_row == OnBadRow::Skip;
-        return Ok(Box::new(hats.all()?));
+        let part = hats.all()?;
+        let missing = part.missing.clone();
+        return Ok((Box::new(part), missing));
     }
-    Ok(tables::open(&spec.path, spec.format)?)
+    Ok((tables::open(&spec.path, spec.format)?, Vec::new()))
 }
 
 /// The columns of the position.
@@ -156,7 +166,7 @@ pub fn convert(job: &Conversion, progress: &mut dyn FnMut(u64)) -> Result<Conver
 
 fn make(job: &Conversion, folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<ConversionReport, ReadError> {
     let spec = &job.spec;
-    let mut source = open(spec)?;
+    let (mut source, missing_cells) = open(spec)?;
     let path = source.path().to_string();
     let columns = place_columns(spec);
     for (_, column) in columns.entries() {
@@ -196,8 +206,13 @@ fn make(job: &Conversion, folder: &Path, progress: &mut dyn FnMut(u64)) -> Resul
     let mut fields: Vec<Field> = kept.iter().map(|&k| source.fields()[k].clone()).collect();
     let placing = Placing::new(&columns, &mut fields, &bound);
     source.select(&bound.chosen)?;
-    let mut report =
-        ConversionReport { input: path, left_out: source.left_out().to_vec(), cells: leaves.cells.len(), ..Default::default() };
+    let mut report = ConversionReport {
+        input: path,
+        left_out: source.left_out().to_vec(),
+        cells: leaves.cells.len(),
+        missing_cells,
+        ..Default::default()
+    };
     let mut spill = Spill::new(folder.join("spill"), &fields, leaves.cells.len(), job.held_bytes.unwrap_or(HELD_BYTES));
     while let Some(mut chunk) = source.next_chunk()? {
         let places = places(&chunk, &bound, job, source.as_ref(), &kept, &mut report)?;
@@ -290,9 +305,10 @@ fn places(
 /// # Errors
 /// When the input cannot be read, the disk is full, or (with `on_bad_row = "stop"`) a cell is not of its column's type.
 pub fn rewrite(spec: &CatalogSpec, out: &Path, progress: &mut dyn FnMut(u64)) -> Result<ConversionReport, ReadError> {
-    let mut source = open(spec)?;
+    let (mut source, missing_cells) = open(spec)?;
     let fields = source.fields().to_vec();
-    let mut report = ConversionReport { input: source.path().into(), left_out: source.left_out().to_vec(), ..Default::default() };
+    let mut report =
+        ConversionReport { input: source.path().into(), left_out: source.left_out().to_vec(), missing_cells, ..Default::default() };
     let mut partial = out.to_path_buf().into_os_string();
     partial.push(".partial");
     let partial = PathBuf::from(partial);

@@ -44,7 +44,7 @@ pub struct Inspection {
     pub profile: Option<&'static str>,
     /// Cells of a partition: how many, and their orders from and to.
     pub cells: Option<(usize, u8, u8)>,
-    /// Cells without a file.
+    /// Cells without a file that can be read.
     pub missing_cells: Vec<String>,
 }
 
@@ -105,8 +105,9 @@ pub fn inspect(path: &Path, format: Option<Format>, most_rows: Option<u64>) -> R
         hats.skip_missing = true;
         let orders = hats.cells.iter().map(|c| c.order);
         cells = Some((hats.cells.len(), orders.clone().min().unwrap_or(0), orders.max().unwrap_or(0)));
-        missing_cells = hats.missing().iter().map(ToString::to_string).collect();
-        Box::new(hats.all()?)
+        let part = hats.all()?;
+        missing_cells.clone_from(&part.missing);
+        Box::new(part)
     } else {
         tables::open(path, Some(format))?
     };
@@ -169,7 +170,7 @@ impl fmt::Display for Inspection {
             writeln!(f, "{count} cells of orders {from} to {to} (HEALPix, NESTED)")?;
         }
         for cell in &self.missing_cells {
-            writeln!(f, "cell {cell} has no file")?;
+            writeln!(f, "cell {cell} has no file that can be read")?;
         }
         let width = |get: &dyn Fn(&ColumnReport) -> usize, least: usize| self.columns.iter().map(get).max().unwrap_or(0).max(least);
         let (name, unit) = (width(&|c| c.field.name.chars().count(), 6), width(&|c| c.field.unit.chars().count(), 4));
@@ -204,6 +205,7 @@ fn serde_name(format: &Format) -> &'static str {
         Format::Votable => "VOTable",
         Format::Parquet => "Parquet",
         Format::Hdf5 => "HDF5",
+        Format::Ebf => "EBF",
         Format::Hats => "HEALPix partition",
     }
 }

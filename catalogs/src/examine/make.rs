@@ -8,7 +8,7 @@ use sim_core::source::{Brightness, Component, Position, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why a table of a field cannot be made.
@@ -23,21 +23,25 @@ pub enum MakeError {
     Table(#[from] TableError),
 }
 
-/// AB magnitudes over the reference one by spectrum, dust and band: integrated once.
+/// Magnitudes that are kept at most: beyond, all are forgotten.
+const MOST_KEPT: usize = 16_384;
+
+/// Spectrum, colour excess (there is one curve of extinction), redshift, reference band, band.
+type ColourKey = (usize, u64, u64, usize, usize);
+
+/// AB magnitudes over the reference one by spectrum, dust and band: integrated once. The spectra are held, so that no other takes their address.
 #[derive(Default)]
-pub(super) struct Colours(HashMap<(usize, u64, usize, usize, usize), f64>);
+pub(super) struct Colours(HashMap<ColourKey, (f64, Sed)>);
 
 impl Colours {
     fn of(&mut self, sed: &Sed, reference: &Arc<Bandpass>, band: &Arc<Bandpass>) -> f64 {
-        let dust = sed.extinction.as_ref().map_or(0, |e| Arc::as_ptr(e) as usize);
-        let key = (
-            Arc::as_ptr(&sed.template) as usize,
-            sed.redshift.to_bits(),
-            dust,
-            Arc::as_ptr(reference) as usize,
-            Arc::as_ptr(band) as usize,
-        );
-        *self.0.entry(key).or_insert_with(|| band.ab_magnitude(sed, 0.0, reference))
+        let dust = sed.extinction.as_ref().map_or(0, |e| e.e_bv.to_bits());
+        let bands = (Arc::as_ptr(reference) as usize, Arc::as_ptr(band) as usize);
+        let key = (Arc::as_ptr(&sed.template) as usize, dust, sed.redshift.to_bits(), bands.0, bands.1);
+        if self.0.len() > MOST_KEPT {
+            self.0.clear();
+        }
+        self.0.entry(key).or_insert_with(|| (band.ab_magnitude(sed, 0.0, reference), sed.clone())).0
     }
     /// Flux of a component in a band, in those of magnitude 0.
     pub(super) fn flux(&mut self, component: &Component, band: &Arc<Bandpass>) -> f64 {
@@ -53,7 +57,11 @@ impl Colours {
     }
 }
 
-/// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file; how many there are.
+/// Rows that are written together.
+const TOGETHER: usize = 65_536;
+
+/// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file, there whole or not at all; how many
+/// there are. In order of their numbers, piece by piece of the sky: memory is that of a piece (0.2 deg2), however large the field.
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
 /// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy,
@@ -74,10 +82,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
     wanted.lenses.scale = of(galaxies, wanted.lenses.scale);
     wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
     wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
-    let mut sources = Population::new(&wanted, library)?.within(footprint, library, mjd);
-    // Light between galaxies reaches in from outside.
-    let outside = |s: &Source| matches!(s.position, Position::Sky { ra_deg, dec_deg } if !footprint.contains(ra_deg, dec_deg));
-    sources.retain(|s| (galaxies || s.kind == kind) && !outside(s));
+    let population = Population::new(&wanted, library)?;
     let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
     names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));
@@ -95,9 +100,12 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
         _ => names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
-    let mut sink = ParquetSink::create(out, &fields)?;
+    let mut partial = out.to_path_buf().into_os_string();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut sink = ParquetSink::create(&partial, &fields)?;
     let mut colours = Colours::default();
-    for chunk in sources.chunks(65_536) {
+    let mut write = |chunk: &[Source]| -> Result<(), TableError> {
         let f64s = |f: &dyn Fn(&Source) -> f64| Cells::whole(ColumnData::F64(chunk.iter().map(f).collect()));
         let f32s = |f: &dyn Fn(&Source) -> f64| Cells::whole(ColumnData::F32(chunk.iter().map(|s| f(s) as f32).collect()));
         let sky = |s: &Source| match s.position {
@@ -131,10 +139,30 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
                 columns.push(Cells::whole(ColumnData::Text(chunk.iter().map(|s| s.kind.name().to_string()).collect())));
             }
         }
-        sink.write(columns)?;
+        sink.write(columns)
+    };
+    // Light between galaxies reaches in from outside.
+    let outside = |s: &Source| matches!(s.position, Position::Sky { ra_deg, dec_deg } if !footprint.contains(ra_deg, dec_deg));
+    let (mut waiting, mut count) = (Vec::new(), 0);
+    let mut run = || -> Result<(), TableError> {
+        for block in population.blocks(footprint) {
+            let mut sources = population.of_block(block, footprint, library, mjd);
+            sources.retain(|s| (galaxies || s.kind == kind) && !outside(s));
+            count += sources.len() as u64;
+            waiting.append(&mut sources);
+            // Blocks of the same size whatever the pieces are: the same rows give the same bytes.
+            let full = waiting.len() / TOGETHER * TOGETHER;
+            waiting[..full].chunks(TOGETHER).try_for_each(&mut write)?;
+            waiting.drain(..full);
+        }
+        waiting.chunks(TOGETHER).try_for_each(&mut write)
+    };
+    let done =
+        run().and_then(|()| sink.finish()).and_then(|()| std::fs::rename(&partial, out).map_err(|e| TableError::new(out.display(), e)));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&partial);
     }
-    sink.finish()?;
-    Ok(sources.len() as u64)
+    Ok(done.map(|()| count)?)
 }
 
 #[cfg(test)]
@@ -161,5 +189,31 @@ mod tests {
             bright = column.iter().copied().map(f64::from).fold(bright, f64::min);
         }
         assert!(rows == count && count > 300 && bright < 17.0, "{rows} {count} {bright}");
+    }
+
+    #[test]
+    fn a_field_made_piece_by_piece_is_the_field() {
+        let library = Library::load();
+        let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
+        (spec.stars.faint, spec.galaxies.faint, spec.quasars.faint) = (20.0, 20.0, 21.0);
+        (spec.clusters.scale, spec.lenses.scale, spec.quasars.scale) = (1.0, 0.2, 1.0);
+        let population = Population::new(&spec, &library).unwrap();
+        // Across base cells of HEALPix, and at a pole.
+        for (ra, dec) in [(45.0, 0.05), (10.0, 89.95)] {
+            let cone = Footprint::new(ra, dec, 0.2).unwrap();
+            let blocks = population.blocks(&cone);
+            let shown = |s: &Source| (s.id, format!("{:?}", s.position), s.components.len(), s.kind);
+            let whole: Vec<_> = population.within(&cone, &library, 61_500.0).iter().map(shown).collect();
+            let pieces: Vec<Vec<_>> =
+                blocks.iter().map(|b| population.of_block(*b, &cone, &library, 61_500.0).iter().map(shown).collect()).collect();
+            let filled = pieces.iter().filter(|p: &&Vec<_>| p.len() > 50).count();
+            assert!(filled >= 2, "{filled} of {} pieces", blocks.len());
+            let joined: Vec<_> = pieces.into_iter().flatten().collect();
+            assert_eq!(joined.len(), whole.len());
+            assert!(joined == whole, "other objects, or in another order");
+            for kind in [SourceKind::Star, SourceKind::Galaxy, SourceKind::ClusterGalaxy, SourceKind::Quasar] {
+                assert!(whole.iter().any(|s| s.3 == kind), "{kind:?}");
+            }
+        }
     }
 }

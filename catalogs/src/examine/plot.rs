@@ -33,6 +33,8 @@ pub struct PlotReport {
     pub counts: Vec<(f64, f64, Option<f64>)>,
     /// Colours plotted: x and y.
     pub colours: Option<(String, String)>,
+    /// Cells of a partition without a file that can be read: they are not in the picture.
+    pub missing_cells: Vec<String>,
 }
 
 /// Three bands of a catalogue, for two colours.
@@ -60,16 +62,19 @@ fn bands(fields: &[Field], given: Option<&[String]>) -> Result<Option<Vec<String
     Ok(known.into_iter().find(|set| set.iter().all(|n| names.contains(n))).map(|set| set.map(Into::into).to_vec()))
 }
 
-fn open(spec: &CatalogSpec, region: Option<&Region>) -> Result<Box<dyn RowSource>, ReadError> {
+/// The table, and the cells of a partition that are passed over.
+fn open(spec: &CatalogSpec, region: Option<&Region>) -> Result<(Box<dyn RowSource>, Vec<String>), ReadError> {
     if spec.format == Some(tables::Format::Hats) || (spec.format.is_none() && spec.path.is_dir()) {
         let mut hats = Hats::open(&spec.path)?;
         hats.skip_missing = true;
-        return Ok(match region {
-            Some(region) => Box::new(hats.within(&region.ranges(0.0))?),
-            None => Box::new(hats.all()?),
-        });
+        let part = match region {
+            Some(region) => hats.within(&region.ranges(0.0))?,
+            None => hats.all()?,
+        };
+        let missing = part.missing.clone();
+        return Ok((Box::new(part), missing));
     }
-    Ok(tables::open(&spec.path, spec.format)?)
+    Ok((tables::open(&spec.path, spec.format)?, Vec::new()))
 }
 
 /// What the passes over the rows gather.
@@ -77,17 +82,49 @@ pub(super) struct Gathered {
     pub(super) cells: Vec<u32>,
     pub(super) sum: [f64; 3],
     pub(super) magnitudes: Vec<u64>,
-    pub(super) colours: Vec<(f32, f32)>,
+    pub(super) colours: Sample<(f32, f32)>,
+    /// Positions \[deg\], some of them where there are many.
+    pub(super) places: Sample<(f64, f64)>,
     pub(super) rows: u64,
     pub(super) bad: u64,
     pub(super) in_galactic: bool,
+    missing_cells: Vec<String>,
 }
 
-/// Colours kept at most: beyond, every second one goes.
-const MOST_COLOURS: usize = 400_000;
+/// Colours and positions kept at most: beyond, every second one goes.
+const MOST_KEPT: usize = 400_000;
+
+/// Every so many-th of what came, evenly.
+pub(super) struct Sample<T> {
+    pub(super) kept: Vec<T>,
+    /// Each stands for so many.
+    pub(super) step: u64,
+    turn: u64,
+}
+
+impl<T> Sample<T> {
+    fn new() -> Self {
+        Self { kept: Vec::new(), step: 1, turn: 0 }
+    }
+    fn take(&mut self, one: T) {
+        self.turn += 1;
+        if !self.turn.is_multiple_of(self.step) {
+            return;
+        }
+        self.kept.push(one);
+        if self.kept.len() > MOST_KEPT {
+            let mut k = 0;
+            self.kept.retain(|_| {
+                k += 1;
+                k % 2 == 0
+            });
+            self.step *= 2;
+        }
+    }
+}
 
 fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) -> Result<Gathered, ReadError> {
-    let mut source = open(spec, region)?;
+    let (mut source, missing_cells) = open(spec, region)?;
     let all = spec.columns.over(&spec.profile.columns());
     // Three further magnitudes ride in quantities that are not used here.
     let band = |k: usize| sets.and_then(|s| s.get(k)).map(|n| ColumnSpec::new(n, "mag"));
@@ -117,12 +154,13 @@ fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) 
         cells: vec![0; 12 << (2 * MAP_ORDER)],
         sum: [0.0; 3],
         magnitudes: vec![0; 90],
-        colours: Vec::new(),
+        colours: Sample::new(),
+        places: Sample::new(),
         rows: 0,
         bad: 0,
         in_galactic: bound.ra.is_none(),
+        missing_cells,
     };
-    let (mut step, mut turn) = (1u64, 0u64);
     while let Some(chunk) = source.next_chunk()? {
         let m = bound.on(&chunk);
         for row in 0..chunk.rows {
@@ -151,6 +189,7 @@ fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) 
                     continue;
                 }
                 g.cells[(healpix_29(ra, dec) >> (2 * u32::from(29 - MAP_ORDER))) as usize] += 1;
+                g.places.take((ra, dec));
                 let v = crate::direction::vector(ra, dec);
                 (0..3).for_each(|k| g.sum[k] += v[k]);
             }
@@ -160,18 +199,7 @@ fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) 
             }
             g.rows += 1;
             if let (Some(a), Some(b), Some(c)) = (value(&m.bp_rp), value(&m.e_bv), value(&m.a_v)) {
-                turn += 1;
-                if turn % step == 0 {
-                    g.colours.push(((a - b) as f32, (b - c) as f32));
-                    if g.colours.len() > MOST_COLOURS {
-                        let mut k = 0;
-                        g.colours.retain(|_| {
-                            k += 1;
-                            k % 2 == 0
-                        });
-                        step *= 2;
-                    }
-                }
+                g.colours.take(((a - b) as f32, (b - c) as f32));
             }
         }
     }
@@ -225,6 +253,13 @@ pub fn plot(
         .or_else(|| region.and_then(|r| if let Region::Cone(c) = r { Some(c.area_deg2()) } else { None }))
         .or_else(|| spec.scatter.map(|s| 41_252.961 * (0.5 * s.radius_deg.to_radians()).sin().powi(2)))
         .unwrap_or_else(|| estimated_area(&g.cells, g.rows));
+    if area.is_nan() && g.rows > 0 {
+        return Err(TableError::new(
+            spec.path.display(),
+            "no positions in this catalogue: give the area on which its objects stand (--area DEG2)",
+        )
+        .into());
+    }
     let kind = read::kind_of(spec);
     // A mean direction well inside the sphere: the objects are spread over the sky, and stars have no one density.
     let is_local = norm > 0.98 * g.rows as f64;
@@ -235,9 +270,10 @@ pub fn plot(
         area_deg2: area,
         middle,
         counts,
+        missing_cells: g.missing_cells.clone(),
         colours: sets.as_ref().map(|s| (format!("{} - {}", s[0], s[1]), format!("{} - {}", s[1], s[2]))),
     };
-    let panels = if g.colours.is_empty() { 2 } else { 3 };
+    let panels = if g.colours.kept.is_empty() { 2 } else { 3 };
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (PANEL.0 * panels, PANEL.1)).into_drawing_area();
@@ -247,7 +283,7 @@ pub fn plot(
             sky_map(&areas[0], &g, middle)?;
             counts_chart(&areas[1], &report, spec, kind)?;
             if let (Some(area), Some((x, y))) = (areas.get(2), &report.colours) {
-                colour_chart(area, &g.colours, x, y)?;
+                colour_chart(area, &g.colours.kept, x, y)?;
             }
             root.present()?;
             Ok(())

@@ -176,6 +176,33 @@ fn a_check_finds_ids_that_are_there_twice_and_counts_by_column() {
 }
 
 #[test]
+fn faults_of_a_partition_name_the_file_of_the_cell_and_the_row_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("two.csv");
+    // The same id 20 deg apart: in two cells.
+    std::fs::write(&input, "source_id,ra,dec,phot_g_mean_mag\n7,10,20,15\n8,10,20.1,15\n7,60,20,15\n").unwrap();
+    let out = folder.path().join("cells");
+    convert(&Conversion { spec: gaia(&input), out: out.clone(), region: None, most_rows: 2, held_bytes: None }, &mut |_| {}).unwrap();
+    let library = Library::load();
+    let said = check(&gaia(&out), 2020.0, &library).unwrap_err().to_string();
+    let files: Vec<&str> = said.split_whitespace().filter(|w| w.contains("Npix=")).collect();
+    assert!(files.len() == 2 && files[0] != files[1] && said.contains("row 1, column `source_id`: row 1 of "), "{said}");
+    let mut spec = gaia(&out);
+    spec.on_bad_row = OnBadRow::Skip;
+    let report = check(&spec, 2020.0, &library).unwrap();
+    assert_eq!((report.used, report.skipped_rows, report.skipped[0].row), (2, 1, 1));
+    assert!(report.skipped[0].file.contains("Npix="), "{report}");
+    // A row of two cells in a table of four.
+    std::fs::write(&input, "source_id,ra,dec,phot_g_mean_mag\n7,10,20,15\n8,10\n9,60,20,15\n").unwrap();
+    let said = check(&gaia(&input), 2020.0, &library).unwrap_err().to_string();
+    assert!(said.contains("row 2, column `source_id`") && said.contains("a row of 2 cells, the header has 4"), "{said}");
+    let mut spec = gaia(&input);
+    spec.on_bad_row = OnBadRow::Skip;
+    let report = check(&spec, 2020.0, &library).unwrap();
+    assert_eq!((report.used, report.skipped_rows, report.skipped[0].row), (2, 1, 2));
+}
+
+#[test]
 fn a_plot_has_the_density_of_the_field_and_the_published_counts() {
     let folder = tempfile::tempdir().unwrap();
     let mut text = String::from("source_id,ra,dec,phot_g_mean_mag,phot_bp_mean_mag,phot_rp_mean_mag\n");

@@ -4,20 +4,22 @@
 //! Colours and masses of stars.
 //! # Formula
 //! Dwarfs: the mean sequence at M - D, D = -1.11 F - 0.18 F^2 (a star poor in metals has the colour of a brighter one). Evolved
-//! stars of the old populations (M < 5) and giants of the thin disk: B-V of a cluster's sequence, then the temperature at which the mean sequence has that B-V.
+//! stars of the old populations (M < 5) and giants of the thin disk: B-V of a cluster's sequence, then the temperature at which the mean sequence, made
+//! redder by the star's gravity, has that B-V.
 //! White dwarfs: radius 0.0128 R_sun, M_bol = 4.74 - 5 lg 0.0128 - 10 lg(T / 5772 K). Gravity: lg g = 4.438 + lg m + 4 lg(T / 5772 K) + 0.4 (M + BC - 4.74).
 //! # Symbols
 //! M absolute magnitude in V; F \[Fe/H\]; T effective temperature; m mass \[solar\]; BC bolometric correction.
 //! # Source
 //! Mean sequence: Pecaut & Mamajek 2013 (ApJS 208, 9), E. Mamajek's table of 2024. D: Ivezic et al. 2008 (ApJ 684, 287), eq. A2. Clusters:
-//! M67 (thin disk), 47 Tucanae (thick disk), M13 (halo), as tabulated for the Bahcall-Soneira model (`data/milky_way/SOURCES.md`). Radius of a
-//! white dwarf of 0.6 solar masses: lg g = 8.0.
+//! M67 (thin disk), 47 Tucanae (thick disk), M13 (halo), as tabulated for the Bahcall-Soneira model (`data/milky_way/SOURCES.md`); their \[Fe/H\]
+//! 0, -0.7, -1.5 (Harris 1996, AJ 112, 1487). B-V by gravity: `data/sed/gravity.csv`. Radius of a white dwarf of 0.6 solar masses: lg g = 8.0.
 //! # Limits
 //! The temperature is that of the mean sequence with the star's colour, which is what the spectra go by: of stars poor in metals the true one is some
-//! 5 % lower. No helium white dwarfs, subdwarf B stars or carbon stars.
+//! 5 % lower, and giants redder than B-V 1.3 come out 4 % hotter than in scales of giants (Ramirez & Melendez 2005). No helium white dwarfs, subdwarf B stars or carbon stars.
 //! # Twin
 //! None.
 
+use crate::sed::Gravity;
 use crate::table::{along, columns, held, numbers};
 
 /// Mass of a giant \[solar\], where only gravity and companions depend on it (assumed).
@@ -28,6 +30,10 @@ const WHITE_DWARF_RADIUS: f64 = 0.0128;
 const SUN_BOLOMETRIC: f64 = 4.74;
 const SUN_TEFF_K: f64 = 5772.0;
 const SUN_LOG_G: f64 = 4.438;
+/// Metallicities of the clusters that stand for the thin disk, the thick disk and the halo \[dex\].
+const CLUSTER_FEH: [f64; 3] = [0.0, -0.7, -1.5];
+/// lg of the temperatures at which giants are looked for, and the step.
+const GIANT_LOG_T: (f64, f64, f64) = (3.35, 4.2, 0.005);
 /// lg of the temperatures of white dwarfs drawn.
 const WHITE_DWARF_LOG_T: (f64, f64) = (3.6, 4.5);
 
@@ -89,11 +95,32 @@ impl Sequences {
         let correction = Even::new(3.34, 4.54, 240, |t| held(&teff_rising, &bc_rising, t));
         let (colour, colour_log_teff): (Vec<f64>, Vec<f64>) =
             numbers(dwarfs).iter().filter(|r| r[5].is_finite()).map(|r| (r[5], r[1].log10())).unzip();
+        // Colours by rising temperature.
+        let (colour_falling, log_teff_rising) = (reversed(&colour), reversed(&colour_log_teff));
+        let gravity = Gravity::load();
         let giants = numbers(include_str!("../../data/milky_way/giants.csv"));
         let magnitudes: Vec<f64> = giants.iter().map(|r| r[0]).collect();
         let branch = |k: usize| {
             let b_v: Vec<f64> = giants.iter().map(|r| r[k]).collect();
-            Even::new(-6.0, 5.0, 220, |m| held(&colour, &colour_log_teff, held(&magnitudes, &b_v, m)))
+            let of_dwarf = |log_t: f64| held(&log_teff_rising, &colour_falling, log_t);
+            Even::new(-6.0, 5.0, 220, |m| {
+                let wanted = held(&magnitudes, &b_v, m);
+                let redder = |log_t: f64| {
+                    let log_g = log_g(GIANT_MASS, log_t, m + correction.at(log_t));
+                    of_dwarf(log_t) + gravity.redder_b_v(10.0_f64.powf(log_t), log_g, CLUSTER_FEH[k - 1]) - wanted
+                };
+                // From hot to cool, to the first temperature that is red enough.
+                let (cool, mut log_t, step) = GIANT_LOG_T;
+                let mut miss = redder(log_t);
+                while miss < 0.0 && log_t > cool {
+                    let next = redder(log_t - step);
+                    if next >= 0.0 {
+                        return log_t - step * miss / (miss - next);
+                    }
+                    (log_t, miss) = (log_t - step, next);
+                }
+                log_t
+            })
         };
         let white_magnitude = |log_t: f64| white_dwarf_bolometric_of(log_t) - correction.at(log_t);
         let grid: Vec<f64> =
@@ -136,9 +163,13 @@ impl Sequences {
     #[must_use]
     pub fn log_g(&self, mass: f64, teff_k: f64, m_v: f64) -> f64 {
         let log_teff = teff_k.log10();
-        let bolometric = m_v + self.correction.at(log_teff);
-        SUN_LOG_G + mass.log10() + 4.0 * (log_teff - SUN_TEFF_K.log10()) + 0.4 * (bolometric - SUN_BOLOMETRIC)
+        log_g(mass, log_teff, m_v + self.correction.at(log_teff))
     }
+}
+
+/// lg g of a mass, lg of a temperature and a bolometric magnitude.
+fn log_g(mass: f64, log_teff: f64, bolometric: f64) -> f64 {
+    SUN_LOG_G + mass.log10() + 4.0 * (log_teff - SUN_TEFF_K.log10()) + 0.4 * (bolometric - SUN_BOLOMETRIC)
 }
 
 fn white_dwarf_bolometric_of(log_teff: f64) -> f64 {
@@ -169,9 +200,14 @@ mod tests {
         // Ivezic et al.: at [Fe/H] = -1.5 the shift is 1.665 - 0.405 = 1.26 mag.
         assert!((metal_shift(-1.5) - 1.26).abs() < 1e-12 && metal_shift(0.0) == 0.0);
         assert!((s.dwarf_teff_k(6.0, -1.5) - s.dwarf_teff_k(4.74, 0.0)).abs() < 1e-9);
-        // A clump giant (M 0.8, B-V 1.10 in M67) is like K4V in B-V, 4600 K; a dwarf of that brightness has 10,000 K. lg g 2.4.
+        // A clump giant (M 0.8, B-V 1.10 in M67; a dwarf of that colour has 4600 K): Ramirez & Melendez 2005 (ApJ 626, 465), giants of solar metallicity,
+        // 5040 K / (0.5737 + 0.4882 B-V - 0.0149 B-V^2) = 4610 K at 1.10 and 3960 K at 1.50, without their small polynomial. The dwarfs'
+        // scale is another: 5 %. lg g 2.4.
+        for (m_v, b_v) in [(0.8, 1.10), (-0.825, 1.50)] {
+            let (ours, published) = (s.giant_teff_k(Branch::Disk, m_v), 5040.0 / (0.5737 + 0.4882 * b_v - 0.0149 * b_v * b_v));
+            assert!((ours / published - 1.0).abs() < 0.05, "B-V {b_v}: {ours} against {published}");
+        }
         let clump = s.giant_teff_k(Branch::Disk, 0.8);
-        assert!((4500.0..4700.0).contains(&clump), "{clump}");
         assert!((2.2..2.7).contains(&s.log_g(GIANT_MASS, clump, 0.8)));
         assert!(s.giant_teff_k(Branch::Halo, 0.8) > s.giant_teff_k(Branch::Thick, 0.8));
     }

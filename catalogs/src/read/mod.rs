@@ -220,15 +220,17 @@ pub enum ReadError {
     },
     /// Two rows carry one number.
     #[error(
-        "{path}: rows {first} and {second} have the same id {id}; ids key the random draws and must be unique (on_bad_row = \"skip\" keeps the first)"
+        "{path}: row {row}, column `{column}`: {first} has the same id {id}; ids key the random draws and must be unique (on_bad_row = \"skip\" keeps the first)"
     )]
     DuplicateId {
-        /// File.
+        /// File, of a partition that of the cell.
         path: String,
-        /// First row.
-        first: u64,
-        /// Second row.
-        second: u64,
+        /// Row, from 1, in that file.
+        row: u64,
+        /// Column of the ids.
+        column: String,
+        /// The row that had it before, with its file where that is another.
+        first: String,
         /// The number.
         id: u64,
     },
@@ -291,7 +293,7 @@ fn open(spec: &CatalogSpec, region: Option<&Region>, epoch_year: f64) -> Result<
         Some(region) => hats.within(&region.ranges(rows::reach_deg(epoch_year - epoch)))?,
         None => hats.all()?,
     };
-    let missing = part.missing.iter().map(ToString::to_string).collect();
+    let missing = part.missing.clone();
     Ok((Box::new(part), missing))
 }
 

@@ -6,7 +6,7 @@
 //!   magnitudes are apparent and have their extinction (`Av`) in them; SDSS ugriz are AB. There are no positions: `catalog.scatter`.
 //! - Galaxia: the manual of version 0.8 (Sharma et al. 2011, ApJ 730, 3): `teff` is lg(K), `rad` kpc, magnitudes absolute; the
 //!   apparent one is M + 5 lg(100 rad) + 3.793 `exbv_schlegel` in SDSS g (factor of the manual, after Schlegel et al. 1998, table 6).
-//!   Its EBF files are binary of their own: write the columns as FITS, CSV or HDF5.
+//!   Its EBF files are read as they are, once `galaxia -r` has put `glon`, `glat` and `exbv_schlegel` into them.
 //! - CSST Cycle 9 input: group layout of github.com/DUT-astro/make_c9_star_cat (stars: `teff` lg(K), `z_met` mass fraction) and of the
 //!   published schema of the galaxy bundles. Assumed: sizes are half-light radii, `mag_csst_i` stands for SDSS i.
 //! - cosmoDC2: schema of the GCR catalogues (github.com/LSSTDESC/gcr-catalogs, `SCHEMA.md`): sizes are half-light radii along the axes,

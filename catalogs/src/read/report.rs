@@ -53,7 +53,7 @@ pub struct FillReport {
     pub skipped_by: BTreeMap<String, usize>,
     /// The first 1000 of them.
     pub skipped: Vec<Skip>,
-    /// Cells of a partition without a file, passed over.
+    /// Cells of a partition without a file that can be read, passed over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_cells: Vec<String>,
 }
@@ -91,7 +91,7 @@ impl fmt::Display for FillReport {
         }
         if !self.missing_cells.is_empty() {
             let some = self.missing_cells.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-            write!(f, "\n  {} cells of the partition have no file: {some}", self.missing_cells.len())?;
+            write!(f, "\n  {} cells of the partition have no file that can be read: {some}", self.missing_cells.len())?;
         }
         for skip in self.skipped.iter().take(5) {
             write!(f, "\n  row {} skipped: {}", skip.row, skip.reason)?;

@@ -1,6 +1,7 @@
 //! Rows become sources.
 
 use super::columns::{Bound, Cell, Mapped, Values};
+use super::duplicates::{Places, earlier};
 use super::galaxy::{Galaxy, galaxy, is_vega};
 use super::setting::Setting;
 use super::star::{FEH, LOGG, Star, TEFF_K, teff_from_bp_rp};
@@ -131,7 +132,9 @@ impl Reader<'_> {
         let mut seen: HashMap<u64, u64> = HashMap::new();
         let curve = Curve::new();
         let mut extinctions: BTreeMap<u64, Arc<Extinction>> = BTreeMap::new();
+        let mut places = Places::default();
         while let Some(chunk) = table.next_chunk()? {
+            places.take(chunk.first_row, table);
             report.rows += chunk.rows;
             let mapped = self.bound.on(&chunk);
             for index in 0..chunk.rows {
@@ -159,18 +162,16 @@ impl Reader<'_> {
                     report.outside += 1;
                     continue;
                 }
-                if let Some(first) = (ids == Ids::Compare).then(|| seen.insert(row.id, number + 1)).flatten() {
+                if let Some(first) = (ids == Ids::Compare).then(|| seen.insert(row.id, number)).flatten() {
+                    let (id, place) = (row.id, table.place(number));
+                    let (column, earlier) = (self.bound.name_of("id").unwrap_or("(row)").to_string(), earlier(&places.of(first), &place));
                     match self.spec.on_bad_row {
                         OnBadRow::Stop => {
-                            return Err(ReadError::DuplicateId { path: table.path().into(), first, second: number + 1, id: row.id });
+                            return Err(ReadError::DuplicateId { path: place.path, row: place.row, column, first: earlier, id });
                         }
                         OnBadRow::Skip => {
-                            seen.insert(row.id, first);
-                            report.skip(
-                                table.place(number),
-                                "an id that another row has",
-                                format!("row {first} has the same id {}", row.id),
-                            );
+                            seen.insert(id, first);
+                            report.skip(place, "an id that another row has", format!("column `{column}`: {earlier} has the same id {id}"));
                         }
                     }
                     continue;
@@ -207,7 +208,7 @@ impl Reader<'_> {
         let band = &self.setting.band;
         match row.object {
             Object::Star(star) => {
-                let sed = Sed { template: self.library.seds.star(star.teff_k, LOGG, star.feh), redshift: 0.0, extinction };
+                let sed = Sed { template: self.library.seds.star(star.teff_k, star.log_g, star.feh), redshift: 0.0, extinction };
                 let brightness = Brightness::Ab { magnitude: row.magnitude, band: band.clone() };
                 Source {
                     id: row.id,
@@ -307,7 +308,7 @@ impl Reader<'_> {
 
     fn star(&self, m: &Mapped<'_>, index: usize, filled: &mut Filled) -> Result<Object, Fault> {
         let feh = filled.or(optional(m.feh.as_ref(), index, -10.0, 2.0, "-10..2 dex")?, "feh", FEH, "0 dex (solar, assumed)");
-        filled.or(optional(m.logg.as_ref(), index, -2.0, 10.0, "-2..10 dex")?, "logg", LOGG, "4.5 dex (a dwarf, assumed)");
+        let log_g = filled.or(optional(m.logg.as_ref(), index, -2.0, 10.0, "-2..10 dex")?, "logg", LOGG, "4.5 dex (a dwarf, assumed)");
         let colour = optional(m.bp_rp.as_ref(), index, -3.0, 12.0, "-3..12 mag")?;
         let teff = optional(m.teff.as_ref(), index, 500.0, 500_000.0, "500..500000 K")?;
         let teff_k = match (teff, colour) {
@@ -318,7 +319,7 @@ impl Reader<'_> {
         let parallax_mas = filled.or(optional(m.parallax.as_ref(), index, -1000.0, 1000.0, "-1000..1000 mas")?, "parallax", 0.0, "0 mas");
         let velocity = optional(m.radial_velocity.as_ref(), index, -3000.0, 3000.0, "-3000..3000 km/s")?;
         let radial_velocity_km_s = filled.or(velocity, "radial_velocity", 0.0, "0 km/s");
-        Ok(Object::Star(Star { teff_k, feh, parallax_mas, radial_velocity_km_s }))
+        Ok(Object::Star(Star { teff_k, log_g, feh, parallax_mas, radial_velocity_km_s }))
     }
 }
 

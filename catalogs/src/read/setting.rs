@@ -61,6 +61,11 @@ impl Setting {
     pub(super) fn require(&self, bound: &Bound, spec: &CatalogSpec, path: &str) -> Result<(), ReadError> {
         let missing = |quantity| Err(ReadError::NotMapped { path: path.into(), quantity });
         if self.scatter.is_none() {
+            if bound.ra.is_none() && bound.dec.is_none() && bound.l.is_none() && bound.b.is_none() {
+                let allowed = "possible here: no column is mapped to ra and dec, or to l and b; map them, or give a cone over which the rows are \
+                               spread (--scatter RA,DEC,R,SEED)";
+                return Err(ReadError::Spec { key: "scatter", value: "missing".into(), allowed: allowed.into() });
+            }
             let galactic = bound.l.is_some() || bound.b.is_some();
             match (&bound.ra, &bound.dec, &bound.l, &bound.b) {
                 (Some(_), Some(_), ..) | (None, None, Some(_), Some(_)) => {}

@@ -13,6 +13,7 @@ pub(super) const FEH: f64 = 0.0;
 /// A star of a catalogue.
 pub(super) struct Star {
     pub(super) teff_k: f64,
+    pub(super) log_g: f64,
     pub(super) feh: f64,
     pub(super) parallax_mas: f64,
     pub(super) radial_velocity_km_s: f64,

@@ -131,7 +131,11 @@ fn missing_columns_wrong_units_duplicate_ids_and_bands_are_named() {
     s.columns.pmra = Some(ColumnSpec::new("pm_ra", "mas/yr"));
     assert!(fail(&s).contains("column `pm_ra` (for pmra) is missing"), "{}", fail(&s));
     let (_folder, path) = gaia_csv(&format!("{GOOD}{GOOD}"));
-    assert!(fail(&spec(&path, Profile::GaiaDr3)).contains("rows 1 and 2"), "{}", fail(&spec(&path, Profile::GaiaDr3)));
+    assert!(
+        fail(&spec(&path, Profile::GaiaDr3)).contains("row 2, column `source_id`: row 1 has the same id"),
+        "{}",
+        fail(&spec(&path, Profile::GaiaDr3))
+    );
     assert!(fail(&spec(Path::new("/nowhere/x.csv"), Profile::GaiaDr3)).contains("/nowhere/x.csv"));
     assert!(fail(&spec(Path::new("/nowhere/x.fits"), Profile::GaiaDr3)).contains("/nowhere/x.fits"));
     let strange = _folder.path().join("x.unknown");

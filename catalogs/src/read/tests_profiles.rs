@@ -85,6 +85,26 @@ fn galaxia_magnitudes_are_carried_to_the_observer_and_places_to_icrs() {
 }
 
 #[test]
+fn galaxia_s_own_files_are_read_as_they_are() {
+    // Written by the library of the format's author, see tests/data/README.md.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/galaxia.ebf");
+    let names: Vec<String> = crate::tables::fields(&path, None).unwrap().into_iter().map(|f| f.name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(Profile::fitting(&names).map(|p| p.0), Some("galaxia"));
+    let (stars, report) = read_all(&spec(&path, Profile::Galaxia));
+    assert_eq!((report.rows, report.used, report.skipped_rows), (4, 4, 0));
+    // 2.5 kpc, M = 1, no dust: 12.990; 0.25 kpc, M = 0, 0.5 mag of colour excess: 6.990 + 1.897. 32-bit floats.
+    assert!((magnitude(&stars[1])[0] - 12.989_7).abs() < 1e-4 && (magnitude(&stars[2])[0] - 8.886_2).abs() < 1e-4);
+    let Position::Sky { ra_deg, dec_deg } = stars[0].position else { unreachable!("stars are on the sky") };
+    assert!((ra_deg - 192.859_48).abs() < 1e-4 && (dec_deg - 27.128_25).abs() < 1e-4, "{ra_deg} {dec_deg}");
+    // The spectrum goes by temperature, gravity and metallicity; the fourth has no temperature, which is said.
+    let seds = Library::load().seds;
+    assert_eq!(stars[1].components[0].sed.template.name, seds.star(4466.8, 2.5, -0.5).name);
+    assert_ne!(seds.star(4466.8, 2.5, -0.5).name, seds.star(4466.8, 4.5, -0.5).name);
+    assert!(report.filled.iter().any(|f| f.quantity == "teff" && f.rows == 1), "{report}");
+}
+
+#[test]
 fn a_cosmo_dc2_galaxy_has_a_bulge_and_a_disk_of_its_light_with_their_shapes() {
     let head = "galaxy_id,ra,dec,redshift,mag_true_i_lsst,size_disk_true,size_minor_disk_true,size_bulge_true,size_minor_bulge_true,bulge_to_total_ratio_i,ellipticity_1_disk_true,ellipticity_2_disk_true,ellipticity_1_bulge_true,ellipticity_2_bulge_true,shear_1,shear_2,convergence";
     let (_folder, path) = table("c.csv", &format!("{head}\n42,10,-30,0.8,22,0.9,0.4,0.3,0.3,0.2,0.2,0.33,0,0,0.01,0.02,0.05\n"));

@@ -1,10 +1,11 @@
-//! Spectra: stars by temperature and metallicity, galaxies by type, power laws, black bodies.
+//! Spectra: stars by temperature, gravity and metallicity, galaxies by type, power laws, black bodies.
 //!
 //! A [`SedLibrary`] is built once and handed around; spectra are shared (`Arc`), so a field of a million objects has
 //! a few hundred spectra, and whoever integrates them through a band can do it once per spectrum.
 
 mod dust;
 mod galaxy;
+mod gravity;
 mod hydrogen;
 mod lines;
 mod nebula;
@@ -13,6 +14,7 @@ mod star;
 
 pub use galaxy::GalaxyType;
 pub(crate) use galaxy::YOUNGEST;
+pub(crate) use gravity::Gravity;
 pub(crate) use hydrogen::Hydrogen;
 pub use nebula::{nebula, nebula_lines};
 pub use simple::{black_body, power_law};
@@ -36,12 +38,11 @@ impl SedLibrary {
     pub fn load(bands: &ReferenceBands) -> Self {
         Self { stars: star::StarGrid::new(bands), galaxies: galaxy::GalaxyGrid::new(), flat: Arc::new(Spectrum::flat_fnu()) }
     }
-    /// The spectrum of a star: the nearest of a grid of 2 % in effective temperature \[K\] and 0.5 dex in \[Fe/H\],
-    /// held at the ends of the grid. `logg` is taken for the day a library knows it; today it changes nothing.
+    /// The spectrum of a star: the nearest of a grid of 2 % in effective temperature \[K\] and 0.5 dex in lg g (0 to 4.5) and \[Fe/H\], held at the
+    /// ends of the grid.
     #[must_use]
     pub fn star(&self, teff_k: f64, logg: f64, feh: f64) -> Arc<Spectrum> {
-        let _ = logg;
-        self.stars.nearest(teff_k, feh)
+        self.stars.nearest(teff_k, logg, feh)
     }
     /// The spectrum of a galaxy type.
     #[must_use]

@@ -57,7 +57,7 @@ const STEP_Z: f64 = 0.01;
 const HEAVIEST: f64 = 15.6;
 const STEP_MASS: f64 = 0.02;
 /// Largest reach on the sky \[deg\]: twice the radius of 10^15.6 solar / h at redshift 0.05 (1.37).
-const REACH_DEG: f64 = 2.8;
+pub(super) const REACH_DEG: f64 = 2.8;
 /// Half-light radii to which the diffuse light is followed.
 const DIFFUSE_END: f64 = 4.0;
 
@@ -209,8 +209,11 @@ impl ClusterModel {
     /// Clusters that reach into a footprint with their galaxies or their lensing, in order of their numbers.
     pub(super) fn near(&self, footprint: &Footprint, galaxies: &GalaxyModel) -> Vec<Cluster> {
         let wide = Footprint { radius_deg: footprint.radius_deg + REACH_DEG, ..*footprint };
-        let clusters: Vec<Vec<Cluster>> =
-            grid::cells_in(&wide).into_par_iter().map(|cell| self.of_cell(cell, footprint, galaxies)).collect();
+        self.of_cells(grid::cells_in(&wide), footprint, galaxies)
+    }
+    /// Those of some cells.
+    pub(super) fn of_cells(&self, cells: Vec<Cell>, footprint: &Footprint, galaxies: &GalaxyModel) -> Vec<Cluster> {
+        let clusters: Vec<Vec<Cluster>> = cells.into_par_iter().map(|cell| self.of_cell(cell, footprint, galaxies)).collect();
         clusters.into_iter().flatten().collect()
     }
     /// What of the light of clusters lies in a footprint, in order of its numbers.

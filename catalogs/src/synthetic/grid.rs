@@ -8,6 +8,7 @@
 //! Order 12 (cells of 0.74 arcmin2): a chip of 11 arcmin draws 17 % of its objects for nothing at the rim (35 % at order 11,
 //! 8 % at order 13), and a cell holds 40 galaxies and 3 stars to magnitude 27, so that what is done once a cell costs little.
 
+use crate::direction::{angle, of_radians, vector};
 use crate::draw::Draw;
 use crate::footprint::Footprint;
 use cdshealpix::nested;
@@ -56,6 +57,33 @@ impl Cell {
 /// Middle of a cell of an order (ra, dec) \[deg\].
 pub(super) fn middle_deg(order: u8, number: u64) -> (f64, f64) {
     degrees(nested::center(order, number))
+}
+
+/// A cone around a larger cell of an order.
+pub(super) fn around(order: u8, number: u64) -> Footprint {
+    let (ra_deg, dec_deg) = middle_deg(order, number);
+    let middle = vector(ra_deg, dec_deg);
+    let radius = nested::vertices(order, number).iter().map(|v| angle(&middle, &of_radians(*v))).fold(0.0, f64::max);
+    // Edges of cells bend outwards by less than a hundredth.
+    Footprint { ra_deg, dec_deg, radius_deg: 1.01 * radius.to_degrees() }
+}
+
+/// The cells of a larger cell of an order, in order of their numbers.
+pub(super) fn cells_of(order: u8, block: u64) -> Vec<Cell> {
+    let shift = 2 * u32::from(ORDER - order);
+    (block << shift..(block + 1) << shift).map(|number| Cell { number }).collect()
+}
+
+/// Whether a cell can hold an object of the footprint; some at the rim cannot.
+pub(super) fn can_reach(cell: &Cell, footprint: &Footprint) -> bool {
+    let (ra_deg, dec_deg) = middle_deg(ORDER, cell.number);
+    Footprint { radius_deg: footprint.radius_deg + 0.03, ..*footprint }.contains(ra_deg, dec_deg)
+}
+
+/// The larger cells of an order that can hold an object of the footprint, in order of their numbers. Some at the rim are outside.
+pub(super) fn blocks_in(order: u8, footprint: &Footprint) -> Vec<u64> {
+    let (lon, lat, radius) = (footprint.ra_deg.to_radians(), footprint.dec_deg.to_radians(), (footprint.radius_deg + 0.03).to_radians());
+    nested::cone_coverage_approx(order, lon, lat, radius).flat_iter().collect()
 }
 
 /// The cells that can hold an object of the footprint, in order of their numbers. A few at the rim are outside.

@@ -116,7 +116,10 @@ impl LensModel {
     }
     /// The lenses whose deflector lies in a footprint, in order of their numbers.
     pub(super) fn within(&self, footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
-        let cells = grid::cells_in(footprint);
+        self.of_cells(&grid::cells_in(footprint), footprint, field)
+    }
+    /// Those of some cells.
+    pub(super) fn of_cells(&self, cells: &[Cell], footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
         let lenses: Vec<Vec<Lens>> = cells.par_iter().map(|cell| self.of_cell(cell, footprint, field)).collect();
         lenses.into_iter().flatten().collect()
     }

@@ -43,7 +43,7 @@ use crate::dates::J2000_MJD;
 use crate::extinction::Curve;
 use crate::milky_way::MilkyWay;
 use crate::{Footprint, Library};
-use clusters::ClusterModel;
+use clusters::{ClusterModel, REACH_DEG};
 use galaxies::{GalaxyField, GalaxyModel};
 use lenses::LensModel;
 use nuclei::{NucleusField, NucleusModel};
@@ -54,6 +54,9 @@ use sim_core::spectrum::Extinction;
 use sim_core::stream::StreamKey;
 use std::sync::Arc;
 use supernovae::{SupernovaField, SupernovaModel, widened};
+
+/// Order of the cells by which a large field is made.
+const BLOCK_ORDER: u8 = 7;
 
 /// A population made ready: what does not depend on the place is computed once.
 pub struct Population {
@@ -102,6 +105,24 @@ impl Population {
     /// Numbers are unique and stable: cell, population and place in the cell.
     #[must_use]
     pub fn within(&self, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Source> {
+        self.made(None, footprint, library, mjd)
+    }
+
+    /// The pieces by which a large footprint is made in bounded memory: larger cells, 0.46 deg wide, for [`Population::of_block`].
+    #[must_use]
+    pub fn blocks(&self, footprint: &Footprint) -> Vec<u64> {
+        // Members of clusters belong to the cluster's cell.
+        let reach = if self.clusters.is_some() { REACH_DEG } else { 0.0 };
+        grid::blocks_in(BLOCK_ORDER, &Footprint { radius_deg: footprint.radius_deg + reach, ..*footprint })
+    }
+
+    /// The objects of [`Population::within`] whose numbers belong to a block: those of all blocks, one after the other, are all of them in order.
+    #[must_use]
+    pub fn of_block(&self, block: u64, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Source> {
+        self.made(Some(block), footprint, library, mjd)
+    }
+
+    fn made(&self, block: Option<u64>, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Source> {
         let key = StreamKey::new(self.seed).with_name("synthetic_field");
         let supernovae = self.supernovae.as_ref().map(|model| SupernovaField {
             spec: &self.spec,
@@ -111,9 +132,19 @@ impl Population {
             model,
             mjd,
         });
-        let clusters = match (&self.clusters, &self.galaxies) {
-            (Some(model), Some(galaxies)) => model.near(footprint, galaxies),
-            _ => Vec::new(),
+        let wide = if supernovae.is_some() { widened(footprint) } else { *footprint };
+        let cells = block.map_or_else(
+            || grid::cells_in(&wide),
+            |b| grid::cells_of(BLOCK_ORDER, b).into_iter().filter(|cell| grid::can_reach(cell, &wide)).collect(),
+        );
+        // Clusters that lens something, and those whose light is asked for.
+        let (clusters, shining) = match (&self.clusters, &self.galaxies, block) {
+            (Some(model), Some(galaxies), None) => (model.near(footprint, galaxies), None),
+            (Some(model), Some(galaxies), Some(block)) => {
+                let lensing = if cells.is_empty() { Vec::new() } else { model.near(&grid::around(BLOCK_ORDER, block), galaxies) };
+                (lensing, Some(model.of_cells(grid::cells_of(BLOCK_ORDER, block), footprint, galaxies)))
+            }
+            _ => (Vec::new(), None),
         };
         let nuclei = self.nuclei.as_ref().map(|model| NucleusField {
             spec: &self.spec,
@@ -125,7 +156,6 @@ impl Population {
         });
         let field = self.galaxy_field(library, supernovae.as_ref(), nuclei.as_ref());
         let field = field.map(|field| if self.spec.clusters.lensing { field.behind(&clusters) } else { field });
-        let cells = grid::cells_in(&if supernovae.is_some() { widened(footprint) } else { *footprint });
         let mut parts = vec![self.stars(&cells, footprint, library, mjd)];
         parts.extend(field.as_ref().filter(|_| self.spec.galaxies.scale > 0.0).map(|field| field.of_cells(&cells, footprint)));
         if let Some(field) = &supernovae {
@@ -143,8 +173,9 @@ impl Population {
             }
         }
         if let Some(field) = &field {
-            all.extend(self.clusters.iter().flat_map(|model| model.light(&clusters, footprint, field)));
-            all.extend(self.lenses.iter().flat_map(|model| model.within(footprint, field)).flat_map(|lens| lens.sources));
+            let shining = shining.as_deref().unwrap_or(&clusters);
+            all.extend(self.clusters.iter().flat_map(|model| model.light(shining, footprint, field)));
+            all.extend(self.lenses.iter().flat_map(|model| model.of_cells(&cells, footprint, field)).flat_map(|lens| lens.sources));
         }
         // Cell by cell, and in a cell by population: in order already, but for supernovae among their hosts, clusters and lenses.
         all.sort_by_key(|source| source.id);

@@ -63,7 +63,7 @@ pub struct Hats {
     pub position: Option<(String, String)>,
     /// Column with the number of order 29.
     pub healpix: String,
-    /// Files of cells that are missing are passed over, and listed.
+    /// Cells whose file is missing, or whose footer cannot be read, are passed over, and listed.
     pub skip_missing: bool,
 }
 
@@ -244,8 +244,8 @@ pub struct HatsSource {
     /// Files and the first number of order 29 of their cells.
     files: Vec<(PathBuf, u64)>,
     ranges: Option<Vec<Range<u64>>>,
-    /// Cells of the choice without a file; only when they may be passed over.
-    pub missing: Vec<CellId>,
+    /// Cells of the choice without a file, or with a damaged one, and that; only when they may be passed over.
+    pub missing: Vec<String>,
     chosen: Vec<usize>,
     next_file: usize,
     open: Option<ParquetSource>,
@@ -260,20 +260,28 @@ impl HatsSource {
     fn new(hats: Hats, cells: Vec<CellId>, ranges: Option<Vec<Range<u64>>>) -> Result<Self, TableError> {
         let (mut files, mut missing) = (Vec::new(), Vec::new());
         for cell in &cells {
-            let own = hats.files(cell);
+            let mut own = hats.files(cell);
             if own.is_empty() {
                 if !hats.skip_missing {
                     return Err(hats.missing_error(cell));
                 }
-                missing.push(*cell);
+                missing.push(cell.to_string());
+            }
+            if hats.skip_missing && own.iter().any(|file| ParquetSource::open(file).is_err()) {
+                missing.push(format!("{cell} (truncated or damaged)"));
+                own.clear();
             }
             // Several files of a cell: each takes a number of its own within the cell.
             files.extend(own.into_iter().enumerate().map(|(k, path)| (path, cell.range().start + k as u64)));
         }
         // The columns are those of the first file, of the choice or else of the partition.
-        let first = files.first().map(|f| f.0.clone()).or_else(|| hats.cells.iter().find_map(|c| hats.files(c).into_iter().next()));
-        let Some(first) = first else { return Err(hats.missing_error(&hats.cells[0])) };
-        let first = ParquetSource::open(&first)?;
+        let first = match files.first() {
+            Some((file, _)) => Some(ParquetSource::open(file)?),
+            None => hats.cells.iter().find_map(|c| hats.files(c).iter().find_map(|f| ParquetSource::open(f).ok())),
+        };
+        let Some(first) = first else {
+            return Err(TableError::new(&hats.path, format!("none of its {} cells has a file that can be read", hats.cells.len())));
+        };
         let (fields, left_out) = (first.fields().to_vec(), first.left_out().to_vec());
         let chosen = (0..fields.len()).collect();
         let heading = Heading { path: hats.path.clone(), format: Format::Hats, fields, left_out };

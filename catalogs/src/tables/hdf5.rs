@@ -63,8 +63,7 @@ impl Hdf5Source {
 
     fn cells(&self, group: &str, column: usize, first: u64, rows: u64) -> Result<Cells, TableError> {
         let Column { data_set, part } = &self.columns[column];
-        let fault =
-            |e: &dyn std::fmt::Display| TableError::new(&self.heading.path, format!("HDF5: group {group}, data set {data_set}: {e}"));
+        let fault = |e: &dyn std::fmt::Display| TableError::new(&self.heading.path, format!("HDF5: data set {group}/{data_set}: {e}"));
         let set = self.file.dataset(&format!("{group}/{data_set}")).map_err(|e| fault(&e))?;
         let mut selections = vec![SliceInfoElem::Slice { start: first, end: first + rows, step: 1 }];
         if let Some(part) = part {
@@ -188,6 +187,7 @@ impl RowSource for Hdf5Source {
     fn place(&self, row: u64) -> Place {
         let (group, first, start) = self.last;
         let name = self.groups.get(group).map_or("", |g| &g.0);
-        Place { path: format!("{}:{name}", self.heading.path), row: first + row.saturating_sub(start) + 1 }
+        let colon = if name.is_empty() { "" } else { ":" };
+        Place { path: format!("{}{colon}{name}", self.heading.path), row: first + row.saturating_sub(start) + 1 }
     }
 }

@@ -1,4 +1,5 @@
-//! Tables people have, read in chunks: FITS, CSV, ECSV, blank-separated text, VOTable, Parquet, HDF5, HEALPix-partitioned Parquet.
+//! Tables people have, read in chunks: FITS, CSV, ECSV, blank-separated text, VOTable, Parquet, HDF5, EBF,
+//! HEALPix-partitioned Parquet.
 //!
 //! # Effect
 //! A [`RowSource`] gives the chosen columns of a table, some ten thousand rows at a time, with names, units and types as the file has
@@ -8,6 +9,7 @@
 //! data set of HDF5 becomes one column for each of its columns. Unsigned 64-bit numbers beyond 2^63 are cells that cannot be used.
 
 mod arrow;
+mod ebf;
 mod ecsv;
 mod fits;
 mod hats;
@@ -52,6 +54,8 @@ pub enum Format {
     Parquet,
     /// HDF5: groups of one-dimensional data sets of equal length; groups of the same columns follow each other.
     Hdf5,
+    /// EBF, the binary format of Galaxia: data objects of one column each.
+    Ebf,
     /// A folder of Parquet files by HEALPix cell in the layout of HATS.
     Hats,
 }
@@ -317,6 +321,7 @@ pub fn open(path: &Path, format: Option<Format>) -> Result<Box<dyn RowSource>, T
         Format::Votable => Box::new(votable::VotableSource::open(path)?),
         Format::Parquet => Box::new(ParquetSource::open(path)?),
         Format::Hdf5 => Box::new(hdf5::Hdf5Source::open(path)?),
+        Format::Ebf => Box::new(ebf::EbfSource::open(path)?),
         Format::Hats => Box::new(Hats::open(path)?.all()?),
     })
 }

@@ -1,6 +1,6 @@
 //! What a file is, and what a cell of text is.
 
-use super::{Format, Kind, TableError};
+use super::{Format, Kind, TableError, ebf};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -87,6 +87,8 @@ pub fn format_of(path: &Path) -> Result<Format, TableError> {
         Format::Parquet
     } else if start.starts_with(b"\x89HDF\r\n\x1a\n") {
         Format::Hdf5
+    } else if start.starts_with(&ebf::SIGNATURE) || start.starts_with(b"EBF>>>") {
+        Format::Ebf
     } else if begins("# %ECSV") {
         Format::Ecsv
     } else if begins("<?xml") || begins("<VOTABLE") {
@@ -100,11 +102,12 @@ pub fn format_of(path: &Path) -> Result<Format, TableError> {
             "xml" | "vot" | "votable" => Format::Votable,
             "parquet" | "parq" | "pq" => Format::Parquet,
             "h5" | "hdf5" | "hdf" => Format::Hdf5,
+            "ebf" => Format::Ebf,
             _ => {
                 return Err(TableError::new(
                     path.display(),
                     "the format is known neither from the first bytes nor from the name; give catalog.format (--format): fits, csv, ecsv, text, \
-                     votable, parquet, hdf5 or hats",
+                     votable, parquet, hdf5, ebf or hats",
                 ));
             }
         }

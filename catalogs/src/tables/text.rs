@@ -1,7 +1,7 @@
 //! Tables of text: CSV, ECSV and columns separated by blanks.
 //!
 //! CSV and blank-separated text state no types: they are guessed from the first rows, and a later cell that does not fit is reported as
-//! such ([`Cells::odd`]).
+//! such ([`Cells::odd`]). A row of another number of cells than the header has no cell that fits.
 
 use super::sniff::{self, common, guess, logical, number};
 use super::{CHUNK_ROWS, Cells, Chunk, Field, Format, Heading, Kind, RowSource, TableError, ecsv};
@@ -55,7 +55,8 @@ impl TextSource {
         let mut kinds: Vec<Option<Kind>> = vec![None; sample.names.len()];
         let mut rows = 0;
         while rows < SAMPLE_ROWS && sample.next()? {
-            for (k, kind) in kinds.iter_mut().enumerate() {
+            let whole = if sample.ragged.is_none() { kinds.len() } else { 0 };
+            for (k, kind) in kinds.iter_mut().enumerate().take(whole) {
                 if let Some(own) = guess(sample.cell(k)) {
                     *kind = Some(kind.map_or(own, |k| common(k, own)));
                 }
@@ -96,7 +97,14 @@ impl RowSource for TextSource {
         let mut rows = 0;
         while rows < CHUNK_ROWS && self.lines.next()? {
             for (cells, &k) in columns.iter_mut().zip(&self.chosen) {
-                push(cells, rows, self.lines.cell(k), self.heading.fields[k].kind == Kind::Bool);
+                match &self.lines.ragged {
+                    None => push(cells, rows, self.lines.cell(k), self.heading.fields[k].kind == Kind::Bool),
+                    Some(words) => {
+                        push(cells, rows, "", false);
+                        cells.odd.push((rows, words.clone()));
+                        cells.mark_missing(rows);
+                    }
+                }
             }
             rows += 1;
         }
@@ -163,6 +171,8 @@ struct Lines {
     path: String,
     names: Vec<String>,
     row: u64,
+    /// What is wrong with the number of cells of this row.
+    ragged: Option<String>,
     kind: LineKind,
 }
 
@@ -177,19 +187,24 @@ impl Lines {
         let mut reader = sniff::reader(path)?;
         match cut {
             Cut::Delimiter(delimiter) => {
-                let mut reader =
-                    csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).delimiter(delimiter).from_reader(reader);
+                let mut reader = csv::ReaderBuilder::new()
+                    .comment(Some(b'#'))
+                    .trim(csv::Trim::All)
+                    .delimiter(delimiter)
+                    .flexible(true)
+                    .from_reader(reader);
                 let names: Vec<String> = reader
                     .headers()
                     .map_err(|e| TableError::new(&shown, e))?
                     .iter()
                     .map(|n| n.trim_start_matches('\u{feff}').into())
                     .collect();
-                if names.is_empty() {
-                    return Err(TableError::new(&shown, "no header line"));
+                if names.iter().all(String::is_empty) {
+                    return Err(TableError::new(&shown, "no header line: it is empty or truncated"));
                 }
                 unique(&names, &shown)?;
-                Ok(Self { path: shown, names, row: 0, kind: LineKind::Csv { reader: Box::new(reader), record: csv::StringRecord::new() } })
+                let kind = LineKind::Csv { reader: Box::new(reader), record: csv::StringRecord::new() };
+                Ok(Self { path: shown, names, row: 0, ragged: None, kind })
             }
             Cut::Blanks => {
                 // The header is the last line that begins with # before the numbers, else the first line.
@@ -221,7 +236,7 @@ impl Lines {
                     return Err(TableError::new(&shown, "no line of column names before the first numbers"));
                 }
                 unique(&names, &shown)?;
-                Ok(Self { path: shown, names, row: 0, kind: LineKind::Blanks { reader, line, cells: Vec::new() } })
+                Ok(Self { path: shown, names, row: 0, ragged: None, kind: LineKind::Blanks { reader, line, cells: Vec::new() } })
             }
         }
     }
@@ -230,7 +245,6 @@ impl Lines {
     fn next(&mut self) -> Result<bool, TableError> {
         let (path, row, width) = (&self.path, self.row + 1, self.names.len());
         let found = match &mut self.kind {
-            // The reader refuses a row with another number of cells than the header, with its line.
             LineKind::Csv { reader, record } => reader.read_record(record).map_err(|e| TableError::new(path, format!("row {row}: {e}")))?,
             LineKind::Blanks { reader, line, cells } => loop {
                 // The line that ended the search for the header is the first row.
@@ -248,12 +262,14 @@ impl Lines {
                 cells.clear();
                 let start = line.as_ptr() as usize;
                 cells.extend(line.split_whitespace().map(|w| (w.as_ptr() as usize - start, w.len())));
-                if cells.len() != width {
-                    return Err(TableError::new(path, format!("row {row}: {} cells, the header has {width}", cells.len())));
-                }
                 break true;
             },
         };
+        let cells = match &self.kind {
+            LineKind::Csv { record, .. } => record.len(),
+            LineKind::Blanks { cells, .. } => cells.len(),
+        };
+        self.ragged = (found && cells != width).then(|| format!("a row of {cells} cells, the header has {width}"));
         self.row += u64::from(found);
         Ok(found)
     }

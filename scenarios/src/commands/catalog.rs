@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use catalogs::examine::{self, Conversion};
-use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, ObjectKind, OnBadRow, PROFILES, Profile};
+use catalogs::read::{CatalogSpec, ColumnSpec, FillReport, Format, ObjectKind, OnBadRow, PROFILES, Profile, Scatter};
 use catalogs::region::Polygon;
 use catalogs::synthetic::FieldSpec;
 use catalogs::{Footprint, Library, Region};
@@ -138,6 +138,9 @@ pub struct Input {
     /// Kind of the objects; that of the profile when absent.
     #[arg(long, value_parser = object_kind, value_name = "star|galaxy")]
     kind: Option<ObjectKind>,
+    /// Places for rows that have none: spread over a cone about right ascension, declination, with a radius, all in deg, by a seed.
+    #[arg(long, value_name = "RA,DEC,R,SEED", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+    scatter: Option<Vec<f64>>,
     /// What to do with a bad row and a missing cell.
     #[arg(long, value_parser = on_error, default_value = "stop", value_name = "skip|stop")]
     on_error: OnBadRow,
@@ -157,7 +160,7 @@ pub struct Sky {
 
 fn format(name: &str) -> Result<Format, String> {
     serde_json::from_value(serde_json::Value::String(name.into()))
-        .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, hats".into())
+        .map_err(|_| "the formats are fits, csv, ecsv, text, votable, parquet, hdf5, ebf, hats".into())
 }
 
 fn object_kind(name: &str) -> Result<ObjectKind, String> {
@@ -247,7 +250,15 @@ impl Input {
                 Profile::fitting(&names).map_or(Profile::Custom, |p| p.1)
             }
         };
+        let scatter = match self.scatter.as_deref() {
+            None => None,
+            Some(&[ra_deg, dec_deg, radius_deg, seed]) if seed >= 0.0 && seed.fract() == 0.0 => {
+                Some(Scatter { ra_deg, dec_deg, radius_deg, seed: seed as u64 })
+            }
+            Some(values) => bail!("--scatter takes RA,DEC,R,SEED, three numbers and a whole one; {} were given", values.len()),
+        };
         Ok(CatalogSpec {
+            scatter,
             path: self.file.path.clone(),
             format: self.file.format,
             profile,
@@ -346,6 +357,9 @@ impl Catalog {
                     report.middle.1,
                     report.bad
                 );
+                for cell in &report.missing_cells {
+                    println!("cell {cell} has no file that can be read: it is not in the picture");
+                }
                 Ok(ExitCode::SUCCESS)
             }
         }
