@@ -62,8 +62,8 @@ impl Setting {
         let missing = |quantity| Err(ReadError::NotMapped { path: path.into(), quantity });
         if self.scatter.is_none() {
             if bound.ra.is_none() && bound.dec.is_none() && bound.l.is_none() && bound.b.is_none() {
-                let allowed = "possible here: no column is mapped to ra and dec, or to l and b; map them, or give a cone over which the rows are \
-                               spread (--scatter RA,DEC,R,SEED)";
+                let allowed = "possible here: no column is mapped to ra and dec (catalog.columns.ra, catalog.columns.dec), or to l and b; map them, or \
+                               give a cone over which the rows are spread (--scatter RA,DEC,R,SEED)";
                 return Err(ReadError::Spec { key: "scatter", value: "missing".into(), allowed: allowed.into() });
             }
             let galactic = bound.l.is_some() || bound.b.is_some();
