@@ -347,6 +347,9 @@ impl Catalog {
                 if colours.as_ref().is_some_and(|c| c.len() != 3) {
                     bail!("--colours takes three columns: A,B,C");
                 }
+                if out.extension().is_none_or(|e| e != "svg") {
+                    bail!("--out {}: the picture is SVG; give it a name that ends with .svg", out.display());
+                }
                 let report = examine::plot(&input.spec()?, sky.region()?.as_ref(), *area, colours.as_deref(), out)?;
                 println!(
                     "{}: {} objects on {:.4} deg2 about ra {:.4} deg, dec {:.4} deg; {} rows without position or magnitude",

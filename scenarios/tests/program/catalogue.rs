@@ -94,6 +94,7 @@ fn a_catalogue_is_looked_into_checked_and_plotted() {
     assert!(drawn.status.success() && std::fs::read_to_string(&svg).unwrap().starts_with("<svg"), "{}", text(&drawn.stderr));
     for (arguments, word) in [
         (vec!["catalog", "plot", path(&file), "--out", path(&svg), "--cone", "1,2"], "three numbers"),
+        (vec!["catalog", "plot", path(&file), "--out", "stars.png"], "ends with .svg"),
         (vec!["catalog", "check", path(&file), "--profile", "gaia_dr9"], "gaia_dr3"),
         (vec!["catalog", "check", path(&file), "--column", "ra"], "QUANTITY=NAME:UNIT"),
         (vec!["catalog", "check", path(&file), "--column", "pmra=bp_rp:furlong"], "mas/yr"),
