@@ -71,6 +71,8 @@ pub struct UnitCost {
 
 /// Bytes of a row of the truth tables: some twenty columns of 4 and 8 bytes (derived from what is written).
 const TRUTH_ROW_BYTES: f64 = 150.0;
+/// Bytes of the tables of orders and noiseless spectra, for each object of a slitless frame (measured: twelve detectors of `survey25_exposure`).
+const SPECTRA_BYTES: f64 = 9000.0;
 /// Bytes of a pixel of level 1: rate and weight or error as 32-bit floats, flags of 16 bits.
 const LEVEL1_PIXEL_BYTES: f64 = 10.0;
 /// What packing leaves of a raw frame (measured, the field of `bench ccd`).
@@ -118,7 +120,8 @@ impl CostModel {
             Packing::None => (2.0, 0.0),
             Packing::Rice => (2.0 * PACKED, share * self.pack_s),
         };
-        let rows = if truth.objects { objects * TRUTH_ROW_BYTES } else { 0.0 };
+        let row = TRUTH_ROW_BYTES + if spec.kind == DetectorKind::Slitless { SPECTRA_BYTES } else { 0.0 };
+        let rows = if truth.objects { objects * row } else { 0.0 };
         UnitCost {
             cpu_s: line.unit_s + share * (line.detector_s + effects) + objects * line.object_s + pack_s + reduce_s,
             memory_mb: self.base_mb + share * detector_mb,
