@@ -6,6 +6,7 @@
 use super::describe::{Placing, describe};
 use super::leaves::Counts;
 use super::spill::Spill;
+use super::unfinished;
 use crate::Region;
 use crate::read::{Bound, CatalogSpec, Cell, Columns, Mapped, OnBadRow, ReadError};
 use crate::region::healpix_29;
@@ -146,9 +147,7 @@ pub fn convert(job: &Conversion, progress: &mut dyn FnMut(u64)) -> Result<Conver
     if job.out.exists() {
         return Err(TableError::new(&shown, "it is there already; give another folder, or remove it").into());
     }
-    let mut partial = job.out.clone().into_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = unfinished(&job.out);
     if partial.exists() {
         // What a conversion left that was killed.
         std::fs::remove_dir_all(&partial).map_err(|e| TableError::new(partial.display(), e))?;
@@ -309,9 +308,7 @@ pub fn rewrite(spec: &CatalogSpec, out: &Path, progress: &mut dyn FnMut(u64)) ->
     let fields = source.fields().to_vec();
     let mut report =
         ConversionReport { input: source.path().into(), left_out: source.left_out().to_vec(), missing_cells, ..Default::default() };
-    let mut partial = out.to_path_buf().into_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = unfinished(out);
     let mut sink = ParquetSink::create(&partial, &fields)?;
     let mut run = || -> Result<(), ReadError> {
         while let Some(chunk) = source.next_chunk()? {

@@ -1,5 +1,6 @@
 //! A synthetic field as a table, for looking at it with the same tools as any catalogue.
 
+use super::unfinished;
 use crate::synthetic::{FieldError, FieldSpec, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
@@ -8,7 +9,7 @@ use sim_core::source::{Brightness, Component, Position, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Why a table of a field cannot be made.
@@ -100,9 +101,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
         _ => names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]),
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
-    let mut partial = out.to_path_buf().into_os_string();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = unfinished(out);
     let mut sink = ParquetSink::create(&partial, &fields)?;
     let mut colours = Colours::default();
     let mut write = |chunk: &[Source]| -> Result<(), TableError> {

@@ -20,3 +20,12 @@ pub use inspect::{ColumnReport, Inspection, inspect};
 pub use lenses::{LensReport, lenses};
 pub use make::{MakeError, make};
 pub use plot::{PlotReport, plot};
+
+use std::path::{Path, PathBuf};
+
+/// The name under which a product is written until it is whole.
+fn unfinished(out: &Path) -> PathBuf {
+    let mut name = out.to_path_buf().into_os_string();
+    name.push(".partial");
+    PathBuf::from(name)
+}
