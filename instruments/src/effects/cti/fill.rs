@@ -11,6 +11,8 @@
 //! `beta (1 - beta) / 8 / 128^2` of itself, 2e-6. Knots are found from the exponent and the first bits of the mantissa, so
 //! there is no logarithm in the loop and the bits are the same on every machine.
 
+#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
+
 /// Bits of the mantissa that number the knots of an octave.
 const KNOT_BITS: u32 = 7;
 const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - KNOT_BITS;
@@ -37,21 +39,21 @@ impl Well {
     }
 }
 
-/// One straight piece: `constant + slope x`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Piece {
-    /// Value at 0.
-    pub constant: f64,
-    /// Slope \[1 / electron\].
-    pub slope: f64,
-}
+/// Length of the tables: a power of two above the pieces in use, so that a number cut to it is a place in the table.
+const ROOM: usize = 1 << (KNOT_BITS + 6);
+/// Pieces in use: below the lowest knot, between knots, above the last.
+const PIECES: usize = ((OCTAVES as usize) << KNOT_BITS) + 2;
+const _: () = assert!(PIECES <= ROOM);
 
-/// The table of a well and the traps it meets.
+/// The table of a well and the traps it meets: a straight piece `constant + slope x` between two knots.
 #[derive(Debug, Clone)]
 pub struct Fill {
     notch: f64,
     base: u64,
-    pieces: Vec<Piece>,
+    /// Values of the pieces at 0.
+    constants: Box<[f64; ROOM]>,
+    /// Slopes of the pieces \[1 / electron\].
+    slopes: Box<[f64; ROOM]>,
 }
 
 impl Fill {
@@ -62,35 +64,37 @@ impl Fill {
         let top = capacity.log2().ceil() as i32;
         let lowest = 2.0_f64.powi(top - OCTAVES);
         let base = lowest.to_bits() >> SHIFT;
-        let count = (OCTAVES as u64) << KNOT_BITS;
         let knot = |k: u64| f64::from_bits((base + k) << SHIFT);
         // Capture is at most all free electrons; a little less, so that rounding cannot exceed it.
         let most = |x: f64| if density > 0.0 { x / density * (1.0 - 1e-12) } else { f64::INFINITY };
         let value = |x: f64| (x / capacity).powf(well.exponent).min(most(x));
-        let mut pieces = vec![Piece { constant: 0.0, slope: value(lowest) / lowest }];
-        for k in 0..count {
-            let (low, high) = (knot(k), knot(k + 1));
-            let slope = (value(high) - value(low)) / (high - low);
-            pieces.push(Piece { constant: value(low) - slope * low, slope });
+        let (mut constants, mut slopes) = (Box::new([0.0; ROOM]), Box::new([0.0; ROOM]));
+        slopes[0] = value(lowest) / lowest;
+        for k in 0..PIECES - 2 {
+            let (low, high) = (knot(k as u64), knot(k as u64 + 1));
+            slopes[k + 1] = (value(high) - value(low)) / (high - low);
+            constants[k + 1] = value(low) - slopes[k + 1] * low;
         }
-        pieces.push(Piece { constant: value(knot(count)).max(1.0), slope: 0.0 });
-        Self { notch: well.notch, base, pieces }
+        constants[PIECES - 1] = value(knot(PIECES as u64 - 2)).max(1.0);
+        Self { notch: well.notch, base, constants, slopes }
     }
 
-    /// Electrons above the notch, not below 0.
+    /// Fractions of the volume reached by packets of so many electrons, and their slopes \[1 / electron\].
     #[inline(always)]
     #[must_use]
-    pub fn free(&self, n: f64) -> f64 {
-        let free = n - self.notch;
-        if free > 0.0 { free } else { 0.0 }
-    }
-
-    /// The piece for `free >= 0` electrons above the notch; to be cut at 1.
-    #[inline(always)]
-    #[must_use]
-    pub fn piece(&self, free: f64) -> Piece {
-        let index = ((free.to_bits() >> SHIFT) + 1).saturating_sub(self.base) as usize;
-        self.pieces[index.min(self.pieces.len() - 1)]
+    pub fn reached<const N: usize>(&self, electrons: &[f64; N]) -> ([f64; N], [f64; N]) {
+        let (mut fraction, mut slope) = ([0.0; N], [0.0; N]);
+        let (notch, base, constants, slopes) = (self.notch, self.base, self.constants.as_ref(), self.slopes.as_ref());
+        for l in 0..N {
+            let above = electrons[l] - notch;
+            let free = if above > 0.0 { above } else { 0.0 };
+            let index = ((free.to_bits() >> SHIFT) + 1).saturating_sub(base) as usize;
+            let index = if index < PIECES { index } else { PIECES - 1 };
+            let reached = constants[index] + slopes[index] * free;
+            fraction[l] = if reached < 1.0 { reached } else { 1.0 };
+            slope[l] = slopes[index];
+        }
+        (fraction, slope)
     }
 
     /// Electrons that reach a fraction of the volume below 1: the inverse of the table.
@@ -98,28 +102,24 @@ impl Fill {
     pub fn electrons(&self, fraction: f64) -> f64 {
         // Piece k + 1 starts at knot k.
         let knot = |k: usize| f64::from_bits((self.base + k as u64) << SHIFT);
-        let starts = self.pieces.len() - 2;
-        let (mut below, mut above) = (0, starts);
+        let (mut below, mut above) = (0, PIECES - 2);
         while below < above {
             let middle = below.midpoint(above);
-            let piece = self.pieces[middle + 1];
-            if piece.constant + piece.slope * knot(middle) <= fraction {
+            if self.constants[middle + 1] + self.slopes[middle + 1] * knot(middle) <= fraction {
                 below = middle + 1;
             } else {
                 above = middle;
             }
         }
-        let piece = self.pieces[below];
-        let free = if piece.slope > 0.0 { (fraction - piece.constant) / piece.slope } else { knot(below) };
+        let slope = self.slopes[below];
+        let free = if slope > 0.0 { (fraction - self.constants[below]) / slope } else { knot(below) };
         self.notch + free
     }
 
     /// Fraction of the volume reached by `n` electrons.
     #[must_use]
     pub fn fraction(&self, n: f64) -> f64 {
-        let free = self.free(n);
-        let piece = self.piece(free);
-        (piece.constant + piece.slope * free).min(1.0)
+        self.reached(&[n]).0[0]
     }
 }
 

@@ -18,11 +18,11 @@ impl Pass<'_> {
         let affected: [bool; WIDTH] = std::array::from_fn(|l| found.after[l] < 0.0 && found.outcome.total[l] > before[l]);
         let floor: Row = std::array::from_fn(|l| if row[l] < 0.0 { row[l] } else { 0.0 });
         let (mut low, mut high) = (floor, *row);
-        let mut best = self.heights(&std::array::from_fn(|l| floor[l] + released[l])).0;
+        let mut best = self.traps.fill.reached::<WIDTH>(&std::array::from_fn(|l| floor[l] + released[l])).0;
         for _ in 0..HALVINGS {
             let middle: Row = std::array::from_fn(|l| 0.5 * (low[l] + high[l]));
-            let heights = self.heights(&std::array::from_fn(|l| middle[l] + released[l])).0;
-            let at = marks.search(&pool.top, &heights);
+            let heights = self.traps.fill.reached::<WIDTH>(&std::array::from_fn(|l| middle[l] + released[l])).0;
+            let at = marks.search(&pool.top, &heights).at;
             let trial = self.outcome_at::<S>(pool, marks, &at, &heights);
             for l in 0..WIDTH {
                 if row[l] + (before[l] - trial.total[l]) >= middle[l] {
@@ -35,7 +35,7 @@ impl Pass<'_> {
         for l in 0..WIDTH {
             found.height[l] = if affected[l] { best[l] } else { found.height[l] };
         }
-        found.at = marks.search(&pool.top, &found.height);
+        found.at = marks.search(&pool.top, &found.height).at;
         found.outcome = self.outcome_at::<S>(pool, marks, &found.at, &found.height);
         for l in 0..WIDTH {
             let after = row[l] + (before[l] - found.outcome.total[l]);

@@ -71,7 +71,7 @@ impl Drawn {
                     }
                     while let Some(caught) = groups.first_reaching(packets, at, electrons) {
                         packets[caught] -= 1.0;
-                        at = caught + self.wait(s, draws.uniform());
+                        at = caught + self.traps.wait(s, draws.uniform());
                         if at >= packets.len() {
                             left += 1.0;
                             break;
@@ -83,11 +83,6 @@ impl Drawn {
             }
         }
         left
-    }
-
-    /// Periods a full trap keeps its electron: the smallest k with `exp(-k / tau) <= u`.
-    fn wait(&self, species: usize, u: f64) -> usize {
-        self.traps.decay.partition_point(|left| left[species] > u).max(1)
     }
 }
 

@@ -12,7 +12,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
 
-use super::marks::{Mark, Marks, Row, WIDTH};
+use super::marks::{Marks, Ranks, Row, Seen, WIDTH};
 use super::pool::{Past, Pool};
 use super::traps::{SPECIES, Traps};
 
@@ -45,48 +45,11 @@ pub(super) struct Found<const S: usize> {
     /// What of a small change comes through the block, forwards.
     pub through: Row,
     pub height: Row,
-    pub at: [usize; WIDTH],
+    pub at: Ranks,
     pub outcome: Outcome<S>,
 }
 
-/// The marks above the heights: what the pool held then, what is left of it, the pixels of then.
-pub(super) struct Seen<const S: usize> {
-    held: [Row; S],
-    left: [Row; S],
-    pixels: Row,
-}
-
-impl<const S: usize> Seen<S> {
-    pub(super) const NONE: Self = Self { held: [[0.0; WIDTH]; S], left: [[0.0; WIDTH]; S], pixels: [0.0; WIDTH] };
-
-    /// Reads the mark of one lane.
-    #[inline(always)]
-    pub(super) fn read(&mut self, pass: &Pass<'_>, marks: &Marks, lane: usize, at: usize) {
-        let mark = &marks.marks[lane * marks.room + at];
-        let decay = &pass.traps.decay[(pass.now - mark.time).min(pass.traps.decay.len() - 1)];
-        self.pixels[lane] = mark.pixels;
-        for s in 0..S {
-            self.held[s][lane] = mark.held[s];
-            self.left[s][lane] = decay[s];
-        }
-    }
-}
-
 impl Pass<'_> {
-    /// Heights of packets, and the slope of the height in the packet.
-    #[inline(always)]
-    pub(super) fn heights(&self, packet: &Row) -> (Row, Row) {
-        let (mut height, mut slope) = ([0.0; WIDTH], [0.0; WIDTH]);
-        for l in 0..WIDTH {
-            let free = self.traps.fill.free(packet[l]);
-            let piece = self.traps.fill.piece(free);
-            let reached = piece.constant + piece.slope * free;
-            height[l] = if reached < 1.0 { reached } else { 1.0 };
-            slope[l] = piece.slope;
-        }
-        (height, slope)
-    }
-
     /// The pool after a packet that reaches these heights.
     #[inline(always)]
     pub(super) fn outcome<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, seen: &Seen<S>, height: &Row) -> Outcome<S> {
@@ -96,7 +59,7 @@ impl Pass<'_> {
         let mut held = [[0.0; WIDTH]; S];
         let mut joined = [[0.0; WIDTH]; S];
         // Beyond the table of decays an earlier line has faded.
-        if let Some(past) = self.past.filter(|past| past.line + self.now - past.end < self.traps.decay.len() - 1) {
+        if let Some(past) = self.past.filter(|past| past.line + self.now - past.end < self.traps.oldest) {
             self.remembered(past, &seen.pixels, height, &mut joined);
         }
         let (mut total, mut steepness) = ([0.0; WIDTH], [0.0; WIDTH]);
@@ -116,11 +79,8 @@ impl Pass<'_> {
 
     /// The pool after packets that reach these heights, with the marks `at` above them.
     #[inline(always)]
-    pub(super) fn outcome_at<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, at: &[usize; WIDTH], height: &Row) -> Outcome<S> {
-        let mut seen = Seen::<S>::NONE;
-        for l in 0..WIDTH {
-            seen.read(self, marks, l, at[l]);
-        }
+    pub(super) fn outcome_at<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, at: &Ranks, height: &Row) -> Outcome<S> {
+        let seen = marks.read(at, self.now, self.traps);
         self.outcome(pool, marks, &seen, height)
     }
 
@@ -130,16 +90,15 @@ impl Pass<'_> {
         if marked.iter().all(|&pixels| pixels == self.pixels) {
             return;
         }
-        let at = past.marks.search(&past.top, height);
-        let last = self.traps.decay.len() - 1;
-        for l in 0..WIDTH {
-            let mark = &past.marks.marks[l * past.marks.room + at[l]];
-            let decay = &self.traps.decay[(past.line + self.now - mark.time).min(last)];
-            let share = (self.pixels - marked[l]) / past.pixels;
-            for s in 0..S {
-                let reached = height[l] - self.traps.depth[s];
-                let below = if reached > 0.0 { self.traps.rate[s] * reached } else { 0.0 };
-                above[s][l] = share * (mark.held[s] - mark.pixels * below) * decay[s];
+        let at = past.marks.search(&past.top, height).at;
+        let seen: Seen<S> = past.marks.read(&at, past.line + self.now, self.traps);
+        for s in 0..S {
+            let (rate, depth) = (self.traps.rate[s], self.traps.depth[s]);
+            for l in 0..WIDTH {
+                let share = (self.pixels - marked[l]) / past.pixels;
+                let reached = height[l] - depth;
+                let below = if reached > 0.0 { rate * reached } else { 0.0 };
+                above[s][l] = share * (seen.held[s][l] - seen.pixels[l] * below) * seen.left[s][l];
             }
         }
     }
@@ -150,7 +109,7 @@ impl Pass<'_> {
         let (mut brought, mut loose) = ([0.0; WIDTH], [0.0; WIDTH]);
         let fresh = self.pixels - pool.pixels;
         if let Some(past) = self.past.filter(|_| fresh > 0.0) {
-            let decay = &self.traps.decay[(past.line + self.now - past.end).min(self.traps.decay.len() - 1)];
+            let decay = self.traps.left(past.line + self.now - past.end);
             let share = fresh / past.pixels;
             for l in 0..WIDTH {
                 brought[l] = share * past.total[l];
@@ -183,12 +142,9 @@ impl Pass<'_> {
             packet[l] = row[l] + released[l];
         }
         // Capture.
-        let (mut height, mut slope) = self.heights(&packet);
-        let mut at = marks.search(&pool.top, &height);
-        let mut seen = Seen::<S>::NONE;
-        for l in 0..WIDTH {
-            seen.read(self, marks, l, at[l]);
-        }
+        let (mut height, mut slope) = self.traps.fill.reached(&packet);
+        let mut place = marks.search(&pool.top, &height);
+        let mut seen = marks.read(&place.at, self.now, self.traps);
         let mut outcome = self.outcome(pool, marks, &seen, &height);
         if theta > 0.0 {
             let mut half_way = [0.0; WIDTH];
@@ -196,13 +152,8 @@ impl Pass<'_> {
                 let change = theta * (before[l] - outcome.total[l]);
                 half_way[l] = packet[l] + change / (1.0 + theta * outcome.steepness[l] * slope[l]);
             }
-            (height, slope) = self.heights(&half_way);
-            for l in 0..WIDTH {
-                if !marks.holds(l, at[l], pool.top[l], height[l]) {
-                    at[l] = marks.above(l, pool.top[l], height[l]);
-                    seen.read(self, marks, l, at[l]);
-                }
-            }
+            (height, slope) = self.traps.fill.reached(&half_way);
+            marks.follow(&pool.top, &height, self.now, self.traps, (&mut place, &mut seen));
             outcome = self.outcome(pool, marks, &seen, &height);
         }
         let (mut after, mut gain) = ([0.0; WIDTH], [0.0; WIDTH]);
@@ -213,7 +164,7 @@ impl Pass<'_> {
             let taken = if height[l] < 1.0 { outcome.steepness[l] * slope[l] } else { 0.0 };
             gain[l] = 1.0 - taken / (1.0 + theta * taken);
         }
-        let mut found = Found { after, slope: gain, through: gain, height, at, outcome };
+        let mut found = Found { after, slope: gain, through: gain, height, at: place.at, outcome };
         if below {
             let electrons = Electrons { packet: row, before: &before, released: &released };
             self.limit(pool, marks, &electrons, &mut found);
@@ -227,16 +178,7 @@ impl Pass<'_> {
         if S == SPECIES && self.traps.slow {
             self.slow_commit(&mut marks.profiles, self.pixels - pool.pixels, &found.height);
         } else {
-            for l in 0..WIDTH {
-                let place = l * marks.room + found.at[l] + 1;
-                let mut mark = Mark { time: self.now, pixels: self.pixels, held: [0.0; SPECIES] };
-                for s in 0..S {
-                    mark.held[s] = found.outcome.held[s][l];
-                }
-                marks.heights[place] = found.height[l];
-                marks.marks[place] = mark;
-                pool.top[l] = found.at[l] + 1;
-            }
+            pool.top = marks.leave(&found.at, self.now, self.pixels, &found.height, &found.outcome.held);
         }
         pool.held = found.outcome.held;
         pool.total = found.outcome.total;

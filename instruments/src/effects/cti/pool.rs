@@ -1,6 +1,6 @@
 //! The traps of a block of pixels, between packets and between lines.
 
-use super::marks::{Marks, Row, WIDTH, WINDOW};
+use super::marks::{BOTTOM, Marks, Ranks, Row, WIDTH};
 use super::traps::SPECIES;
 
 /// The traps of a block between two packets; its marks are kept apart.
@@ -11,14 +11,14 @@ pub(super) struct Pool<const S: usize> {
     /// Electrons in the traps.
     pub total: Row,
     /// The last mark.
-    pub top: [usize; WIDTH],
+    pub top: Ranks,
     /// Pixels that have joined.
     pub pixels: f64,
 }
 
 impl<const S: usize> Pool<S> {
     /// Empty traps.
-    pub const EMPTY: Self = Self { held: [[0.0; WIDTH]; S], total: [0.0; WIDTH], top: [WINDOW - 1; WIDTH], pixels: 0.0 };
+    pub const EMPTY: Self = Self { held: [[0.0; WIDTH]; S], total: [0.0; WIDTH], top: BOTTOM, pixels: 0.0 };
 
     /// What the next line finds, `line` clock periods later, when packet `end` was the last. Takes the marks along.
     pub fn past(&self, marks: &mut Marks, end: usize, line: usize) -> Past {
@@ -32,7 +32,7 @@ impl<const S: usize> Pool<S> {
 #[derive(Debug, Clone)]
 pub struct Past {
     pub(super) marks: Marks,
-    pub(super) top: [usize; WIDTH],
+    pub(super) top: Ranks,
     pub(super) held: [Row; SPECIES],
     pub(super) total: Row,
     /// Number of the last packet.
@@ -46,7 +46,7 @@ pub struct Past {
 impl Past {
     /// Gives the room of its marks back, where more is not at hand.
     pub fn give_room(self, marks: &mut Marks) {
-        if marks.room < self.marks.room {
+        if marks.room() < self.marks.room() {
             *marks = self.marks;
         }
     }

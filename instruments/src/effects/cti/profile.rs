@@ -108,7 +108,7 @@ impl Pass<'_> {
     /// What pixels that join bring: their profiles of the line before, and the factors of these now, before this packet's own period.
     fn brought(&self, joined: f64) -> Option<(&Profiles, Each)> {
         let past = self.past.filter(|_| joined > 0.0)?;
-        let decay = self.traps.decay[(past.line + self.now - past.end - 1).min(self.traps.decay.len() - 1)];
+        let decay = self.traps.left(past.line + self.now - past.end - 1);
         Some((&past.marks.profiles, decay.map(|left| joined / past.pixels * left)))
     }
 

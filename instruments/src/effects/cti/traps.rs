@@ -79,8 +79,10 @@ pub struct Traps {
     pub stays: [f64; SPECIES],
     /// Whether capture takes time.
     pub slow: bool,
-    /// Fraction that stays filled over `[periods]`.
-    pub decay: Vec<[f64; SPECIES]>,
+    /// Fraction that stays filled, `[periods, species]`; a power of two of periods, nothing beyond `oldest`.
+    pub(super) decay: Vec<f64>,
+    /// The last period of the table after which anything is left.
+    pub(super) oldest: usize,
     /// How the electrons fill the volume.
     pub fill: Fill,
 }
@@ -90,6 +92,17 @@ impl Traps {
     #[must_use]
     pub(super) fn compiled(&self) -> usize {
         if self.slow { SPECIES } else { self.count }
+    }
+    /// Fraction of each species that stays filled over so many periods.
+    #[must_use]
+    pub(super) fn left(&self, periods: usize) -> [f64; SPECIES] {
+        let first = periods.min(self.oldest) * SPECIES;
+        std::array::from_fn(|s| self.decay[first + s])
+    }
+    /// Periods a full trap keeps its electron: the smallest k with `exp(-k / tau) <= u`.
+    #[must_use]
+    pub(super) fn wait(&self, species: usize, u: f64) -> usize {
+        self.decay.as_chunks::<SPECIES>().0.partition_point(|left| left[species] > u).max(1)
     }
     /// Prepares the tables. Species without density are left out.
     #[must_use]
@@ -118,9 +131,22 @@ impl Traps {
             }
             decay.push(next);
         }
+        let oldest = decay.len() - 1;
+        decay.resize(decay.len().next_power_of_two(), [0.0; SPECIES]);
         // Traps above a depth are as many per volume as they are rate: the bound on the capture uses the densest volume.
         let densest: f64 = rate.iter().sum();
         let slow = present.iter().any(|s| s.capture > 0.0);
-        Self { count: present.len(), rate, depth, keep, takes, stays, slow, decay, fill: Fill::new(&model.well, densest) }
+        Self {
+            count: present.len(),
+            rate,
+            depth,
+            keep,
+            takes,
+            stays,
+            slow,
+            decay: decay.concat(),
+            oldest,
+            fill: Fill::new(&model.well, densest),
+        }
     }
 }

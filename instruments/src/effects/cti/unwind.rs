@@ -15,7 +15,7 @@
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
 
 use super::marks::{Marks, Row, WIDTH};
-use super::pass::{Found, Pass, Seen};
+use super::pass::{Found, Pass};
 use super::pool::Pool;
 
 /// Bound of x: a block of which one in fifty electrons comes through.
@@ -50,12 +50,9 @@ impl Pass<'_> {
             let released = (pool.total[l] - kept[l]) * share + loose[l];
             packet[l] = expected[l] + weight[l] * (after[l] - expected[l]) + released;
         }
-        let (mut height, mut slope) = self.heights(&packet);
-        let mut at = marks.search(&pool.top, &height);
-        let mut seen = Seen::<S>::NONE;
-        for l in 0..WIDTH {
-            seen.read(self, marks, l, at[l]);
-        }
+        let (mut height, mut slope) = self.traps.fill.reached(&packet);
+        let mut place = marks.search(&pool.top, &height);
+        let mut seen = marks.read(&place.at, self.now, self.traps);
         let mut outcome = self.outcome(pool, marks, &seen, &height);
         let (mut half_way, mut rise) = ([0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
@@ -65,13 +62,8 @@ impl Pass<'_> {
             rise[l] = 1.0 + step * x;
             half_way[l] = packet[l] + step * rest * (outcome.total[l] - before[l]);
         }
-        (height, slope) = self.heights(&half_way);
-        for l in 0..WIDTH {
-            if !marks.holds(l, at[l], pool.top[l], height[l]) {
-                at[l] = marks.above(l, pool.top[l], height[l]);
-                seen.read(self, marks, l, at[l]);
-            }
-        }
+        (height, slope) = self.traps.fill.reached(&half_way);
+        marks.follow(&pool.top, &height, self.now, self.traps, (&mut place, &mut seen));
         outcome = self.outcome(pool, marks, &seen, &height);
         let (mut packet, mut growth, mut through) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
@@ -80,6 +72,6 @@ impl Pass<'_> {
             growth[l] = 1.0 + taken * weight[l] * rise[l];
             through[l] = 1.0 - taken / (1.0 + (1.0 - rest) * taken);
         }
-        Found { after: packet, slope: growth, through, height, at, outcome }
+        Found { after: packet, slope: growth, through, height, at: place.at, outcome }
     }
 }
