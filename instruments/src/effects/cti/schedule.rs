@@ -27,7 +27,7 @@ impl Steps {
 /// The blocks of `pixels` physical pixels with so many traps each, farthest from the output first: the order in which charge meets
 /// them.
 ///
-/// Their edges lie at the squares of 0, 1, 2 ... of `count`. A packet that starts in a block meets traps there that fewer packets have
+/// Their edges lie at the powers 3/2 of 0, 1, 2 ... of `count`. A packet that starts in a block meets traps there that fewer packets have
 /// filled the nearer they are to its own pixel, which the mean of the block does not tell; on a short path most transfers are like
 /// that, so blocks near the output are short.
 #[must_use]
@@ -38,7 +38,10 @@ pub fn blocks(pixels: usize, steps: Steps, density: f64) -> Vec<Block> {
         Steps::AtMost(count) => ((density * pixels as f64 / TRAPS).ceil() as usize).min(count),
     };
     let count = count.clamp(1, pixels.max(1));
-    let graded = |k: usize| (pixels as u128 * (k * k) as u128 / (count * count) as u128) as usize;
+    let graded = |k: usize| {
+        let part = k as f64 / count as f64;
+        (pixels as f64 * part * part.sqrt()) as usize
+    };
     // Every block has a pixel, and no pixel is left over.
     let edge = |k: usize| if k == count { pixels } else { graded(k).max(k).min(pixels - (count - k).min(pixels)) };
     (0..count).rev().map(|k| Block { low: edge(k), high: edge(k + 1) }).filter(|b| b.high > b.low).collect()
