@@ -19,7 +19,7 @@ use survey::folder::Run;
 use survey::manifest::{self, UnitRow};
 use survey::signals::{self, Stop};
 use survey::submit::records;
-use survey::{clean, collect, memory, retry, status, verify};
+use survey::{clean, collect, memory, retry, status, store, verify};
 
 /// How long units at work may go on after the first signal: batch systems wait 30 s before they kill (Slurm's `KillWait`).
 const GRACE: Duration = Duration::from_secs(20);
@@ -69,6 +69,9 @@ pub struct PlanArgs {
     detectors: Vec<u16>,
     #[command(flatten)]
     division: Division,
+    /// Keep the products in an object store: s3://BUCKET/PREFIX. Endpoint and keys are read from S3_ENDPOINT_URL, S3_KEY and S3_SECRET, or the AWS_ names, when units are made.
+    #[arg(long, value_name = "URL", requires = "out")]
+    store: Option<String>,
     /// Print core-hours, bytes and memory; without --out nothing is written.
     #[arg(long)]
     estimate: bool,
@@ -120,6 +123,8 @@ pub(super) fn units(run: &Run, path: &Path) -> anyhow::Result<Vec<UnitRow>> {
 
 pub fn plan(args: &PlanArgs) -> ExitCode {
     ended(|| {
+        // Refused before anything is written.
+        args.store.as_deref().map(|url| store::Bucket::named(url, None)).transpose()?;
         let choice = Choice { pointings: args.pointings.clone(), exposures: args.exposures, detectors: args.detectors.clone() };
         let planned = Planned::new(&args.survey, &choice, args.division.wanted())?;
         println!("{}: {} units in {} chunks", planned.survey.name, planned.rows.len(), planned.chunks);
@@ -128,6 +133,9 @@ pub fn plan(args: &PlanArgs) -> ExitCode {
         }
         if let Some(out) = &args.out {
             planned.write(out)?;
+            if let Some(url) = &args.store {
+                store::describe(&Run::at(out), url)?;
+            }
             println!("planned in {}", out.display());
         }
         Ok(Exit::Done)

@@ -11,6 +11,7 @@ use crate::memory;
 use crate::pool::Pool;
 use crate::record::{self, Record, State};
 use crate::signals::Stop;
+use crate::store::{self, Bucket};
 use cpu_time::ThreadTime;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,8 +123,13 @@ pub fn run(
     for unit in units {
         *left_of.entry(unit.chunk).or_insert(0) += 1;
     }
+    let bucket = store::of(run)?;
+    if let Some(bucket) = &bucket {
+        bucket.check()?;
+    }
     let work = Work {
         run,
+        bucket,
         maker,
         options,
         stop,
@@ -156,6 +162,8 @@ struct Journals {
 
 struct Work<'a> {
     run: &'a Run,
+    /// Where products go that do not stay in the folder.
+    bucket: Option<Bucket>,
     maker: &'a dyn UnitMaker,
     options: &'a Options,
     stop: &'a Stop,
@@ -187,13 +195,15 @@ impl Work<'_> {
     }
 
     fn one(&self, unit: &UnitRow, beside: u32, threads: &ThreadPool) {
-        let state = record::state(self.run.path(), &self.run.path().join(&unit.path), &unit.key);
         let line = Line { unit: unit.index, name: unit.name.clone(), key: unit.key.clone(), ..Line::default() };
+        let (state, products) = match self.found(unit) {
+            Ok(found) => found,
+            Err(error) => return self.failed(unit, line, error),
+        };
         match state {
             State::Whole => {
                 self.summary().kept += 1;
                 if !self.known.contains(&(unit.index, unit.key.clone())) {
-                    let products = self.products(unit).unwrap_or_default();
                     self.write(unit, &mut Line { outcome: Outcome::Found, products, ..line });
                 }
                 (self.observer)(&Event::Kept(unit));
@@ -204,6 +214,26 @@ impl Work<'_> {
             }
             State::Stale | State::Absent => self.make(unit, beside, line, threads),
         }
+    }
+
+    /// What there is of a unit, in the folder or in the store; what is whole in the folder is delivered where it is to go.
+    fn found(&self, unit: &UnitRow) -> Result<(State, Vec<Product>), UnitError> {
+        let state = record::state(self.run.path(), &self.run.path().join(&unit.path), &unit.key);
+        let products = if state == State::Whole { self.products(unit)? } else { Vec::new() };
+        match (&self.bucket, state) {
+            (Some(bucket), State::Whole) => bucket.deliver(self.run, unit, self.options.rerun_stale, self.stop).map(|()| (state, products)),
+            (Some(bucket), _) => bucket.state(self.run, unit).map(|state| (state, Vec::new())),
+            (None, _) => Ok((state, products)),
+        }
+    }
+
+    /// The products of a unit that has just been made, delivered where they are to go.
+    fn delivered(&self, unit: &UnitRow) -> Result<Vec<Product>, UnitError> {
+        let products = self.products(unit)?;
+        if let Some(bucket) = &self.bucket {
+            bucket.deliver(self.run, unit, self.options.rerun_stale, self.stop)?;
+        }
+        Ok(products)
     }
 
     fn make(&self, unit: &UnitRow, beside: u32, line: Line, threads: &ThreadPool) {
@@ -229,7 +259,7 @@ impl Work<'_> {
             let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
             Err(UnitError::new(ErrorClass::Panic, text.unwrap_or_else(|| "a panic without words".into())))
         });
-        match made.and_then(|made| Ok((made, self.products(unit)?))) {
+        match made.and_then(|made| Ok((made, self.delivered(unit)?))) {
             Ok((made, products)) => {
                 self.summary().made += 1;
                 let mut line = Line { outcome: Outcome::Made, objects: Some(made.objects), products, ..line };

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// RUN/submit/NUMBER.*           what was handed to a batch system, and as which job (`submit`)
 /// RUN/log/CHUNK.log             what the elements of such a job said
 /// RUN/run.sqlite                what `collect` makes of all that
+/// RUN/store.json                where products go that do not stay here (`store`)
 /// RUN/...                       products, each unit's with a record that is written last
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,11 @@ impl Run {
     #[must_use]
     pub fn retry(&self) -> PathBuf {
         self.0.join("units.retry.parquet")
+    }
+    /// The description of the store that products go to; absent when they stay.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.0.join("store.json")
     }
     /// The folder of journals.
     #[must_use]

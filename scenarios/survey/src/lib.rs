@@ -28,5 +28,6 @@ pub mod record;
 pub mod retry;
 pub mod signals;
 pub mod status;
+pub mod store;
 pub mod submit;
 pub mod verify;

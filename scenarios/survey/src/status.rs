@@ -76,6 +76,7 @@ pub fn look<'a>(run: &Run, units: &'a [UnitRow], lines: &'a [Line]) -> Vec<Seen<
     for lines in of_unit.values_mut() {
         lines.sort_by(|a, b| a.time.total_cmp(&b.time));
     }
+    let stays = !run.store().exists();
     units
         .par_iter()
         .map(|unit| {
@@ -85,7 +86,7 @@ pub fn look<'a>(run: &Run, units: &'a [UnitRow], lines: &'a [Line]) -> Vec<Seen<
             let done = lines.iter().rfind(|line| line.is_done()).map(|line| line.key.as_str());
             Seen {
                 unit,
-                state: state(run, unit, last, done),
+                state: state(run, stays, unit, last, done),
                 last,
                 attempts: lines.iter().filter(|line| line.outcome == Outcome::Begun).count() as u32,
                 open: lines.last().is_some_and(|line| line.outcome == Outcome::Begun),
@@ -95,10 +96,10 @@ pub fn look<'a>(run: &Run, units: &'a [UnitRow], lines: &'a [Line]) -> Vec<Seen<
 }
 
 /// How a unit stands, from whether its files are there and what the journal says; its record is read only when the journal does not know
-/// its key.
-fn state(run: &Run, unit: &UnitRow, last: Option<&Line>, done: Option<&str>) -> UnitState {
+/// its key. Where products do not stay in the folder, those that are there are yet to be delivered.
+fn state(run: &Run, stays: bool, unit: &UnitRow, last: Option<&Line>, done: Option<&str>) -> UnitState {
     let product = run.path().join(&unit.path);
-    if !record::path_of(&product).exists() || !product.exists() {
+    if !record::path_of(&product).exists() || product.exists() != stays {
         let failed = last.is_some_and(|line| line.key == unit.key && line.class.is_some_and(|c| c != ErrorClass::Interrupted));
         return if failed { UnitState::Failed } else { UnitState::Missing };
     }

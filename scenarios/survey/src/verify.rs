@@ -1,10 +1,11 @@
-//! Whether every product of a run is there, whole, with the recorded bytes: all of them are read.
+//! Whether every product of a run is there, in its folder or its store, whole, with the recorded bytes: all of them are read.
 
 use crate::failure::{Exit, SurveyError};
 use crate::folder::Run;
 use crate::journal;
 use crate::manifest;
 use crate::record::Record;
+use crate::store;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -32,27 +33,36 @@ impl Verified {
 /// Reads all products of a run and compares them with their records, and the journals with each other.
 ///
 /// # Errors
-/// When the manifest or a journal cannot be read.
+/// When the manifest or a journal cannot be read, or the store does not answer.
 pub fn verify(run: &Run) -> Result<Verified, SurveyError> {
     let units = manifest::read(&run.units())?;
-    let found: Vec<Result<usize, String>> = units
+    let bucket = store::of(run)?;
+    let found: Vec<Result<Result<usize, String>, SurveyError>> = units
         .par_iter()
         .map(|unit| {
-            let Some(record) = Record::beside(&run.path().join(&unit.path)) else {
-                return Err(format!("{}: missing ({})", unit.name, unit.path));
+            let record = match &bucket {
+                Some(bucket) => bucket.record(unit)?,
+                None => Record::beside(&run.path().join(&unit.path)),
+            };
+            let Some(record) = record else {
+                return Ok(Err(format!("{}: missing ({})", unit.name, unit.path)));
             };
             if record.key != unit.key {
-                return Err(format!("{}: has another key than planned ({})", unit.name, unit.path));
+                return Ok(Err(format!("{}: has another key than planned ({})", unit.name, unit.path)));
             }
-            match record.damaged(run.path()).join(", ") {
-                damaged if damaged.is_empty() => Ok(record.products.len()),
-                damaged => Err(format!("{}: missing or not as recorded: {damaged}", unit.name)),
+            let damaged = match &bucket {
+                Some(bucket) => bucket.damaged(&record)?,
+                None => record.damaged(run.path()),
+            };
+            if damaged.is_empty() {
+                return Ok(Ok(record.products.len()));
             }
+            Ok(Err(format!("{}: missing or not as recorded: {}", unit.name, damaged.join(", "))))
         })
         .collect();
     let mut verified = Verified::default();
     for unit in found {
-        match unit {
+        match unit? {
             Ok(products) => {
                 verified.whole += 1;
                 verified.products += products;

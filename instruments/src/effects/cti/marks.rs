@@ -117,9 +117,34 @@ impl Marks {
             let b = heights[cut(first - WIDTH as u64, heights.len())];
             let c = heights[cut(first - 2 * WIDTH as u64, heights.len())];
             let d = heights[cut(first - 3 * WIDTH as u64, heights.len())];
-            at[l] = top[l] - (if a > h { 0 } else if b > h { 1 } else if c > h { 2 } else { 3 });
-            upper[l] = if a > h { a } else if b > h { b } else if c > h { c } else { d };
-            lower[l] = if a > h { f64::NEG_INFINITY } else if b > h { a } else if c > h { b } else { c };
+            at[l] = top[l]
+                - (if a > h {
+                    0
+                } else if b > h {
+                    1
+                } else if c > h {
+                    2
+                } else {
+                    3
+                });
+            upper[l] = if a > h {
+                a
+            } else if b > h {
+                b
+            } else if c > h {
+                c
+            } else {
+                d
+            };
+            lower[l] = if a > h {
+                f64::NEG_INFINITY
+            } else if b > h {
+                a
+            } else if c > h {
+                b
+            } else {
+                c
+            };
             deeper |= d <= h;
         }
         if deeper {

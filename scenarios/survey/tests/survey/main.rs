@@ -7,4 +7,5 @@ mod executor;
 mod kills;
 mod medium;
 mod standing;
+mod store;
 mod toy;
