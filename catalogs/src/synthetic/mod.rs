@@ -28,6 +28,8 @@ mod tints;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_counts;
+#[cfg(test)]
 mod tests_deep;
 #[cfg(test)]
 mod tests_varying;
