@@ -1,4 +1,4 @@
-//! Bands in which catalogues state magnitudes: SDSS u g r i z, Gaia G, Bessell V and B.
+//! Bands in which catalogues state magnitudes: SDSS u g r i z, Gaia G, Bessell V and B, GALEX NUV, VISTA Y.
 //!
 //! # Limits
 //! The published curves (`data/band/SOURCES.md`), thinned so that straight lines between samples miss none by more than
@@ -22,7 +22,7 @@ pub struct ReferenceBands {
     bands: Vec<Arc<Bandpass>>,
 }
 
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 10] = [
     ("sdss_u", include_str!("../data/band/sdss_u.csv")),
     ("sdss_g", include_str!("../data/band/sdss_g.csv")),
     ("sdss_r", include_str!("../data/band/sdss_r.csv")),
@@ -31,6 +31,8 @@ const FILES: [(&str, &str); 8] = [
     ("gaia_g", include_str!("../data/band/gaia_g.csv")),
     ("bessell_v", include_str!("../data/band/bessell_v.csv")),
     ("bessell_b", include_str!("../data/band/bessell_b.csv")),
+    ("galex_nuv", include_str!("../data/band/galex_nuv.csv")),
+    ("vista_y", include_str!("../data/band/vista_y.csv")),
 ];
 
 impl ReferenceBands {
@@ -43,14 +45,14 @@ impl ReferenceBands {
         });
         Self { bands: bands.collect() }
     }
-    /// A band by name: `sdss_u`, `sdss_g`, `sdss_r`, `sdss_i`, `sdss_z`, `gaia_g`, `bessell_v`, `bessell_b`.
+    /// A band by name: `sdss_u`, `sdss_g`, `sdss_r`, `sdss_i`, `sdss_z`, `gaia_g`, `bessell_v`, `bessell_b`, `galex_nuv`, `vista_y`.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<&Arc<Bandpass>> {
         self.bands.iter().find(|b| b.name == name)
     }
     /// The names, for messages.
     #[must_use]
-    pub fn names() -> [&'static str; 8] {
+    pub fn names() -> [&'static str; 10] {
         FILES.map(|(name, _)| name)
     }
     fn known(&self, name: &str) -> &Arc<Bandpass> {
@@ -120,6 +122,9 @@ mod tests {
             ("sdss_z", 890.42, 99.7),
             ("gaia_g", 621.79, 454.8),
             ("bessell_v", 550.03, 85.2),
+            // Of the curves in the files of astro-sedpy.
+            ("galex_nuv", 230.08, 79.6),
+            ("vista_y", 1021.02, 91.7),
         ] {
             let band = bands.by_name(name).unwrap();
             assert!((band.pivot_nm() - pivot).abs() < 0.2, "{name}: pivot {} against {pivot}", band.pivot_nm());

@@ -46,6 +46,12 @@ impl Structure {
         }
         (sum, variance)
     }
+    /// Density at a position \[deg\] over the mean of objects whose bias is `ratio` times that of galaxies: lognormal, of the large levels.
+    #[must_use]
+    pub fn crowding(&self, shell: usize, ra_deg: f64, dec_deg: f64, ratio: f64) -> f64 {
+        let (g, variance) = self.smooth(shell, ra_deg, dec_deg);
+        (ratio * g - 0.5 * ratio * ratio * variance).exp()
+    }
 }
 
 #[cfg(test)]

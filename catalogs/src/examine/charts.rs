@@ -3,6 +3,7 @@
 use super::plot::{Gathered, MAP_ORDER, PlotReport};
 use crate::direction::{dot, vector};
 use crate::read::{CatalogSpec, ObjectKind};
+use crate::synthetic::counts::PublishedGalaxies;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::ops::Range;
@@ -203,7 +204,10 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
     let source = match kind {
         ObjectKind::Star => "Allen's Astrophysical Quantities, in V, mean over longitude",
-        ObjectKind::Galaxy => "COSMOS2020 (Weaver et al. 2022), in i",
+        ObjectKind::Galaxy if band != "sdss_i" && PublishedGalaxies::bands().contains(&band.as_str()) => {
+            "compilation of Driver et al. 2016"
+        }
+        ObjectKind::Galaxy => "COSMOS2020 (Weaver et al. 2022) and Driver et al. 2016, in i",
     };
     let source = if published.is_empty() { "no published counts (stars: one direction, V 15 to 25)" } else { source };
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));

@@ -5,7 +5,7 @@ use crate::Region;
 use crate::milky_way::PublishedCounts;
 use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ObjectKind, ReadError};
 use crate::region::healpix_29;
-use crate::synthetic::counts::GalaxyCounts;
+use crate::synthetic::counts::{GalaxyCounts, PublishedGalaxies};
 use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
 use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
 use serde::Serialize;
@@ -263,7 +263,8 @@ pub fn plot(
     let kind = read::kind_of(spec);
     // A mean direction well inside the sphere: the objects are spread over the sky, and stars have no one density.
     let is_local = norm > 0.98 * g.rows as f64;
-    let counts = counts(&g, area, kind, is_local.then_some(middle));
+    let band = spec.band.clone().or_else(|| spec.profile.band().map(Into::into));
+    let counts = counts(&g, area, kind, band.as_deref(), is_local.then_some(middle));
     let report = PlotReport {
         rows: g.rows,
         bad: g.bad,
@@ -294,14 +295,16 @@ pub fn plot(
     Ok(report)
 }
 
-fn counts(g: &Gathered, area: f64, kind: ObjectKind, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
-    let galaxies = GalaxyCounts::load();
+fn counts(g: &Gathered, area: f64, kind: ObjectKind, band: Option<&str>, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
+    let (galaxies, others) = (GalaxyCounts::load(), PublishedGalaxies::load());
+    let other = band.filter(|b| *b != "sdss_i" && PublishedGalaxies::bands().contains(b));
     let stars = PublishedCounts::load();
     let latitude = middle.map(|m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees());
     let published = |from: f64, to: f64| match kind {
         ObjectKind::Star => latitude
             .filter(|_| from >= stars.range().0 && to <= stars.range().1)
             .map(|b| (stars.brighter_deg2(b, to) - stars.brighter_deg2(b, from)) / (to - from)),
+        ObjectKind::Galaxy if other.is_some() => other.and_then(|b| others.between_deg2(b, from, to)).map(|n| n / (to - from)),
         ObjectKind::Galaxy => {
             let (bright, faint) = galaxies.range();
             (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))

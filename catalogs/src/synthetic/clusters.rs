@@ -201,10 +201,8 @@ impl ClusterModel {
     fn density(&self, halo: &Halo, (ra_deg, dec_deg): (f64, f64), galaxies: &GalaxyModel) -> f64 {
         let structure = &galaxies.structure;
         let shell = structure.shells.at(halo.distance);
-        let (g, variance) = structure.smooth(shell, ra_deg, dec_deg);
         let ratio = self.counts.bias(halo.mass, halo.redshift) / crate::cosmos::galaxy_bias(&structure.background, halo.redshift);
-        let ratio = ratio.min(MOST_BIAS);
-        (ratio * g - 0.5 * ratio * ratio * variance).exp()
+        structure.crowding(shell, ra_deg, dec_deg, ratio.min(MOST_BIAS))
     }
     /// Clusters that reach into a footprint with their galaxies or their lensing, in order of their numbers.
     pub(super) fn near(&self, footprint: &Footprint, galaxies: &GalaxyModel) -> Vec<Cluster> {

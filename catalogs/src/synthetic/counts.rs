@@ -7,14 +7,14 @@
 //! # Symbols
 //! i AB magnitude; n galaxies / mag / deg2.
 //! # Source
-//! Galaxies: COSMOS2020, Weaver et al. 2022 (ApJS 258, 11), table 2, i band, 19.25 to 26.75 (checked against the table in the
-//! package `galcv`-style collections of number counts: every row); brighter with the Euclidean slope 0.6, fainter with 0.2 (assumed).
+//! Galaxies: COSMOS2020, Weaver et al. 2022 (ApJS 258, 11), table 2, i band, 19.25 to 25.75; brighter and fainter, and in other bands for comparison, the
+//! compilation of Driver et al. 2016 (ApJ 827, 108), table 3 (`data/SOURCES.md`).
 //! # Limits
 //! i 16 to 28.75.
 //! # Twin
 //! None.
 
-use crate::table::columns;
+use crate::table::{columns, numbers};
 
 /// Galaxy counts in i.
 #[derive(Debug, Clone)]
@@ -54,6 +54,47 @@ impl GalaxyCounts {
 fn piece(a: f64, b: f64, width: f64) -> f64 {
     let ratio = (b / a).ln();
     if ratio.abs() < 1e-9 { a * width } else { (b - a) / ratio * width }
+}
+
+/// Published counts of galaxies in several bands, to hold the field against.
+#[derive(Debug, Clone)]
+pub struct PublishedGalaxies {
+    rows: Vec<Vec<f64>>,
+}
+
+/// Bands of the table, in its order.
+const PUBLISHED: [&str; 7] = ["galex_nuv", "sdss_u", "sdss_g", "sdss_r", "sdss_i", "sdss_z", "vista_y"];
+
+impl PublishedGalaxies {
+    /// The table compiled in.
+    #[must_use]
+    pub fn load() -> Self {
+        Self { rows: numbers(include_str!("../../data/galaxy_counts_bands.csv")) }
+    }
+    /// Bands for which there are counts.
+    #[must_use]
+    pub fn bands() -> &'static [&'static str] {
+        &PUBLISHED
+    }
+    /// AB magnitude, lg of the galaxies per mag and deg2, and the scatter of surveys about it \[dex\], every half magnitude; none for other bands.
+    #[must_use]
+    pub fn of(&self, band: &str) -> Option<Vec<(f64, f64, f64)>> {
+        let k = PUBLISHED.iter().position(|b| *b == band)?;
+        let row = |r: &Vec<f64>| (r[0], r[1 + k], r[1 + PUBLISHED.len() + k]);
+        Some(self.rows.iter().map(row).filter(|r| r.1.is_finite()).collect())
+    }
+    /// Galaxies per deg2 between two AB magnitudes in a band; none where the table has not all of it.
+    #[must_use]
+    pub fn between_deg2(&self, band: &str, bright: f64, faint: f64) -> Option<f64> {
+        let rows = self.of(band)?;
+        let covers = bright >= rows[0].0 && faint <= rows[rows.len() - 1].0;
+        let (m, lg): (Vec<f64>, Vec<f64>) = rows.iter().map(|r| (r.0, r.1)).unzip();
+        let at = |x: f64| 10.0_f64.powf(crate::table::held(&m, &lg, x));
+        // Steps of a tenth at most, each a log-linear piece.
+        let steps = ((faint - bright) / 0.1).ceil().max(1.0);
+        let step = (faint - bright) / steps;
+        covers.then(|| (0..steps as usize).map(|k| bright + step * k as f64).map(|x| piece(at(x), at(x + step), step)).sum())
+    }
 }
 
 /// The inverse of a cumulative count: magnitude of a uniform number.

@@ -28,6 +28,8 @@ mod tints;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_counts;
+#[cfg(test)]
 mod tests_deep;
 #[cfg(test)]
 mod tests_varying;
@@ -162,8 +164,9 @@ impl Population {
             parts.push(cells.par_iter().map(|cell| field.without_host(cell, footprint)).collect());
         }
         if let Some(model) = &self.quasars {
-            let field =
-                QuasarField { spec: &self.spec, key: key.with_name("quasars"), library, extinction: self.extinction.clone(), model, mjd };
+            let structure = self.galaxies.as_ref().filter(|_| self.spec.galaxies.clustering).map(|g| &g.structure);
+            let (key, extinction) = (key.with_name("quasars"), self.extinction.clone());
+            let field = QuasarField { spec: &self.spec, key, library, extinction, model, mjd, structure };
             parts.push(cells.par_iter().map(|cell| field.of_cell(cell, footprint)).collect());
         }
         let mut all: Vec<Source> = Vec::with_capacity(parts.iter().flatten().map(Vec::len).sum());

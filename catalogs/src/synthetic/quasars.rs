@@ -6,13 +6,15 @@
 //! Per cell a Poisson number with the density of [`crate::quasars::Luminosity`]; redshift and i magnitude from it, the spectrum by luminosity; the
 //! brightness at the date by [`crate::quasars::Wander`] at the wavelength of i. A tenth has dust of its own, exponential with mean 0.07 mag. Host: light
 //! at 400 to 500 nm at rest 0.323 10^(0.126 (M_i + 23)) times the quasar's, early-type, half-light radius 3 kpc, Sersic index 2.5.
+//! Where the field's galaxies cluster a quasar is kept with probability exp(r g - r^2 v / 2) / 6, g and v of [`crate::cosmos::Structure::smooth`], r = b over
+//! the bias of galaxies, 0.5 to 3, b = 0.278 ((1 + z)^2 - 6.565) + 2.393.
 //! # Symbols
 //! i AB magnitude of the nucleus, its mean over time; M_i its absolute magnitude at z = 2.
 //! # Source
-//! Host light: Temple, Hewett & Banerji 2021 (MNRAS 508, 737), fraction 0.244 at M_i = -23, host ~ L^0.684. Dust: 2.5 % of quasars without broad absorption have
+//! Bias: Laurent et al. 2017 (JCAP 07, 017), as remembered. Host light: Temple, Hewett & Banerji 2021 (MNRAS 508, 737), fraction 0.244 at M_i = -23, host ~ L^0.684. Dust: 2.5 % of quasars without broad absorption have
 //! E(B-V) > 0.1 (Krawczyk et al. 2015, AJ 149, 203), which a tenth with a mean of 0.07 gives (2.4 %), the share as remembered; its shape, and size and index of hosts: assumed.
 //! # Limits
-//! Scattered evenly, not lensed. Hosts are drawn besides the galaxies of the field; nuclei fainter than M_g(z = 2) = -18 are in those
+//! Not lensed; scattered evenly in a field without clustered galaxies. Hosts are drawn besides the galaxies of the field; nuclei fainter than M_g(z = 2) = -18 are in those
 //! (`nuclei.rs`), none here. A host is as bright as its nucleus is on average, without scatter.
 //! # Twin
 //! None.
@@ -20,7 +22,7 @@
 use super::FieldSpec;
 use super::counts::MagnitudeLaw;
 use super::grid::Cell;
-use crate::cosmos::Background;
+use crate::cosmos::{Background, Structure, galaxy_bias};
 use crate::draw::Draw;
 use crate::quasars::{Luminosity, QuasarSpectra, Wander, lg_mass};
 use crate::{Footprint, Library};
@@ -37,6 +39,9 @@ const POPULATION: u64 = 2;
 const DUSTY: (f64, f64) = (0.1, 0.07);
 /// Spectrum of hosts: between E and Sbc.
 const HOST_TYPE: f64 = 0.25;
+/// Density over the mean up to which quasars are kept, and the largest bias over that of galaxies.
+const CREST: f64 = 6.0;
+const MOST_RATIO: f64 = 3.0;
 /// Half-light radius of hosts \[kpc\].
 const HOST_KPC: f64 = 3.0;
 
@@ -79,6 +84,8 @@ pub(super) struct QuasarField<'a> {
     pub extinction: Option<Arc<Extinction>>,
     pub model: &'a QuasarModel,
     pub mjd: f64,
+    /// None where they are scattered evenly.
+    pub structure: Option<&'a Structure>,
 }
 
 impl QuasarModel {
@@ -104,22 +111,28 @@ impl QuasarModel {
 impl QuasarField<'_> {
     pub(super) fn of_cell(&self, cell: &Cell, footprint: &Footprint) -> Vec<Source> {
         let key = self.key.with(cell.number);
-        let count = Draw::new(key.stream(u64::MAX)).poisson(self.model.total_deg2() * cell.area_deg2() * self.spec.quasars.scale);
+        let most = if self.structure.is_some() { CREST } else { 1.0 };
+        let mean = most * self.model.total_deg2() * cell.area_deg2() * self.spec.quasars.scale;
+        let count = Draw::new(key.stream(u64::MAX)).poisson(mean);
         (0..count)
             .filter_map(|place| {
                 let mut draw = Draw::new(key.stream(place));
                 let at = cell.position(&mut draw);
-                footprint.contains(at.0, at.1).then(|| self.quasar(cell.object(POPULATION, place), at, key.with(place), draw))
+                let thin = Draw::new(key.with_name("structure").stream(place)).uniform();
+                footprint.contains(at.0, at.1).then(|| self.quasar(cell.object(POPULATION, place), at, key.with(place), draw, thin))?
             })
             .collect()
     }
 
-    fn quasar(&self, id: u64, at: (f64, f64), key: StreamKey, mut draw: Draw) -> Source {
+    fn quasar(&self, id: u64, at: (f64, f64), key: StreamKey, mut draw: Draw, thin: f64) -> Option<Source> {
         let model = self.model;
         let u = draw.uniform() * model.total_deg2();
         let slice = model.cumulative.partition_point(|&c| c < u).min(model.slices.len() - 1);
         let half_width = 0.5 * (model.slices[1].0 - model.slices[0].0);
         let redshift = model.slices[slice].0 + draw.between(-half_width, half_width);
+        if self.structure.is_some_and(|structure| thin * CREST > crowding(structure, at, redshift)) {
+            return None;
+        }
         let i = model.slices[slice].1.quantile(draw.uniform());
         let absolute_i = model.luminosity.absolute_i(model.luminosity.absolute(i, redshift));
         let (is_dusty, dust) = (draw.chance(DUSTY.0), DUSTY.1 * draw.exponential());
@@ -152,7 +165,7 @@ impl QuasarField<'_> {
                 });
             }
         }
-        Source {
+        Some(Source {
             id,
             kind: SourceKind::Quasar,
             position: Position::Sky { ra_deg: at.0, dec_deg: at.1 },
@@ -161,13 +174,20 @@ impl QuasarField<'_> {
             redshift,
             motion: None,
             seen: None,
-        }
+        })
     }
 
     fn shape(&self, draw: &mut Draw) -> Shear {
         let (modulus, angle) = (draw.between(0.0, 0.3), std::f64::consts::TAU * draw.uniform());
         Shear { g1: modulus * angle.cos(), g2: modulus * angle.sin() }
     }
+}
+
+/// Density of quasars at a place (ra, dec) \[deg\] and a redshift over the mean.
+fn crowding(structure: &Structure, (ra_deg, dec_deg): (f64, f64), z: f64) -> f64 {
+    let bias = 0.278 * ((1.0 + z).powi(2) - 6.565) + 2.393;
+    let ratio = (bias / galaxy_bias(&structure.background, z)).clamp(0.5, MOST_RATIO);
+    structure.crowding(structure.shells.at(structure.background.distance(z)), ra_deg, dec_deg, ratio)
 }
 
 /// Mean f_lambda of a template between 400 and 500 nm at rest.
