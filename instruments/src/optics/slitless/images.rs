@@ -185,10 +185,10 @@ impl Images<'_> {
         let (psf_x, psf_y) = if laid.layout.own_psf { (x, y) } else { laid.layout.places[1] };
         if *of != Some((number, psf_x.to_bits())) {
             *of = Some((number, psf_x.to_bits()));
-            let Some(stored) = stretch.field.grids(tools.period) else {
+            let Some(stored) = stretch.seen.field.grids(tools.period) else {
                 unreachable!("no grids were sampled for periods of {}", laid.layout.size)
             };
-            let corners = stretch.field.corners(psf_x, psf_y);
+            let corners = stretch.seen.field.corners(psf_x, psf_y);
             let nodes: Vec<(&[Lane], f32)> = corners.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (stored.node(n), w)).collect();
             grids.resize_with(tools.parts.len(), Vec::new);
             for ((lobe, factor), grid) in tools.parts.iter().zip(grids.iter_mut()) {
@@ -202,7 +202,7 @@ impl Images<'_> {
         im.clear();
         im.resize(size * plan.row_len(), 0.0);
         let offset = [x - (x + 0.5).floor(), y - (y + 0.5).floor()];
-        let basis = stretch.band.basis_at(nm);
+        let basis = stretch.seen.band.basis_at(nm);
         let scale = 1.0 / tools.period.pixels() as f64;
         for (grid, &electrons) in grids.iter().zip(electrons) {
             if electrons == 0.0 {

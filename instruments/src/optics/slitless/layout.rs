@@ -242,7 +242,7 @@ impl Planner<'_> {
     fn slopes(&self, extents: &[Extent]) -> Vec<[f64; 4]> {
         let of = |extent: &Extent| {
             let one = [Extent { electrons: 1.0, concentration: 1.0, ..*extent }];
-            let of = self.stretches.list.iter().map(|s| s.response.derivatives(&one));
+            let of = self.stretches.list.iter().map(|s| s.seen.response.derivatives(&one));
             of.fold([0.0_f64; 4], |most, d| std::array::from_fn(|i| most[i].max(d[i])))
         };
         extents.iter().map(of).collect()
