@@ -3,7 +3,7 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! Most orders are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
+//! Faint orders are their light along the trace times profiles across it (`ribbon.rs`). Most others are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
 //! those with too many lines are cut into straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
 //! light along it.
 //! # Source
@@ -22,6 +22,7 @@ mod images;
 mod layout;
 mod one_dimensional;
 mod put;
+mod ribbon;
 mod ruling;
 mod spots;
 mod streak;
@@ -165,7 +166,12 @@ pub fn disperse(
         done += 1;
         progress(done, all);
         let in_pieces: Vec<Source> = rough.iter().map(|&at| sources[at].clone()).collect();
-        for piece in pieces.iter().filter(|_| !in_pieces.is_empty()) {
+        if in_pieces.is_empty() {
+            done += pieces.len();
+            progress(done, all);
+            continue;
+        }
+        for piece in pieces {
             let band = piece.band();
             let through = Imaging { band: &band, ..*imaging };
             let drawn = render::render(

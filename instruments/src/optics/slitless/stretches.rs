@@ -31,12 +31,36 @@ pub(super) struct Stretch {
     pub(super) seen: Seen,
 }
 
+/// Waves of a period, each as often as it turns, about its middle: for shifts of -1/2, 0 and 1/2 one after the other.
+pub(super) struct Waves {
+    /// Numbers of a wave: three periods.
+    pub(super) length: usize,
+    pub(super) cosines: Vec<f32>,
+    pub(super) sines: Vec<f32>,
+}
+
+impl Waves {
+    fn new(size: usize, count: usize) -> Self {
+        let places = || [-0.5, 0.0, 0.5].into_iter().flat_map(move |shift| (0..size).map(move |j| j as f64 - (size / 2) as f64 - shift));
+        let of = |turn: fn(f64) -> f64| -> Vec<f32> {
+            (0..count)
+                .flat_map(|k| {
+                    let scale = if k == 0 { 1.0 } else { 2.0 } / size as f64;
+                    places().map(move |at| (scale * turn(2.0 * std::f64::consts::PI * k as f64 * at / size as f64)) as f32)
+                })
+                .collect()
+        };
+        Self { length: 3 * size, cosines: of(f64::cos), sines: of(f64::sin) }
+    }
+}
+
 /// The PSF of a detector over all wavelengths that its gratings let through.
 pub(super) struct Stretches {
     pub(super) list: Vec<Stretch>,
     /// Highest frequency that is kept \[cycles / pixel\].
     cutoff: f64,
     plans: BTreeMap<usize, FftPlan>,
+    waves: BTreeMap<usize, Waves>,
 }
 
 impl Stretches {
@@ -57,7 +81,7 @@ impl Stretches {
         };
         let point = Extent { electrons: BRIGHTEST, concentration: 1.0, length: 0.0, index: None, radius_px: (0.0, 0.0), colour: GREY };
         let cutoff = list.iter().map(|s| s.seen.response.cutoff(&[point], tolerance)).fold(0.0, f64::max);
-        Ok(Self { list, cutoff, plans: BTreeMap::new() })
+        Ok(Self { list, cutoff, plans: BTreeMap::new(), waves: BTreeMap::new() })
     }
 
     /// Largest |k| that is kept of a period.
@@ -75,6 +99,8 @@ impl Stretches {
         wanted.for_each(|(size, three)| places.entry(size).or_default().push(three));
         for &size in places.keys() {
             self.plans.entry(size).or_insert_with(|| FftPlan::new(size));
+            let count = self.reach(size) + 1;
+            self.waves.entry(size).or_insert_with(|| Waves::new(size, count));
         }
         let grids: Vec<(usize, Reach)> =
             places.keys().map(|&size| (size, self.reach(size))).map(|(size, k)| (size, Reach { x: k, y: k })).collect();
@@ -115,6 +141,12 @@ impl Stretches {
     pub(super) fn plan(&self, size: usize) -> &FftPlan {
         let Some(plan) = self.plans.get(&size) else { unreachable!("no plan was made for periods of {size}") };
         plan
+    }
+
+    /// The waves of a period that was sampled.
+    pub(super) fn waves(&self, size: usize) -> &Waves {
+        let Some(waves) = self.waves.get(&size) else { unreachable!("no waves were made for periods of {size}") };
+        waves
     }
 
     /// The largest of what the stretches say.
