@@ -225,13 +225,17 @@ fn light_outside_the_window_and_of_the_other_grating_is_left_out() {
 #[test]
 fn a_window_has_the_pixels_of_the_whole() {
     let camera = Camera::new(256, 64);
-    let star = source(1, (30.4, 30.0), vec![component(Profile::Point, red(), 20.0)]);
     let gratings = grating(first_order());
-    let whole = camera.disperse(&gratings, std::slice::from_ref(&star), 0.01).rendered.light.pixels;
-    let window = Window { x0: 90, y0: 20, nx: 60, ny: 30 };
-    let cut = disperse(&Imaging { window, ..camera.imaging(0.01) }, &gratings, &[star], None, &|_, _| {}).unwrap().rendered.light.pixels;
-    assert_eq!(cut, whole.slice(ndarray::s![20..50, 90..150]), "to the bit");
-    assert!(cut.iter().any(|v| *v > 1.0));
+    // Laid side by side, and so faint that profiles draw it.
+    for (magnitude, seen) in [(20.0, 1.0), (26.0, 0.02)] {
+        let star = source(1, (30.4, 30.0), vec![component(Profile::Point, red(), magnitude)]);
+        let whole = camera.disperse(&gratings, std::slice::from_ref(&star), 0.01).rendered.light.pixels;
+        let window = Window { x0: 90, y0: 20, nx: 60, ny: 30 };
+        let imaging = Imaging { window, ..camera.imaging(0.01) };
+        let cut = disperse(&imaging, &gratings, &[star], None, &|_, _| {}).unwrap().rendered.light.pixels;
+        assert_eq!(cut, whole.slice(ndarray::s![20..50, 90..150]), "to the bit");
+        assert!(cut.iter().any(|v| *v > seen));
+    }
 }
 
 #[test]
@@ -369,4 +373,39 @@ fn spectra_of_any_brightness_stay_within_the_tolerance() {
         assert!(laid > 0, "{name}: always in pieces");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("; "));
+}
+
+#[test]
+fn a_field_of_faint_sources_is_that_of_images_in_single_wavelengths() {
+    // Noise of a pixel of the sky in 150 s through GI: sky 0.329 and dark 0.02 electron a second, read noise 5 electrons.
+    let noise = (150.0 * (0.329 + 0.02) + 25.0_f64).sqrt();
+    let camera = Camera::new(288, 288);
+    let (flat, red) = (Sed::rest(Arc::new(Spectrum::flat_fnu())), red());
+    let sources: Vec<Source> = (0..120)
+        .map(|k| {
+            let at = |step: f64| (f64::from(k) * step).fract();
+            let (x, y) = (20.0 + 90.0 * at(0.618_034), 40.0 + 208.0 * at(0.754_878));
+            let shear = Shear { g1: 1.2 * at(0.37) - 0.6, g2: 0.5 * at(0.71) - 0.25 };
+            let disk = Profile::Sersic { index: 1.0, half_light_radius_arcsec: 0.1 + 0.4 * at(0.569), shear };
+            let bulge = Profile::Sersic { index: 4.0, half_light_radius_arcsec: 0.05 + 0.1 * at(0.569), shear };
+            let magnitude = 24.0 + 4.0 * at(0.236);
+            let parts = match k % 4 {
+                0 => vec![component(Profile::Point, red.clone(), magnitude)],
+                1 => vec![component(disk, with_line(0.3, 6.0), magnitude)],
+                _ => vec![component(bulge, red.clone(), magnitude + 1.0), component(disk, flat.clone(), magnitude)],
+            };
+            source(k as u64, (x, y), parts)
+        })
+        .collect();
+    let order = first_order();
+    let exact = slice_by_slice(&camera, &order, &sources, 0.002);
+    let drawn = camera.disperse(&grating(order), &sources, 0.05);
+    assert_eq!(drawn.rendered.timings.modes, 0.0, "none in pieces");
+    let pixels = drawn.rendered.light.pixels.mapv(f64::from);
+    let bias = pixels.sum() / exact.sum() - 1.0;
+    let rms = ((&pixels - &exact).mapv(|d| d * d).sum() / exact.len() as f64).sqrt();
+    let peak = exact.iter().copied().fold(0.0, f64::max);
+    println!("peak {peak:.3}, rms {rms:.5} electron, {:.5} of the noise, sum {bias:.2e}", rms / noise);
+    assert!(peak > 0.1 && bias.abs() < 1e-3 && rms < 0.02 * noise, "peak {peak}, bias {bias}, rms {rms}");
+    assert!(worst(&drawn.rendered.light.pixels, &exact) < 0.1, "{}", worst(&drawn.rendered.light.pixels, &exact));
 }

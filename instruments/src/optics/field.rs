@@ -189,11 +189,18 @@ impl Field {
         }
         Ok(())
     }
-    /// Samples the grids: for each period and reach the nodes listed that it has not yet; a period has one reach.
+    /// Samples the grids: for each period and reach the nodes listed that it has not yet; a period has one reach, and grids that do not go so far are made again.
     pub(crate) fn sample(&mut self, wanted: &[(Period, Reach, Vec<usize>)]) {
         let mut jobs: Vec<(usize, GridShape)> = Vec::new();
         for (period, reach, nodes) in wanted {
-            let shape = GridShape::new(*period, *reach);
+            let reaches = |shape: &GridShape| shape.reach.x >= reach.x && shape.reach.y >= reach.y;
+            let shape = match self.periods.get(period).map(|grids| &grids.shape) {
+                Some(shape) if reaches(shape) => shape.clone(),
+                _ => {
+                    self.periods.remove(period);
+                    GridShape::new(*period, *reach)
+                }
+            };
             let held = |node: &usize| self.periods.get(period).is_some_and(|grids| grids.nodes[*node].is_some());
             let direct: BTreeSet<usize> = nodes.iter().flat_map(|&n| self.origins(n)).map(|(n, _)| n).filter(|n| !held(n)).collect();
             jobs.extend(direct.into_iter().map(|node| (node, shape.clone())));

@@ -154,6 +154,22 @@ impl Response {
         total
     }
 
+    /// About the highest brightness a pixel can have \[electron\]: every fourth bin stands for its neighbours.
+    pub(crate) fn peak_about(&self, parts: &[Extent]) -> f64 {
+        const STRIDE: usize = 4;
+        let mut total = 0.0;
+        for (bin, weights) in self.weight.chunks(STRIDE).enumerate() {
+            let middle = (bin * STRIDE) as f64 + 0.5 * weights.len() as f64;
+            let mut sum = 0.0;
+            for part in parts {
+                let k = 2.0 * std::f64::consts::PI * self.step * middle * part.radius_px.1;
+                sum += part.electrons * part.concentration * part.index.map_or(1.0, |n| table().rough(n, k * k).abs());
+            }
+            total += sum * weights.iter().sum::<f64>();
+        }
+        total
+    }
+
     /// What the brightness and its second, third and fourth derivative along an axis can be at most \[electron, electron / pixel^2, ^3, ^4\].
     pub(crate) fn derivatives(&self, parts: &[Extent]) -> [f64; 4] {
         // Means of |cos|^2, |cos|^3 and |cos|^4 over the directions of waves.

@@ -14,6 +14,7 @@ use super::scene::{Figure, Resolver};
 use super::slitless::Piece;
 use super::{Imaging, RenderTolerance, Timings};
 use rayon::prelude::*;
+use sim_core::bandpass::Bandpass;
 use sim_core::dispersion::Opening;
 use sim_core::frame::{Frame, Window};
 use sim_core::ledger::Ledger;
@@ -59,11 +60,32 @@ pub(super) struct Drawn {
     pub(super) clipped: usize,
 }
 
-/// Draws sources into `light`; of `piece` and its grating's opening, if one is given, what they put on the detector instead of images. `keep` sees the stamps
-/// of each source, by its place in the catalogue.
+/// The PSF over the field, with the quadrature that its colour terms belong to.
+pub(super) struct Seen {
+    pub(super) band: BandQuadrature,
+    pub(super) field: Field,
+    pub(super) response: Response,
+}
+
+impl Seen {
+    /// Through a band.
+    pub(super) fn new(imaging: &Imaging<'_>, band: &Bandpass) -> Result<Self, OpticsError> {
+        let band = BandQuadrature::new(band, if imaging.psf.is_achromatic() { 1 } else { nodes_for(band) });
+        let sampling = sampling(imaging);
+        let field = Field::new(imaging.psf, imaging.geometry, band.nodes_nm(), band.mix(), sampling)?;
+        let response = Response::new(field.central(), band.mix(), sampling, 128, CUTOFF_MAX);
+        Ok(Self { band, field, response })
+    }
+}
+
+/// A piece of a spectrum, its grating's opening, and the PSF over wavelengths that hold the piece's, where it is known already.
+pub(super) type PieceSeen<'a, 'b> = (&'a Piece<'b>, &'a Opening, Option<&'a mut Seen>);
+
+/// Draws sources into `light`; of `piece`, if one is given, what they put on the detector instead of images. `keep` sees the stamps of each source, by its place in the
+/// catalogue.
 pub(super) fn render(
     imaging: &Imaging<'_>,
-    piece: Option<(&Piece<'_>, &Opening)>,
+    piece: Option<PieceSeen<'_, '_>>,
     sources: &[Source],
     light: &mut Frame<Light>,
     keep: &mut dyn FnMut(usize, &[Stamp]),
@@ -73,25 +95,37 @@ pub(super) fn render(
     let mut timings = Timings::default();
     let clock = Instant::now();
 
-    // The PSF at the detector's centre, for planning.
-    let colours = if imaging.psf.is_achromatic() { 1 } else { nodes_for(imaging.band) };
-    let band = BandQuadrature::new(imaging.band, colours);
-    let sampling = sampling(imaging);
-    let mut field = Field::new(imaging.psf, imaging.geometry, band.nodes_nm(), band.mix(), sampling)?;
-    let response = Response::new(field.central(), band.mix(), sampling, 128, CUTOFF_MAX);
+    let (piece, known) = match piece {
+        Some((piece, opening, known)) => (Some((piece, opening)), known),
+        None => (None, None),
+    };
+    // Pieces whose PSF is known have electrons alone from their own quadrature.
+    let (mut own, counted);
+    let (seen, band) = match known {
+        Some(known) => {
+            counted = BandQuadrature::new(imaging.band, 1);
+            (known, Some(&counted))
+        }
+        None => {
+            own = Seen::new(imaging, imaging.band)?;
+            (&mut own, None)
+        }
+    };
+    let Seen { band: colours, field, response } = seen;
+    let band = band.unwrap_or(colours);
     timings.psf_s += clock.elapsed().as_secs_f64();
 
     // Sources to figures.
     let clock = Instant::now();
     let references = references(sources);
-    let resolver = Resolver::new(imaging, &band, &references, colours == 1, piece);
+    let resolver = Resolver::new(imaging, band, &references, imaging.psf.is_achromatic(), piece);
     let resolved: Vec<Result<Option<Planned>, OpticsError>> = sources
         .par_iter()
         .enumerate()
         .with_min_len(64)
         .map_init(Palette::default, |palette, (index, source)| {
             let Some(figure) = resolver.figure(source, palette)? else { return Ok(None) };
-            Ok(plan(imaging, &response, piece.is_some(), index, figure))
+            Ok(plan(imaging, response, piece.is_some(), index, figure))
         })
         .collect();
     let mut planned = Vec::with_capacity(sources.len());
@@ -109,16 +143,16 @@ pub(super) fn render(
 
     // Grids of the PSF at the sizes and nodes in use.
     let clock = Instant::now();
-    let wanted = wanted_grids(&planned, &field);
+    let wanted = wanted_grids(&planned, field);
     let nodes: Vec<usize> = wanted.iter().flat_map(|(_, _, nodes)| nodes.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
-    field.evaluate(imaging.psf, imaging.geometry, band.nodes_nm(), &nodes)?;
+    field.evaluate(imaging.psf, imaging.geometry, colours.nodes_nm(), &nodes)?;
     field.sample(&wanted);
     timings.psf_s += clock.elapsed().as_secs_f64();
 
     // Paint and add.
     let has = |period: Period, size: usize| period.nx == size || period.ny == size;
     let uses = |size: usize| planned.iter().any(|p| has(p.extents.period, size) || p.extents.difference.is_some_and(|d| has(d, size)));
-    let painter = Painter::new(&field, (imaging.band, &band), uses);
+    let painter = Painter::new(field, (imaging.band, colours), uses);
     let mut truth: Vec<(usize, TruthRow)> = Vec::with_capacity(planned.len());
     let mut ledger = Ledger::default();
     let mut modes = 0.0;

@@ -139,6 +139,23 @@ impl SersicTable {
         out[count..].fill(0.0);
     }
 
+    /// The transform at q = scale k^2, k = 0, 1, ..., to 1e-3: for what is faint.
+    pub(crate) fn on_axis(&self, n: f64, scale: f64, count: usize) -> impl Iterator<Item = f32> + '_ {
+        let (first, weights) = row_position(n);
+        (0..count).map(move |k| {
+            let q = scale * (k * k) as f64;
+            if q < 2.0_f64.powi(LOW_OCTAVE) {
+                return 1.0;
+            }
+            let d = dense_index(q);
+            let at = |d: usize| (0..6).map(|r| weights[r] as f32 * self.dense[(first + r) * DENSE + d]).sum::<f32>();
+            let edge = |d: usize| 2.0_f64.powi(LOW_OCTAVE + (d / SUB) as i32) * (1.0 + (d % SUB) as f64 / SUB as f64);
+            let (low, high) = (edge(d), edge(d + 1));
+            let share = ((q - low) / (high - low)).clamp(0.0, 1.0) as f32;
+            at(d) * (1.0 - share) + at((d + 1).min(DENSE - 1)) * share
+        })
+    }
+
     /// The transform near (n, q), good to a few per cent: for planning only.
     pub(crate) fn rough(&self, n: f64, q: f64) -> f64 {
         let row = (((n / INDEX_RANGE.0).ln() / LN_N_STEP + 2.5) as usize).min(ROWS - 1);

@@ -20,11 +20,12 @@ use super::super::grid::GridShape;
 use super::super::modes::{self, Lobe, ModeScratch, Modes, ProfileTable, Radial};
 use super::super::paint::{self, Stamp};
 use super::super::plan::Period;
-use super::super::scene::Resolver;
+use super::super::scene::{Figure, Resolver};
 use super::super::{Imaging, Rendered, render};
 use super::columns;
-use super::layout::{Laid, Layout, Outcome, Planner, Through};
+use super::layout::{Laid, Layout, Outcome, Planner, Through, Way};
 use super::put::{put, turn};
+use super::ribbon::Loom;
 use super::streak::Piece;
 use super::stretches::Stretches;
 use rayon::prelude::*;
@@ -51,6 +52,8 @@ struct Brush {
     turned: Vec<f32>,
     columns: Vec<f32>,
     weights: Vec<f32>,
+    padded: Vec<f32>,
+    loom: Loom,
 }
 
 /// Draws an order of many sources.
@@ -94,7 +97,7 @@ pub(super) fn draw(
         }
         rendered.timings.sources_s += clock.elapsed().as_secs_f64();
         let clock = Instant::now();
-        stretches.sample(imaging, laid.iter().map(|(_, one)| (one.layout.size, one.layout.places)))?;
+        stretches.sample(imaging, laid.iter().map(|(_, one)| one.sampled()))?;
         rendered.timings.psf_s += clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let images = Images { stretches };
@@ -117,7 +120,15 @@ impl Images<'_> {
     /// Lays the images of an order of a source into `stamp`.
     fn lay(&self, laid: &Laid, brush: &mut Brush, stamp: &mut Stamp) {
         *stamp = Stamp { pixels: std::mem::take(&mut stamp.pixels), ..Stamp::default() };
-        let Laid { figure, layout: Layout { columns, light, spots, nodes, size, .. } } = laid;
+        match &laid.way {
+            Way::Images(layout) => self.side_by_side(&laid.figure, layout, brush, stamp),
+            Way::Ribbon(ribbon) => ribbon.draw(&laid.figure, self.stretches, &mut brush.loom, stamp),
+        }
+    }
+
+    /// Lays images side by side.
+    fn side_by_side(&self, figure: &Figure, layout: &Layout, brush: &mut Brush, stamp: &mut Stamp) {
+        let Layout { columns, light, spots, nodes, size, .. } = layout;
         let (size, pitch, along, y0) = (*size, columns.pitch, &columns.along, figure.truth.y);
         // A row of the trace at any place along it.
         let at = |place: f64| {
@@ -139,7 +150,7 @@ impl Images<'_> {
         (stamp.nx, stamp.ny) = ((right - left) as usize + size, (high - low) as usize + size);
         brush.columns.clear();
         brush.columns.resize(stamp.nx * stamp.ny, 0.0);
-        let tools = tools(laid);
+        let tools = tools(figure, layout);
         brush.of = None;
         let mut electrons = vec![0.0; figure.parts.len()];
         for (k, node) in nodes.iter().enumerate() {
@@ -158,18 +169,18 @@ impl Images<'_> {
             }
             brush.weights.clear();
             brush.weights.extend((from..=to).map(|c| (hat(c) * light.iter().map(|l| l[c]).sum::<f64>() / total) as f32));
-            self.image(&tools, laid, (columns.pixel(node.column as f64), node.y, node.nm), &electrons, brush);
+            self.image(&tools, layout, (columns.pixel(node.column as f64), node.y, node.nm), &electrons, brush);
             let corner = ((whole(columns.pixel(from as f64)) - left) as usize, (whole(node.y) - low) as usize);
-            put(&brush.turned, size, (&brush.weights, pitch), corner, stamp.ny, &mut brush.columns);
+            put(&brush.turned, size, (&brush.weights, pitch), corner, (stamp.ny, &mut brush.columns), &mut brush.padded);
             stamp.sum += total;
         }
         for spot in spots.iter() {
             electrons.fill(0.0);
             electrons[spot.part] = spot.electrons;
             let (nm, y) = at(spot.at);
-            self.image(&tools, laid, (columns.pixel(spot.at), y, nm), &electrons, brush);
+            self.image(&tools, layout, (columns.pixel(spot.at), y, nm), &electrons, brush);
             let corner = ((whole(columns.pixel(spot.at)) - left) as usize, (whole(y) - low) as usize);
-            put(&brush.turned, size, (&[1.0], 1), corner, stamp.ny, &mut brush.columns);
+            put(&brush.turned, size, (&[1.0], 1), corner, (stamp.ny, &mut brush.columns), &mut brush.padded);
             stamp.sum += spot.electrons;
         }
         stamp.pixels.resize(stamp.nx * stamp.ny, 0.0);
@@ -177,32 +188,32 @@ impl Images<'_> {
     }
 
     /// An image in a single wavelength at a place, its parts with these electrons, into the brush.
-    fn image(&self, tools: &Tools, laid: &Laid, (x, y, nm): (f64, f64, f64), electrons: &[f64], brush: &mut Brush) {
+    fn image(&self, tools: &Tools, layout: &Layout, (x, y, nm): (f64, f64, f64), electrons: &[f64], brush: &mut Brush) {
         let Brush { fft, modes: scratch, re, im, grids, of, image, turned, .. } = brush;
         let number = self.stretches.of(nm);
         let stretch = &self.stretches.list[number];
-        let plan = self.stretches.plan(laid.layout.size);
-        let (psf_x, psf_y) = if laid.layout.own_psf { (x, y) } else { laid.layout.places[1] };
+        let plan = self.stretches.plan(layout.size);
+        let (psf_x, psf_y) = if layout.own_psf { (x, y) } else { layout.places[1] };
         if *of != Some((number, psf_x.to_bits())) {
             *of = Some((number, psf_x.to_bits()));
-            let Some(stored) = stretch.field.grids(tools.period) else {
-                unreachable!("no grids were sampled for periods of {}", laid.layout.size)
+            let Some(stored) = stretch.seen.field.grids(tools.period) else {
+                unreachable!("no grids were sampled for periods of {}", layout.size)
             };
-            let corners = stretch.field.corners(psf_x, psf_y);
+            let corners = stretch.seen.field.corners(psf_x, psf_y);
             let nodes: Vec<(&[Lane], f32)> = corners.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (stored.node(n), w)).collect();
             grids.resize_with(tools.parts.len(), Vec::new);
             for ((lobe, factor), grid) in tools.parts.iter().zip(grids.iter_mut()) {
                 let part = (lobe, &tools.tables[..], factor.as_deref());
-                modes::blend((&stored.shape, &nodes), part, laid.layout.colours, &tools.shape, grid);
+                modes::blend((&stored.shape, &nodes), part, layout.colours, &tools.shape, grid);
             }
         }
-        let size = laid.layout.size;
+        let size = layout.size;
         re.clear();
         re.resize(size * plan.row_len(), 0.0);
         im.clear();
         im.resize(size * plan.row_len(), 0.0);
         let offset = [x - (x + 0.5).floor(), y - (y + 0.5).floor()];
-        let basis = stretch.band.basis_at(nm);
+        let basis = stretch.seen.band.basis_at(nm);
         let scale = 1.0 / tools.period.pixels() as f64;
         for (grid, &electrons) in grids.iter().zip(electrons) {
             if electrons == 0.0 {
@@ -214,7 +225,7 @@ impl Images<'_> {
                 shape: &tools.shape,
                 rows: tools.shape.rows(),
                 nodes: &[(grid, 1.0)],
-                colours: laid.layout.colours,
+                colours: layout.colours,
                 lobes: &point,
                 tables: &[],
                 factor: None,
@@ -239,13 +250,13 @@ struct Tools {
     tables: Vec<ProfileTable>,
 }
 
-fn tools(laid: &Laid) -> Tools {
-    let period = Period::square(laid.layout.size);
+fn tools(figure: &Figure, layout: &Layout) -> Tools {
+    let period = Period::square(layout.size);
     let (mut tables, mut used) = (Vec::new(), 0);
-    let parts = laid.figure.parts.iter().map(|part| {
-        let lobe = paint::lobe(part, period, laid.layout.reach, 1.0, &mut tables, &mut used);
-        (lobe.unwrap_or(Lobe { radial: Radial::Point, map: [0.0; 4], weights: GREY }), paint::factor(part, period, laid.layout.reach))
+    let parts = figure.parts.iter().map(|part| {
+        let lobe = paint::lobe(part, period, layout.reach, 1.0, &mut tables, &mut used);
+        (lobe.unwrap_or(Lobe { radial: Radial::Point, map: [0.0; 4], weights: GREY }), paint::factor(part, period, layout.reach))
     });
     let parts = parts.collect();
-    Tools { period, shape: GridShape::new(period, laid.layout.reach), parts, tables }
+    Tools { period, shape: GridShape::new(period, layout.reach), parts, tables }
 }

@@ -18,9 +18,10 @@ use super::super::plan::{Extent, size_for};
 use super::super::scene::{Figure, Light as Shape, Part, Resolver};
 use super::super::{Imaging, RenderTolerance, render};
 use super::columns::{self, Columns, Moments, Wide};
+use super::ribbon::{self, Ribbon};
 use super::spots::{self, Spot};
 use super::stretches::Stretches;
-use sim_core::dispersion::Order;
+use sim_core::dispersion::{Order, Trace};
 use sim_core::source::Source;
 
 /// Shorter spectra are images or nearly \[pixel\].
@@ -67,7 +68,23 @@ struct Light {
 /// An order of a source, and how it is laid.
 pub(super) struct Laid {
     pub(super) figure: Figure,
-    pub(super) layout: Layout,
+    pub(super) way: Way,
+}
+
+/// A way to lay an order.
+pub(super) enum Way {
+    Images(Layout),
+    Ribbon(Ribbon),
+}
+
+impl Laid {
+    /// The period of what is drawn, and the places whose PSF it takes.
+    pub(super) fn sampled(&self) -> (usize, [(f64, f64); 3]) {
+        match &self.way {
+            Way::Images(layout) => (layout.size, layout.places),
+            Way::Ribbon(ribbon) => (ribbon.size, [(self.figure.x, self.figure.y); 3]),
+        }
+    }
 }
 
 /// How an order is laid.
@@ -132,18 +149,48 @@ impl Planner<'_> {
             return Ok(if self.touches(&figure, far) { Outcome::Pieces } else { Outcome::Nothing });
         }
         let rough: Vec<Extent> = figure.parts.iter().map(|part| part.extent(figure.streak.as_ref())).collect();
-        let slopes = self.slopes(&rough);
-        let at_most: f64 = rough.iter().zip(&slopes).map(|(extent, bound)| extent.electrons * extent.concentration * bound[0]).sum();
-        if !stepped_over
-            && let RenderTolerance::Electrons(tolerance) = self.through.imaging.tolerance
-            && at_most < render::INVISIBLE * tolerance
-        {
+        let tolerance = match self.through.imaging.tolerance {
+            RenderTolerance::Electrons(tolerance) => Some(tolerance),
+            RenderTolerance::Relative(_) => None,
+        };
+        let unseen = |parts: &[Extent]| tolerance.is_some_and(|t| self.stretches.most(|r| r.peak_about(parts)) < render::INVISIBLE * t);
+        if !stepped_over && unseen(&rough) {
             return Ok(Outcome::Nothing);
         }
-        Ok(match self.lay_out(&figure, &slopes) {
-            Ok(layout) => Outcome::Laid(Box::new(Laid { figure, layout })),
-            Err(otherwise) => otherwise,
-        })
+        let (x0, y0) = (figure.truth.x, figure.truth.y);
+        let trace = self.through.order.trace(x0, y0);
+        let Some(columns) = Columns::lay(&trace, x0, self.through.range_nm, MARGIN) else { return Ok(Outcome::Pieces) };
+        let Some((moments, extents)) = self.light_of(&figure, &columns) else { return Ok(Outcome::Pieces) };
+        if unseen(&extents) {
+            return Ok(Outcome::Nothing);
+        }
+        let way = match tolerance.and_then(|tolerance| self.ribbon(&figure, &columns, &moments, &extents, tolerance)) {
+            Some(ribbon) => Way::Ribbon(ribbon),
+            None => match self.lay_out(&figure, (&trace, &columns), &moments, &extents) {
+                Ok(layout) => Way::Images(layout),
+                Err(otherwise) => return Ok(otherwise),
+            },
+        };
+        Ok(Outcome::Laid(Box::new(Laid { figure, way })))
+    }
+
+    /// An order that is so faint that profiles draw it.
+    fn ribbon(&self, figure: &Figure, columns: &Columns, moments: &[Vec<Moments>], extents: &[Extent], tolerance: f64) -> Option<Ribbon> {
+        let peak = self.stretches.most(|r| r.peak_about(extents));
+        let even = |part: &Part| matches!(part.light, Shape::Point | Shape::Sersic(_));
+        let (first, last) = (columns.along.first()?, columns.along.last()?);
+        let climbs = (last.dy - first.dy).abs() / columns.along.len() as f64;
+        if peak >= ribbon::FAINT * tolerance || climbs > ribbon::STEEP || !figure.parts.iter().all(even) {
+            return None;
+        }
+        let size = size_for(2.0 * self.stretches.most(|r| r.radius(extents, ribbon::WINGS * peak)) + 2.0).0;
+        if size > ribbon::SIZE_MAX {
+            return None;
+        }
+        let (low, high) = self.through.range_nm;
+        let waves_nm = [low + 0.15 * (high - low), low + 0.85 * (high - low)];
+        let light = moments.iter().map(|m| columns::at_whole_columns(m)).collect();
+        Some(Ribbon { first: columns.first, along: columns.along.clone(), light, waves_nm, size })
     }
 
     /// Whether light so far from the trace \[pixel\] is in the window.
@@ -153,14 +200,18 @@ impl Planner<'_> {
         render::touches(self.through.imaging.window, figure, (half(along), half(across)))
     }
 
-    /// How an order is laid, or what else becomes of it; `slopes` are those of one electron of each part.
-    fn lay_out(&self, figure: &Figure, slopes: &[[f64; 4]]) -> Result<Layout, Outcome> {
+    /// How an order is laid in images, or what else becomes of it.
+    fn lay_out(
+        &self,
+        figure: &Figure,
+        (trace, columns): (&Trace, &Columns),
+        moments: &[Vec<Moments>],
+        extents: &[Extent],
+    ) -> Result<Layout, Outcome> {
         let (x0, y0) = (figure.truth.x, figure.truth.y);
-        let trace = self.through.order.trace(x0, y0);
-        let columns = Columns::lay(&trace, x0, self.through.range_nm, MARGIN).ok_or(Outcome::Pieces)?;
-        let (moments, extents) = self.light_of(figure, &columns).ok_or(Outcome::Pieces)?;
+        let slopes = self.slopes(extents);
         let mut all = [0.0; 4];
-        for (extent, bound) in extents.iter().zip(slopes) {
+        for (extent, bound) in extents.iter().zip(&slopes) {
             all.iter_mut().zip(bound).for_each(|(sum, d)| *sum += extent.electrons * extent.concentration * d);
         }
         let peak = all[0];
@@ -171,8 +222,8 @@ impl Planner<'_> {
         if peak < render::INVISIBLE * tolerance {
             return Err(Outcome::Nothing);
         }
-        let cutoff = self.stretches.most(|r| r.cutoff(&extents, tolerance));
-        let size = size_for(2.0 * self.stretches.most(|r| r.radius(&extents, tolerance)) + 2.0).0;
+        let cutoff = self.stretches.most(|r| r.cutoff(extents, tolerance));
+        let size = size_for(2.0 * self.stretches.most(|r| r.radius(extents, tolerance)) + 2.0).0;
         let k = ((cutoff * size as f64).ceil() as usize).max(1);
         if size > SIZE_MAX || k > self.stretches.reach(size) {
             return Err(Outcome::Pieces);
@@ -185,12 +236,12 @@ impl Planner<'_> {
             (x0 + dx, y0 + dy)
         };
         let places = [end(self.through.range_nm.0), (figure.x, figure.y), end(self.through.range_nm.1)];
-        let (reach, colours) = (Reach { x: k, y: k }, self.stretches.colours(&extents, 0.5 * tolerance));
+        let (reach, colours) = (Reach { x: k, y: k }, self.stretches.colours(extents, 0.5 * tolerance));
         let own_psf = FROM_MIDDLE * peak > 0.25 * tolerance;
         let mut pitch = ((APART / cutoff) as usize).min(columns.along.len() / COLUMNS_MIN).clamp(1, PITCH_MAX);
         loop {
             let wide = columns.wide(pitch);
-            if let Some(Light { light, spots, nodes }) = self.at_pitch(&wide, &moments, y0, (slopes, &all), tolerance) {
+            if let Some(Light { light, spots, nodes }) = self.at_pitch(&wide, moments, y0, (&slopes, &all), tolerance) {
                 return Ok(Layout { columns: wide, light, spots, nodes, places, size, reach, colours, own_psf });
             }
             if pitch == 1 {
@@ -242,7 +293,7 @@ impl Planner<'_> {
     fn slopes(&self, extents: &[Extent]) -> Vec<[f64; 4]> {
         let of = |extent: &Extent| {
             let one = [Extent { electrons: 1.0, concentration: 1.0, ..*extent }];
-            let of = self.stretches.list.iter().map(|s| s.response.derivatives(&one));
+            let of = self.stretches.list.iter().map(|s| s.seen.response.derivatives(&one));
             of.fold([0.0_f64; 4], |most, d| std::array::from_fn(|i| most[i].max(d[i])))
         };
         extents.iter().map(of).collect()

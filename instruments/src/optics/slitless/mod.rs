@@ -3,7 +3,7 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! Most orders are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
+//! Faint orders are their light along the trace times profiles across it (`ribbon.rs`). Most others are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
 //! those with too many lines are cut into straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
 //! light along it.
 //! # Source
@@ -22,6 +22,7 @@ mod images;
 mod layout;
 mod one_dimensional;
 mod put;
+mod ribbon;
 mod ruling;
 mod spots;
 mod streak;
@@ -104,11 +105,14 @@ pub fn disperse(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Dispersed, OpticsError> {
     let places = places(imaging);
+    let clock = Instant::now();
+    let mut stretches = Stretches::new(imaging, range_of(gratings))?;
+    let psf_s = clock.elapsed().as_secs_f64();
     let lines: Vec<(usize, &Opening, &Order, Vec<Piece<'_>>)> = gratings
         .iter()
         .enumerate()
         .flat_map(|(number, grating)| grating.orders.iter().map(move |order| (number, &grating.opening, order)))
-        .map(|(number, opening, order)| (number, opening, order, streak::pieces(order, &places)))
+        .map(|(number, opening, order)| (number, opening, order, streak::pieces(order, &places, stretches.borders_nm())))
         .collect();
     for (_, _, order, pieces) in &lines {
         if pieces.iter().any(|piece| places.iter().any(|&(x, y)| !piece.streak(x, y).is_along_x())) {
@@ -127,9 +131,7 @@ pub fn disperse(
     };
     let mut truth: BTreeMap<usize, TruthRow> = BTreeMap::new();
     let mut orders: BTreeMap<(usize, usize), OrderLight> = BTreeMap::new();
-    let clock = Instant::now();
-    let mut stretches = Stretches::new(imaging, range_of(gratings), render::sampling(imaging))?;
-    rendered.timings.psf_s += clock.elapsed().as_secs_f64();
+    rendered.timings.psf_s += psf_s;
     let mut kept = cut_out.map(|least| Kept::new(imaging.window, least));
     let (all, mut done) = (lines.iter().map(|l| l.3.len() + 1).sum::<usize>(), 0);
     for (line, (grating, opening, order, pieces)) in lines.iter().enumerate() {
@@ -164,12 +166,17 @@ pub fn disperse(
         done += 1;
         progress(done, all);
         let in_pieces: Vec<Source> = rough.iter().map(|&at| sources[at].clone()).collect();
+        if in_pieces.is_empty() {
+            done += pieces.len();
+            progress(done, all);
+            continue;
+        }
         for piece in pieces {
             let band = piece.band();
             let through = Imaging { band: &band, ..*imaging };
             let drawn = render::render(
                 &through,
-                Some((piece, opening)),
+                Some((piece, opening, stretches.whole(piece).filter(|_| pieces.len() > 1))),
                 &in_pieces,
                 &mut rendered.light,
                 &mut |place, stamps| keep(rough[place], stamps),

@@ -35,45 +35,59 @@ pub(super) fn turn(from: &[f32], length: usize, to: &mut [f32]) {
     }
 }
 
-/// Adds an image of `size` columns of as many rows, once for each weight and each time `pitch` columns further, from a corner of the stamp on, whose columns have `ny`
-/// rows.
-#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-pub(super) fn put(image: &[f32], size: usize, (weights, pitch): (&[f32], usize), corner: (usize, usize), ny: usize, columns: &mut [f32]) {
-    // So many rows at a time stay in registers; periods are multiples of 16.
-    match size {
-        80 => put_rows::<40>(image, size, (weights, pitch), corner, ny, columns),
-        48 | 96 => put_rows::<48>(image, size, (weights, pitch), corner, ny, columns),
-        size if size.is_multiple_of(32) => put_rows::<32>(image, size, (weights, pitch), corner, ny, columns),
-        _ => put_rows::<16>(image, size, (weights, pitch), corner, ny, columns),
-    }
-}
+/// Rows, and columns of the sum, that stay in registers.
+const ROWS: usize = 16;
+const GROUP: usize = 4;
 
-#[inline(always)]
-fn put_rows<const ROWS: usize>(
+/// Adds an image of `size` columns of as many rows, once for each weight and each time `pitch` columns further, from a corner of the stamp on, whose columns have `ny`
+/// rows. Periods are multiples of 16. `padded` lends its memory.
+pub(super) fn put(
     image: &[f32],
     size: usize,
     (weights, pitch): (&[f32], usize),
-    (x, y): (usize, usize),
-    ny: usize,
-    columns: &mut [f32],
+    corner: (usize, usize),
+    (ny, columns): (usize, &mut [f32]),
+    padded: &mut Vec<f32>,
 ) {
-    if weights.is_empty() {
-        return;
-    }
-    for out in 0..(weights.len() - 1) * pitch + size {
-        let to = &mut columns[(x + out) * ny + y..][..size];
-        // Images that have a column here.
-        let (first, last) = ((out + 1).saturating_sub(size).div_ceil(pitch), (out / pitch).min(weights.len() - 1));
-        for (block, to) in to.chunks_exact_mut(ROWS).enumerate() {
-            let mut sum = [0.0_f32; ROWS];
-            for (number, weight) in (first..).zip(&weights[first..=last]) {
-                let column = &image[(out - number * pitch) * size + block * ROWS..][..ROWS];
-                for (s, f) in sum.iter_mut().zip(column) {
-                    *s += weight * f;
+    padded.clear();
+    padded.resize(GROUP, 0.0);
+    padded.extend_from_slice(weights);
+    padded.resize(weights.len() + 2 * GROUP, 0.0);
+    put_padded(image, size, (padded, pitch), corner, ny, columns);
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn put_padded(image: &[f32], size: usize, (padded, pitch): (&[f32], usize), (x, y): (usize, usize), ny: usize, columns: &mut [f32]) {
+    let count = padded.len() - 2 * GROUP;
+    for block in (0..size).step_by(ROWS) {
+        // Images that lie a pitch apart share the columns that are as far apart.
+        for residue in 0..pitch.min(size) {
+            // Image columns residue + j pitch meet columns of the sum residue + o pitch, o = j + the image's number.
+            let held = (size - residue).div_ceil(pitch);
+            for first in (0..held + count - 1).step_by(GROUP) {
+                let mut sums = [[0.0_f32; ROWS]; GROUP];
+                let (from, to) = ((first + 1).saturating_sub(count), (first + GROUP).min(held));
+                for j in from..to {
+                    let column: &[f32; ROWS] = match image[(residue + j * pitch) * size + block..].first_chunk() {
+                        Some(column) => column,
+                        None => return,
+                    };
+                    let weights: &[f32; GROUP] = match padded[first + GROUP - j..].first_chunk() {
+                        Some(weights) => weights,
+                        None => return,
+                    };
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        for (s, f) in sum.iter_mut().zip(column) {
+                            *s += weight * f;
+                        }
+                    }
                 }
-            }
-            for (t, s) in to.iter_mut().zip(sum) {
-                *t += s;
+                for (o, sum) in (first..(held + count - 1).min(first + GROUP)).zip(sums) {
+                    let to = &mut columns[(x + residue + o * pitch) * ny + y + block..][..ROWS];
+                    for (t, s) in to.iter_mut().zip(sum) {
+                        *t += s;
+                    }
+                }
             }
         }
     }
@@ -103,7 +117,7 @@ mod tests {
             let (ny, corner) = (size + 3, (2, 1));
             let mut columns = vec![0.0_f32; ny * (size + 4 * pitch + 3)];
             let mut expected = columns.clone();
-            put(&image, size, (&weights, pitch), corner, ny, &mut columns);
+            put(&image, size, (&weights, pitch), corner, (ny, &mut columns), &mut Vec::new());
             for (c, weight) in weights.iter().enumerate() {
                 for (k, value) in image.iter().enumerate() {
                     expected[(corner.0 + c * pitch + k / size) * ny + corner.1 + k % size] += weight * value;

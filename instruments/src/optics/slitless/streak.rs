@@ -53,9 +53,20 @@ pub(crate) struct Streak {
     pub(crate) extent: (f64, f64),
 }
 
-/// The pieces of an order, short and straight for sources at any of the places.
-pub(crate) fn pieces<'a>(order: &'a Order, places: &[(f64, f64)]) -> Vec<Piece<'a>> {
+/// The pieces of an order, short and straight for sources at any of the places; where there are several, `borders_nm` are between them.
+pub(crate) fn pieces<'a>(order: &'a Order, places: &[(f64, f64)], borders_nm: impl Iterator<Item = f64>) -> Vec<Piece<'a>> {
     let (low, high) = order.efficiency.range_nm();
+    let whole = cut(order, places, (low, high));
+    if whole.len() == 1 {
+        return whole;
+    }
+    let mut edges: Vec<f64> = vec![low];
+    edges.extend(borders_nm.filter(|nm| *nm > low && *nm < high));
+    edges.push(high);
+    edges.windows(2).flat_map(|ends| cut(order, places, (ends[0], ends[1]))).collect()
+}
+
+fn cut<'a>(order: &'a Order, places: &[(f64, f64)], (low, high): (f64, f64)) -> Vec<Piece<'a>> {
     let fits = |from: f64, to: f64| {
         places.iter().all(|&(x, y)| {
             let streak = Streak::new(order, (x, y), from, to);
