@@ -11,8 +11,6 @@
 //! `beta (1 - beta) / 8 / 128^2` of itself, 2e-6. Knots are found from the exponent and the first bits of the mantissa, so
 //! there is no logarithm in the loop and the bits are the same on every machine.
 
-#![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
-
 /// Bits of the mantissa that number the knots of an octave.
 const KNOT_BITS: u32 = 7;
 const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - KNOT_BITS;

@@ -24,8 +24,8 @@
 //! do pumped traps have one; no dwell phases within a transfer; no capture during the exposure, so traps are empty when readout
 //! starts. The register remembers the row before (a row in 16 starts from one row back), and the shift of a line takes no time of its
 //! clock. A cut-out takes its unseen pixels nearer to the output as its own mirror image
-//! and knows none beyond its last row. Blocks, one for 4200 traps on the path: the error is below 1 % of the signal from 3.6 electrons
-//! of sky on, and at most 3.2 % of the trail of a star there, 0.6 % from 30 on (figures in `FIGURES.md`); 0 blocks is exact.
+//! and knows none beyond its last row. Blocks, one for 3600 traps on the path: the error is below 1 % of the signal and 2 % of the
+//! trail of any star from 3.6 electrons of sky on (figures in `FIGURES.md`), 0 blocks is exact.
 //! # Twin
 //! Approximate: the forward model with the traps that calibration knows, turned round packet by packet ([`restore`]); rows first, then
 //! columns. A frame with a variance is corrected by what an estimate of its charge gains that scatters as the charge does ([`quiet`]), so that

@@ -14,7 +14,7 @@ pub enum Steps {
 }
 
 /// Traps that a block may hold. The error of a block grows with the share of a packet that it takes.
-pub const TRAPS: f64 = 4200.0;
+pub const TRAPS: f64 = 3600.0;
 
 impl Steps {
     /// As instrument files and calibration say it: at most so many blocks, 0 for every transfer.
@@ -72,11 +72,11 @@ mod tests {
         }
         assert_eq!(blocks(4616, Steps::Exact, 0.0).len(), 4616);
         assert_eq!(blocks(4616, Steps::Blocks(4616), 0.0), blocks(4616, Steps::Exact, 0.0));
-        // 3.6 x 4616 traps are 3.96 times 4200; the register's 0.22 x 1179 fit into one block.
+        // 3.6 x 4616 traps are 4.6 times 3600; the register's 0.22 x 1179 fit into one block.
         let count = |steps, density, pixels| blocks(pixels, steps, density).len();
         assert_eq!(
             (count(Steps::AtMost(9), 3.6, 4616), count(Steps::AtMost(2), 3.6, 4616), count(Steps::AtMost(9), 0.22, 1179)),
-            (4, 2, 1)
+            (5, 2, 1)
         );
     }
 }
