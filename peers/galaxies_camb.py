@@ -93,8 +93,7 @@ def fields(program, work):
     random = None
     for seed in range(FIELDS):
         path = work / f"field_{seed}.csv"
-        if not path.exists():
-            subprocess.run([program, "catalogue", path, str(seed + 100), "150", "2", str(RADIUS), "17", str(FAINT)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([program, "catalogue", path, str(seed + 100), "150", "2", str(RADIUS), "17", str(FAINT)], check=True, stdout=subprocess.DEVNULL)
         d = columns(path)
         counts.append(np.histogram(d["i"], np.arange(17, FAINT + 0.1, 0.5))[0])
         cat = treecorr.Catalog(ra=d["ra"], dec=d["dec"], ra_units="deg", dec_units="deg")
