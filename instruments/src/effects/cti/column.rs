@@ -85,6 +85,6 @@ fn send<const S: usize>(crossing: &Crossing<'_>, packets: &mut [Row], marks: &mu
         pass.commit(&mut pool, marks, &found);
     }
     let end = packets.len().saturating_sub(1);
-    let past = line.filter(|_| pool.total != [0.0; WIDTH]).map(|line| pool.past(marks, end, line));
+    let past = line.filter(|_| pool.total != [0.0; WIDTH]).map(|line| pool.past(marks, crossing.traps, end, line));
     (pool.total, past)
 }

@@ -22,7 +22,7 @@ impl Pass<'_> {
         for _ in 0..HALVINGS {
             let middle: Row = std::array::from_fn(|l| 0.5 * (low[l] + high[l]));
             let heights = self.traps.fill.reached::<WIDTH>(&std::array::from_fn(|l| middle[l] + released[l])).0;
-            let at = marks.search(&pool.top, &heights).at;
+            let at = marks.search(&pool.top, &heights);
             let trial = self.outcome_at::<S>(pool, marks, &at, &heights);
             for l in 0..WIDTH {
                 if row[l] + (before[l] - trial.total[l]) >= middle[l] {
@@ -35,7 +35,7 @@ impl Pass<'_> {
         for l in 0..WIDTH {
             found.height[l] = if affected[l] { best[l] } else { found.height[l] };
         }
-        found.at = marks.search(&pool.top, &found.height).at;
+        found.at = marks.search(&pool.top, &found.height);
         found.outcome = self.outcome_at::<S>(pool, marks, &found.at, &found.height);
         for l in 0..WIDTH {
             let after = row[l] + (before[l] - found.outcome.total[l]);

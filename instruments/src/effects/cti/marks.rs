@@ -1,9 +1,13 @@
 //! The staircase of the occupancy: marks of earlier packets, for several columns side by side.
 //!
 //! # Form
-//! Each column has a stack of marks whose heights go down towards its top. Tables hold them mark by mark, all columns of a mark
-//! together, and their lengths are powers of two: a number cut to that is a place in the table, so the compiler may fetch the numbers of
-//! all columns at once. Where a column asks for more than the others, it is looked after by itself.
+//! Each column has a stack of marks whose heights go down towards its top. The heights of a column lie one behind the other: the last
+//! eight of them fill a vector, and how many are below a packet is one comparison. What belongs to a mark is one line of the cache, so
+//! that a mark is fetched at once; a processor that gathers single numbers needs several times as long.
+//! # Scale
+//! Numbers of a mark are kept as if nothing had been released since packet `t0`: times `exp((t - t0) / tau)` when the mark is left, times
+//! `exp(-(t - t0) / tau)` when it is read. So the age of a mark need not be known, and one factor serves all columns. Every
+//! [`Traps::span`] packets `t0` moves on, before the largest number of f64 comes near.
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
 
@@ -15,72 +19,63 @@ pub const WIDTH: usize = 16;
 /// A number for each of the columns.
 pub type Row = [f64; WIDTH];
 /// A mark for each of the columns.
-pub(super) type Ranks = [u64; WIDTH];
+pub(super) type Ranks = [usize; WIDTH];
 
 /// Marks looked at together; so many at the bottom are higher than any packet and hold nothing.
-const WINDOW: usize = 4;
+const WINDOW: usize = 8;
 /// The last mark of an empty stack.
-pub(super) const BOTTOM: Ranks = [WINDOW as u64 - 1; WIDTH];
-/// Numbers of a mark: the packet that left it (bits of the integer), pixels that had joined the pool, electrons of each species in
-/// the pool. A power of two.
-const NUMBERS: u64 = 8;
-const PIXELS: u64 = 1;
-const HELD: u64 = 2;
-const _: () = assert!(HELD as usize + SPECIES <= NUMBERS as usize);
+pub(super) const BOTTOM: Ranks = [WINDOW - 1; WIDTH];
+/// Heights between one column and the next beyond those in use, so that columns do not fall on the same lines of the cache.
+const APART: usize = 24;
+/// Smaller numbers of a mark are nothing.
+const NOTHING: f64 = 1e-290;
+
+/// What belongs to a mark.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Mark {
+    /// Electrons of each species in the pool, in the scale.
+    held: [f64; SPECIES],
+    /// Pixels that had joined the pool, in the scale of each species.
+    pixels: [f64; SPECIES],
+}
 
 /// The marks of all lanes, kept between passes to spare the allocation.
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
-    /// Heights of marks, `[mark, lane]`.
+    /// Heights of marks, `[lane, mark]`, lanes `stride` apart.
     heights: Vec<f64>,
-    /// What belongs to them, `[mark, lane, number]`.
-    numbers: Vec<f64>,
+    stride: usize,
+    /// What belongs to them, `[mark, lane]`; a power of two.
+    marks: Vec<Mark>,
+    /// Pixels that had joined the pool, `[mark, lane]`: kept where an earlier line is remembered.
+    pixels: Vec<f64>,
     /// Staircases instead, where capture takes time.
     pub(super) profiles: Profiles,
 }
 
-/// Where heights lie among the marks.
-pub(super) struct Place {
-    /// The lowest mark above.
-    pub at: Ranks,
-    /// Its height.
-    upper: Row,
-    /// The height of the mark below it, if there is one.
-    lower: Row,
-}
-
-/// What the marks above some heights say: what the pool held then, what is left of it, the pixels of then.
+/// What the marks above some heights say of the traps now.
 pub(super) struct Seen<const S: usize> {
-    pub held: [Row; S],
-    pub left: [Row; S],
-    pub pixels: Row,
+    /// Electrons that would be in the pool if a packet reached nothing.
+    pub above: [Row; S],
+    /// Electrons it takes for one more of the volume.
+    pub rise: [Row; S],
 }
 
 /// A place in a table whose length is a power of two.
 #[inline(always)]
-fn cut(place: u64, length: usize) -> usize {
-    place as usize & (length - 1)
+fn cut(place: usize, length: usize) -> usize {
+    place & (length - 1)
 }
 
-/// Place of a mark in the table of heights.
+/// Whether any lane has another mark.
 #[inline(always)]
-fn place(at: u64, lane: usize) -> u64 {
-    at * WIDTH as u64 + lane as u64
-}
-
-impl<const S: usize> Seen<S> {
-    /// Reads the mark of one lane, `now` being the number of the packet that asks.
-    #[inline(always)]
-    fn read(&mut self, numbers: &[f64], traps: &Traps, decay: &[f64], now: usize, lane: usize, at: u64) {
-        let first = place(at, lane) * NUMBERS;
-        let age = now as u64 - numbers[cut(first, numbers.len())].to_bits();
-        let age = if age < traps.oldest as u64 { age } else { traps.oldest as u64 };
-        self.pixels[lane] = numbers[cut(first + PIXELS, numbers.len())];
-        for s in 0..S {
-            self.held[s][lane] = numbers[cut(first + HELD + s as u64, numbers.len())];
-            self.left[s][lane] = decay[cut(age * SPECIES as u64 + s as u64, decay.len())];
-        }
+pub(super) fn differ(a: &Ranks, b: &Ranks) -> bool {
+    let mut bits = 0;
+    for l in 0..WIDTH {
+        bits |= a[l] ^ b[l];
     }
+    bits != 0
 }
 
 impl Marks {
@@ -89,136 +84,142 @@ impl Marks {
         if traps.slow {
             self.profiles.empty();
         }
-        let room = (packets + WINDOW).next_power_of_two() * WIDTH;
-        if self.heights.len() < room {
-            self.heights = vec![f64::INFINITY; room];
-            self.numbers = vec![0.0; room * NUMBERS as usize];
+        let room = (packets + WINDOW).next_power_of_two();
+        if self.marks.len() < room * WIDTH {
+            self.stride = room + APART;
+            self.heights = vec![f64::INFINITY; self.stride * WIDTH];
+            self.marks = vec![Mark::default(); room * WIDTH];
+            self.pixels = vec![0.0; room * WIDTH];
         }
     }
 
     /// Length of the tables.
     pub(super) fn room(&self) -> usize {
-        self.heights.len()
+        self.marks.len()
     }
 
     /// Lowest marks above heights, down from the marks `top`.
     #[inline(always)]
-    pub(super) fn search(&self, top: &Ranks, height: &Row) -> Place {
-        let (mut at, mut upper, mut lower) = (*top, [f64::INFINITY; WIDTH], [f64::NEG_INFINITY; WIDTH]);
-        let heights = self.heights.as_slice();
-        if heights.is_empty() {
-            return Place { at, upper, lower };
-        }
-        let mut deeper = false;
+    pub(super) fn search(&self, top: &Ranks, height: &Row) -> Ranks {
+        let (mut at, mut deeper) = (*top, false);
         for l in 0..WIDTH {
-            let (h, first) = (height[l], place(top[l], l));
-            // They rise from a to d.
-            let a = heights[cut(first, heights.len())];
-            let b = heights[cut(first - WIDTH as u64, heights.len())];
-            let c = heights[cut(first - 2 * WIDTH as u64, heights.len())];
-            let d = heights[cut(first - 3 * WIDTH as u64, heights.len())];
-            at[l] = top[l]
-                - (if a > h {
-                    0
-                } else if b > h {
-                    1
-                } else if c > h {
-                    2
-                } else {
-                    3
-                });
-            upper[l] = if a > h {
-                a
-            } else if b > h {
-                b
-            } else if c > h {
-                c
-            } else {
-                d
-            };
-            lower[l] = if a > h {
-                f64::NEG_INFINITY
-            } else if b > h {
-                a
-            } else if c > h {
-                b
-            } else {
-                c
-            };
-            deeper |= d <= h;
+            let end = l * self.stride + top[l] + 1;
+            let window = &self.heights[end - WINDOW..end];
+            // Those below are the last of them, n: of 0^1, 1^2 ... (n-1)^n only n is left.
+            let mut below = 0;
+            for k in 0..WINDOW {
+                let from_top = WINDOW - 1 - k;
+                below ^= if window[k] <= height[l] { from_top ^ (from_top + 1) } else { 0 };
+            }
+            at[l] -= below;
+            deeper |= below == WINDOW;
         }
         if deeper {
             for l in 0..WIDTH {
-                while upper[l] <= height[l] {
+                while self.heights[l * self.stride + at[l]] <= height[l] {
                     at[l] -= 1;
-                    lower[l] = upper[l];
-                    upper[l] = heights[cut(place(at[l], l), heights.len())];
                 }
             }
         }
-        Place { at, upper, lower }
+        at
     }
 
-    /// Reads the marks `at`, `now` being the number of the packet that asks.
+    /// Reads the marks `at` for a pool of so many pixels, `now` being the number of the packet that asks.
     #[inline(always)]
-    pub(super) fn read<const S: usize>(&self, at: &Ranks, now: usize, traps: &Traps) -> Seen<S> {
-        let mut seen = Seen { held: [[0.0; WIDTH]; S], left: [[0.0; WIDTH]; S], pixels: [0.0; WIDTH] };
-        let (numbers, decay) = (self.numbers.as_slice(), traps.decay.as_slice());
-        if !numbers.is_empty() && !decay.is_empty() {
-            for l in 0..WIDTH {
-                seen.read(numbers, traps, decay, now, l, at[l]);
+    pub(super) fn read<const S: usize>(&self, at: &Ranks, now: usize, pixels: f64, traps: &Traps) -> Seen<S> {
+        let mut seen = Seen { above: [[0.0; WIDTH]; S], rise: [[0.0; WIDTH]; S] };
+        let mut marks = [Mark::default(); WIDTH];
+        let all = self.marks.as_slice();
+        if all.is_empty() {
+            return seen;
+        }
+        for l in 0..WIDTH {
+            marks[l] = all[cut(at[l] * WIDTH + l, all.len())];
+        }
+        let left = traps.scale(now).left;
+        for l in 0..WIDTH {
+            for s in 0..S {
+                seen.above[s][l] = marks[l].held[s] * left[s];
+                seen.rise[s][l] = traps.rate[s] * (pixels - marks[l].pixels[s] * left[s]);
             }
         }
         seen
     }
 
-    /// Follows heights that have moved: where another mark is now the lowest above, takes that.
+    /// Pixels that had joined the pool when the marks `at` were left.
     #[inline(always)]
-    pub(super) fn follow<const S: usize>(&self, top: &Ranks, height: &Row, now: usize, traps: &Traps, to: (&mut Place, &mut Seen<S>)) {
-        let (Place { at, upper, lower }, seen) = to;
-        let mut stay = true;
+    pub(super) fn pixels(&self, at: &Ranks) -> Row {
+        let mut pixels = [0.0; WIDTH];
         for l in 0..WIDTH {
-            stay &= (upper[l] > height[l]) & (lower[l] <= height[l]);
+            pixels[l] = self.pixels[cut(at[l] * WIDTH + l, self.pixels.len())];
         }
-        let (heights, numbers, decay) = (self.heights.as_slice(), self.numbers.as_slice(), traps.decay.as_slice());
-        if stay || heights.is_empty() || numbers.is_empty() || decay.is_empty() {
-            return;
-        }
-        for l in 0..WIDTH {
-            let h = height[l];
-            if (upper[l] > h) & (lower[l] <= h) {
-                continue;
-            }
-            let of = |at: u64| heights[cut(place(at, l), heights.len())];
-            while of(at[l]) <= h {
-                at[l] -= 1;
-            }
-            while at[l] < top[l] && of(at[l] + 1) > h {
-                at[l] += 1;
-            }
-            seen.read(numbers, traps, decay, now, l, at[l]);
-        }
+        pixels
     }
 
     /// Leaves the marks of packet `now` below those `at`. Returns the new tops.
     #[inline(always)]
-    pub(super) fn leave<const S: usize>(&mut self, at: &Ranks, now: usize, pixels: f64, height: &Row, held: &[Row; S]) -> Ranks {
+    pub(super) fn leave<const S: usize>(
+        &mut self,
+        at: &Ranks,
+        now: usize,
+        traps: &Traps,
+        pixels: f64,
+        height: &Row,
+        held: &[Row; S],
+    ) -> Ranks {
         let mut top = *at;
-        let (heights, numbers) = (self.heights.as_mut_slice(), self.numbers.as_mut_slice());
-        if heights.is_empty() || numbers.is_empty() {
+        let all = self.marks.as_mut_slice();
+        if all.is_empty() {
             return top;
         }
+        let grown = traps.scale(now).grown;
+        let pixels = grown.map(|grown| pixels * grown);
         for l in 0..WIDTH {
             top[l] += 1;
-            let mark = place(top[l], l);
-            heights[cut(mark, heights.len())] = height[l];
-            let first = mark * NUMBERS;
-            numbers[cut(first, numbers.len())] = f64::from_bits(now as u64);
-            numbers[cut(first + PIXELS, numbers.len())] = pixels;
+            self.heights[l * self.stride + top[l]] = height[l];
+            let mut mark = Mark { held: [0.0; SPECIES], pixels };
             for s in 0..S {
-                numbers[cut(first + HELD + s as u64, numbers.len())] = held[s][l];
+                mark.held[s] = held[s][l] * grown[s];
             }
+            all[cut(top[l] * WIDTH + l, all.len())] = mark;
+        }
+        if (now + 1).is_multiple_of(traps.span) {
+            self.fade(&top, &traps.scales[traps.span].left);
         }
         top
+    }
+
+    /// Keeps, beside the marks at the tops, the pixels of the pool.
+    #[inline(always)]
+    pub(super) fn leave_pixels(&mut self, top: &Ranks, pixels: f64) {
+        for l in 0..WIDTH {
+            let place = cut(top[l] * WIDTH + l, self.pixels.len());
+            self.pixels[place] = pixels;
+        }
+    }
+
+    /// Brings the marks to the scale of packet `now`, the one after the last.
+    pub(super) fn fade_to(&mut self, top: &Ranks, now: usize, traps: &Traps) {
+        self.fade(top, &traps.scale(now).left);
+    }
+
+    /// Multiplies the numbers of all marks by `left`. Those farther down are older: below one that holds nothing more of a species none does.
+    #[cold]
+    #[inline(never)]
+    fn fade(&mut self, top: &Ranks, left: &[f64; SPECIES]) {
+        for l in 0..WIDTH {
+            for s in 0..SPECIES {
+                for mark in (WINDOW..=top[l]).rev() {
+                    let Mark { held, pixels } = &mut self.marks[mark * WIDTH + l];
+                    if pixels[s] == 0.0 {
+                        break;
+                    }
+                    (held[s], pixels[s]) = (held[s] * left[s], pixels[s] * left[s]);
+                    if pixels[s] < NOTHING {
+                        (held[s], pixels[s]) = (0.0, 0.0);
+                    }
+                }
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
 
-use super::marks::{Marks, Ranks, Row, Seen, WIDTH};
+use super::marks::{self, Marks, Ranks, Row, Seen, WIDTH};
 use super::pool::{Past, Pool};
 use super::traps::{SPECIES, Traps};
 
@@ -52,26 +52,23 @@ pub(super) struct Found<const S: usize> {
 impl Pass<'_> {
     /// The pool after a packet that reaches these heights.
     #[inline(always)]
-    pub(super) fn outcome<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, seen: &Seen<S>, height: &Row) -> Outcome<S> {
+    pub(super) fn outcome<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, at: &Ranks, seen: &Seen<S>, height: &Row) -> Outcome<S> {
         if S == SPECIES && self.traps.slow {
             return self.slow_outcome(&marks.profiles, self.pixels - pool.pixels, height);
         }
-        let mut held = [[0.0; WIDTH]; S];
         let mut joined = [[0.0; WIDTH]; S];
-        // Beyond the table of decays an earlier line has faded.
-        if let Some(past) = self.past.filter(|past| past.line + self.now - past.end < self.traps.oldest) {
-            self.remembered(past, &seen.pixels, height, &mut joined);
+        if let Some((past, age)) = self.remembered() {
+            self.left_in_joined(past, age, &marks.pixels(at), height, &mut joined);
         }
-        let (mut total, mut steepness) = ([0.0; WIDTH], [0.0; WIDTH]);
+        let (mut held, mut total, mut steepness) = ([[0.0; WIDTH]; S], [0.0; WIDTH], [0.0; WIDTH]);
         for s in 0..S {
-            let (rate, depth) = (self.traps.rate[s], self.traps.depth[s]);
+            let depth = self.traps.depth[s];
             for l in 0..WIDTH {
-                let reached = height[l] - depth;
-                let below = if reached > 0.0 { rate * reached } else { 0.0 };
-                held[s][l] = self.pixels * below + (seen.held[s][l] - seen.pixels[l] * below) * seen.left[s][l] + joined[s][l];
+                let above = height[l] - depth;
+                let rise = if above > 0.0 { seen.rise[s][l] } else { 0.0 };
+                held[s][l] = seen.above[s][l] + rise * above + joined[s][l];
                 total[l] += held[s][l];
-                let more = rate * (self.pixels - seen.pixels[l] * seen.left[s][l]);
-                steepness[l] += if reached > 0.0 { more } else { 0.0 };
+                steepness[l] += rise;
             }
         }
         Outcome { held, total, steepness }
@@ -80,25 +77,33 @@ impl Pass<'_> {
     /// The pool after packets that reach these heights, with the marks `at` above them.
     #[inline(always)]
     pub(super) fn outcome_at<const S: usize>(&self, pool: &Pool<S>, marks: &Marks, at: &Ranks, height: &Row) -> Outcome<S> {
-        let seen = marks.read(at, self.now, self.traps);
-        self.outcome(pool, marks, &seen, height)
+        let seen = marks.read(at, self.now, self.pixels, self.traps);
+        self.outcome(pool, marks, at, &seen, height)
+    }
+
+    /// The earlier line, if anything of it is left, and the periods since its end.
+    #[inline(always)]
+    fn remembered(&self) -> Option<(&Past, usize)> {
+        // Beyond the table of decays it has faded.
+        self.past.map(|past| (past, past.line + self.now - past.end)).filter(|(_, age)| *age < self.traps.oldest())
     }
 
     /// Electrons above each height in pixels that joined after the mark: what the earlier line left there.
     #[inline(never)]
-    fn remembered<const S: usize>(&self, past: &Past, marked: &Row, height: &Row, above: &mut [Row; S]) {
+    fn left_in_joined<const S: usize>(&self, past: &Past, age: usize, marked: &Row, height: &Row, above: &mut [Row; S]) {
         if marked.iter().all(|&pixels| pixels == self.pixels) {
             return;
         }
-        let at = past.marks.search(&past.top, height).at;
-        let seen: Seen<S> = past.marks.read(&at, past.line + self.now, self.traps);
+        let at = past.marks.search(&past.top, height);
+        let left = self.traps.left(age - 1);
+        let whole: Seen<S> = past.marks.read(&at, 0, 0.0, self.traps);
         for s in 0..S {
-            let (rate, depth) = (self.traps.rate[s], self.traps.depth[s]);
+            let depth = self.traps.depth[s];
             for l in 0..WIDTH {
                 let share = (self.pixels - marked[l]) / past.pixels;
                 let reached = height[l] - depth;
-                let below = if reached > 0.0 { rate * reached } else { 0.0 };
-                above[s][l] = share * (seen.held[s][l] - seen.pixels[l] * below) * seen.left[s][l];
+                let below = if reached > 0.0 { whole.rise[s][l] * reached } else { 0.0 };
+                above[s][l] = share * (whole.above[s][l] + below) * left[s];
             }
         }
     }
@@ -143,9 +148,9 @@ impl Pass<'_> {
         }
         // Capture.
         let (mut height, mut slope) = self.traps.fill.reached(&packet);
-        let mut place = marks.search(&pool.top, &height);
-        let mut seen = marks.read(&place.at, self.now, self.traps);
-        let mut outcome = self.outcome(pool, marks, &seen, &height);
+        let mut at = marks.search(&pool.top, &height);
+        let mut seen = marks.read(&at, self.now, self.pixels, self.traps);
+        let mut outcome = self.outcome(pool, marks, &at, &seen, &height);
         if theta > 0.0 {
             let mut half_way = [0.0; WIDTH];
             for l in 0..WIDTH {
@@ -153,8 +158,12 @@ impl Pass<'_> {
                 half_way[l] = packet[l] + change / (1.0 + theta * outcome.steepness[l] * slope[l]);
             }
             (height, slope) = self.traps.fill.reached(&half_way);
-            marks.follow(&pool.top, &height, self.now, self.traps, (&mut place, &mut seen));
-            outcome = self.outcome(pool, marks, &seen, &height);
+            let moved = marks.search(&pool.top, &height);
+            if marks::differ(&moved, &at) {
+                at = moved;
+                seen = marks.read(&at, self.now, self.pixels, self.traps);
+            }
+            outcome = self.outcome(pool, marks, &at, &seen, &height);
         }
         let (mut after, mut gain) = ([0.0; WIDTH], [0.0; WIDTH]);
         let mut below = false;
@@ -164,7 +173,7 @@ impl Pass<'_> {
             let taken = if height[l] < 1.0 { outcome.steepness[l] * slope[l] } else { 0.0 };
             gain[l] = 1.0 - taken / (1.0 + theta * taken);
         }
-        let mut found = Found { after, slope: gain, through: gain, height, at: place.at, outcome };
+        let mut found = Found { after, slope: gain, through: gain, height, at, outcome };
         if below {
             let electrons = Electrons { packet: row, before: &before, released: &released };
             self.limit(pool, marks, &electrons, &mut found);
@@ -178,7 +187,10 @@ impl Pass<'_> {
         if S == SPECIES && self.traps.slow {
             self.slow_commit(&mut marks.profiles, self.pixels - pool.pixels, &found.height);
         } else {
-            pool.top = marks.leave(&found.at, self.now, self.pixels, &found.height, &found.outcome.held);
+            pool.top = marks.leave(&found.at, self.now, self.traps, self.pixels, &found.height, &found.outcome.held);
+            if self.past.is_some() {
+                marks.leave_pixels(&pool.top, self.pixels);
+            }
         }
         pool.held = found.outcome.held;
         pool.total = found.outcome.total;

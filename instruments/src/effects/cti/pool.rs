@@ -1,7 +1,7 @@
 //! The traps of a block of pixels, between packets and between lines.
 
 use super::marks::{BOTTOM, Marks, Ranks, Row, WIDTH};
-use super::traps::SPECIES;
+use super::traps::{SPECIES, Traps};
 
 /// The traps of a block between two packets; its marks are kept apart.
 #[derive(Clone, Copy)]
@@ -21,7 +21,8 @@ impl<const S: usize> Pool<S> {
     pub const EMPTY: Self = Self { held: [[0.0; WIDTH]; S], total: [0.0; WIDTH], top: BOTTOM, pixels: 0.0 };
 
     /// What the next line finds, `line` clock periods later, when packet `end` was the last. Takes the marks along.
-    pub fn past(&self, marks: &mut Marks, end: usize, line: usize) -> Past {
+    pub fn past(&self, marks: &mut Marks, traps: &Traps, end: usize, line: usize) -> Past {
+        marks.fade_to(&self.top, end + 1, traps);
         let mut held = [[0.0; WIDTH]; SPECIES];
         held[..S].copy_from_slice(&self.held);
         Past { marks: std::mem::take(marks), top: self.top, held, total: self.total, end, pixels: self.pixels, line }
@@ -31,6 +32,7 @@ impl<const S: usize> Pool<S> {
 /// The traps of a block as an earlier line of packets left them: the register has a memory from row to row.
 #[derive(Debug, Clone)]
 pub struct Past {
+    /// In the scale of the packet after the last.
     pub(super) marks: Marks,
     pub(super) top: Ranks,
     pub(super) held: [Row; SPECIES],

@@ -167,6 +167,7 @@ fn run<const S: usize>(crossings: &[Crossing<'_>], line: Line<'_>, iterations: u
         *row = walk(crossings, first + k, row, &mut pools, marks, true).0;
     }
     let end = (first + trailing.len()).saturating_sub(1);
-    let pasts = pools.iter().zip(marks).map(|(pool, marks)| next.map(|line| pool.past(marks, end, line)));
+    let pasts = crossings.iter().zip(pools).zip(marks);
+    let pasts = pasts.map(|((crossing, pool), marks)| next.map(|line| pool.past(marks, crossing.traps, end, line)));
     pasts.collect()
 }

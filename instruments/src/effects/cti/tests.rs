@@ -172,6 +172,32 @@ fn marks_agree_with_a_grid_of_heights() {
 }
 
 #[test]
+fn the_scale_of_marks_shows_nowhere() {
+    // Hardly any traps so fast that the scale ends every other packet, where it lasts the whole line without them.
+    let slow = TrapModel { species: vec![species(1.6, 7.7), species(1.4, 370.0)], ..published() };
+    for release in [0.003, 0.02, 0.3] {
+        let mut both = slow.clone();
+        both.species.push(species(1e-13, release));
+        let row = field(400, 30.0);
+        let lines = |model: &TrapModel| {
+            let forward = Expected::new(model, Steps::Blocks(2));
+            let mut work = Work::default();
+            work.remember(450);
+            [1.0, 0.2, 1.0, 5.0].map(|factor| {
+                let mut packets: Vec<Row> = row.iter().map(|&n| [n * factor; WIDTH]).collect();
+                packets.resize(440, [0.0; WIDTH]);
+                forward.transfer(&path(400, 40), &KEYS, &mut packets, &mut work);
+                packets.iter().map(|row| row[0]).collect::<Vec<f64>>()
+            })
+        };
+        for (a, b) in lines(&slow).iter().zip(&lines(&both)) {
+            let apart = distance(a, b);
+            assert!(apart < 1e-8, "{release}: {apart} electrons");
+        }
+    }
+}
+
+#[test]
 fn later_packets_never_change_earlier_ones() {
     let model = published();
     let line = field(500, 30.0);

@@ -8,6 +8,12 @@ pub const SPECIES: usize = 4;
 const EMPTY: f64 = 1e-18;
 /// The longest table of decays.
 const LONGEST: usize = 1 << 16;
+/// Release times that a scale of marks may last: `exp` of it is far from the largest number of f64.
+const LASTS: f64 = 600.0;
+/// The most release times of one period that count: of `exp(-300)` nothing is left.
+const FASTEST: f64 = 300.0;
+/// Packets that a scale lasts at most.
+const LONGEST_SPAN: usize = 4096;
 
 /// One species of traps.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,12 +85,23 @@ pub struct Traps {
     pub stays: [f64; SPECIES],
     /// Whether capture takes time.
     pub slow: bool,
-    /// Fraction that stays filled, `[periods, species]`; a power of two of periods, nothing beyond `oldest`.
-    pub(super) decay: Vec<f64>,
-    /// The last period of the table after which anything is left.
-    pub(super) oldest: usize,
+    /// Fraction that stays filled after so many periods; beyond the last of them nothing is left.
+    decay: Vec<[f64; SPECIES]>,
+    /// Packets after which marks are brought to a new scale.
+    pub(super) span: usize,
+    /// The scale after so many of them, one entry more than `span`.
+    pub(super) scales: Vec<Scale>,
     /// How the electrons fill the volume.
     pub fill: Fill,
+}
+
+/// What time does to traps of each species.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    /// Fraction that stays filled.
+    pub left: [f64; SPECIES],
+    /// Its inverse.
+    pub grown: [f64; SPECIES],
 }
 
 impl Traps {
@@ -96,13 +113,23 @@ impl Traps {
     /// Fraction of each species that stays filled over so many periods.
     #[must_use]
     pub(super) fn left(&self, periods: usize) -> [f64; SPECIES] {
-        let first = periods.min(self.oldest) * SPECIES;
-        std::array::from_fn(|s| self.decay[first + s])
+        self.decay[periods.min(self.oldest())]
+    }
+    /// The last period after which anything is left.
+    #[must_use]
+    pub(super) fn oldest(&self) -> usize {
+        self.decay.len() - 1
     }
     /// Periods a full trap keeps its electron: the smallest k with `exp(-k / tau) <= u`.
     #[must_use]
     pub(super) fn wait(&self, species: usize, u: f64) -> usize {
-        self.decay.as_chunks::<SPECIES>().0.partition_point(|left| left[species] > u).max(1)
+        self.decay.partition_point(|left| left[species] > u).max(1)
+    }
+    /// The scale of marks at packet `now`.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn scale(&self, now: usize) -> &Scale {
+        &self.scales[now % self.span]
     }
     /// Prepares the tables. Species without density are left out.
     #[must_use]
@@ -131,22 +158,17 @@ impl Traps {
             }
             decay.push(next);
         }
-        let oldest = decay.len() - 1;
-        decay.resize(decay.len().next_power_of_two(), [0.0; SPECIES]);
+        let periods: [f64; SPECIES] = std::array::from_fn(|s| present.get(s).map_or(0.0, |species| (1.0 / species.release).min(FASTEST)));
+        let fastest = periods.iter().fold(0.0, |a: f64, &b| a.max(b));
+        let span = ((LASTS / fastest) as usize).clamp(1, LONGEST_SPAN);
+        let scale = |k: usize| {
+            let exponents = periods.map(|period| period * k as f64);
+            Scale { left: exponents.map(|x| (-x).exp()), grown: exponents.map(f64::exp) }
+        };
+        let scales = (0..=span).map(scale).collect();
         // Traps above a depth are as many per volume as they are rate: the bound on the capture uses the densest volume.
         let densest: f64 = rate.iter().sum();
         let slow = present.iter().any(|s| s.capture > 0.0);
-        Self {
-            count: present.len(),
-            rate,
-            depth,
-            keep,
-            takes,
-            stays,
-            slow,
-            decay: decay.concat(),
-            oldest,
-            fill: Fill::new(&model.well, densest),
-        }
+        Self { count: present.len(), rate, depth, keep, takes, stays, slow, decay, span, scales, fill: Fill::new(&model.well, densest) }
     }
 }

@@ -14,7 +14,7 @@
 
 #![expect(clippy::needless_range_loop, reason = "lanes of several arrays side by side: the form that the compiler turns into vectors")]
 
-use super::marks::{Marks, Row, WIDTH};
+use super::marks::{self, Marks, Row, WIDTH};
 use super::pass::{Found, Pass};
 use super::pool::Pool;
 
@@ -51,9 +51,9 @@ impl Pass<'_> {
             packet[l] = expected[l] + weight[l] * (after[l] - expected[l]) + released;
         }
         let (mut height, mut slope) = self.traps.fill.reached(&packet);
-        let mut place = marks.search(&pool.top, &height);
-        let mut seen = marks.read(&place.at, self.now, self.traps);
-        let mut outcome = self.outcome(pool, marks, &seen, &height);
+        let mut at = marks.search(&pool.top, &height);
+        let mut seen = marks.read(&at, self.now, self.pixels, self.traps);
+        let mut outcome = self.outcome(pool, marks, &at, &seen, &height);
         let (mut half_way, mut rise) = ([0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
             let taken = if height[l] < 1.0 { rest * outcome.steepness[l] * slope[l] } else { 0.0 };
@@ -63,8 +63,12 @@ impl Pass<'_> {
             half_way[l] = packet[l] + step * rest * (outcome.total[l] - before[l]);
         }
         (height, slope) = self.traps.fill.reached(&half_way);
-        marks.follow(&pool.top, &height, self.now, self.traps, (&mut place, &mut seen));
-        outcome = self.outcome(pool, marks, &seen, &height);
+        let moved = marks.search(&pool.top, &height);
+        if marks::differ(&moved, &at) {
+            at = moved;
+            seen = marks.read(&at, self.now, self.pixels, self.traps);
+        }
+        outcome = self.outcome(pool, marks, &at, &seen, &height);
         let (mut packet, mut growth, mut through) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
         for l in 0..WIDTH {
             packet[l] = after[l] + (outcome.total[l] - before[l]);
@@ -72,6 +76,6 @@ impl Pass<'_> {
             growth[l] = 1.0 + taken * weight[l] * rise[l];
             through[l] = 1.0 - taken / (1.0 + (1.0 - rest) * taken);
         }
-        Found { after: packet, slope: growth, through, height, at: place.at, outcome }
+        Found { after: packet, slope: growth, through, height, at, outcome }
     }
 }
