@@ -37,13 +37,20 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// SHA-256 of all that a reader gives, hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_reader(mut from: impl std::io::Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut from, &mut hash)?;
+    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+}
+
 /// SHA-256 of a file, hexadecimal.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn sha256_file(path: &std::path::Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Sha256::new();
-    std::io::copy(&mut file, &mut hash)?;
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    sha256_reader(std::fs::File::open(path)?)
 }

@@ -132,10 +132,10 @@ pub fn plan(args: &PlanArgs) -> ExitCode {
             println!("{}", planned.estimate());
         }
         if let Some(out) = &args.out {
+            let run = Run::at(out);
+            args.store.as_deref().map(|url| store::may_go_to(&run, url)).transpose()?;
             planned.write(out)?;
-            if let Some(url) = &args.store {
-                store::describe(&Run::at(out), url)?;
-            }
+            args.store.as_deref().map(|url| store::describe(&run, url)).transpose()?;
             println!("planned in {}", out.display());
         }
         Ok(Exit::Done)

@@ -164,6 +164,18 @@ fn tables_of_pointings_that_cannot_be_used_are_named_with_row_and_column() {
     assert_eq!(code(&skyloop(&["plan", &survey])), 2);
 }
 
+#[test]
+fn a_run_is_not_planned_anew_for_another_store() {
+    let (files, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let survey = testbench(files.path(), 7);
+    ends(&["plan", &survey, "--out", path(run.path()), "--store", "s3://skyloop/wide"], 0);
+    let before = contents(run.path());
+    let other = testbench(files.path(), 8);
+    let said = ends(&["plan", &other, "--out", path(run.path()), "--store", "s3://skyloop/deep"], 3);
+    assert!(said.contains("s3://skyloop/wide") && said.contains("s3://skyloop/deep"), "{said}");
+    assert!(contents(run.path()) == before, "nothing was written");
+}
+
 /// Units of a survey are those of `simulate`, also on the survey camera.
 #[test]
 fn a_survey_of_cut_outs_has_the_bits_of_the_scenario() {

@@ -47,14 +47,21 @@ struct Described {
 /// # Errors
 /// When the address is none, the run has another store, or the file cannot be written.
 pub fn describe(run: &Run, url: &str) -> Result<(), SurveyError> {
+    may_go_to(run, url)?;
     let endpoint = bucket::endpoint();
-    Bucket::named(url, endpoint.as_deref())?;
-    if let Some(before) = described(run)?.filter(|before| before.url != url) {
-        let range = format!("{}, where products of this run may be: give another folder", before.url);
-        return Err(SurveyError::Range { key: "store", value: url.into(), range });
-    }
     let text = serde_json::to_vec(&Described { url: url.into(), endpoint }).map_err(|e| SurveyError::manifest(&run.store(), e))?;
     write_atomically(&run.store(), &text).map_err(SurveyError::io(&run.store()))
+}
+
+/// Whether the products of a run, made or not, may go to a store.
+///
+/// # Errors
+/// When the address is none, or the run has another store.
+pub fn may_go_to(run: &Run, url: &str) -> Result<(), SurveyError> {
+    Bucket::named(url, bucket::endpoint().as_deref())?;
+    let Some(before) = described(run)?.filter(|before| before.url != url) else { return Ok(()) };
+    let range = format!("{}, where products of this run may be: give another folder", before.url);
+    Err(SurveyError::Range { key: "store", value: url.into(), range })
 }
 
 /// The store of a run, if its products go to one.

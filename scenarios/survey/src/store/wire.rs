@@ -1,7 +1,6 @@
 //! Requests to a store: sent again where that can help, refused in words where it cannot.
 
 use crate::failure::SurveyError;
-use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::Response;
@@ -16,8 +15,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(120);
 /// Longest answer that is kept: records and words of refusal.
 const LONGEST: u64 = 64 << 20;
-/// Bytes of an object that are read at once.
-const PIECE: usize = 1 << 20;
 
 /// Connections, kept between requests.
 #[derive(Debug, Clone)]
@@ -109,19 +106,13 @@ impl Wire {
             || Ok(self.0.get(url).call()),
             |mut response| {
                 let status = response.status().as_u16();
-                let mut reader = response.body_mut().as_reader();
+                let reader = response.body_mut().as_reader();
                 if status != 200 {
                     let mut body = Vec::new();
                     reader.take(LONGEST).read_to_end(&mut body)?;
                     return Ok(Err(Answer { status, length: None, body }));
                 }
-                let (mut sum, mut piece) = (Sha256::new(), vec![0; PIECE]);
-                loop {
-                    match reader.read(&mut piece)? {
-                        0 => return Ok(Ok(sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>())),
-                        count => sum.update(&piece[..count]),
-                    }
-                }
+                Ok(Ok(sim_core::manifest::sha256_reader(reader)?))
             },
         )?;
         match found {
