@@ -114,6 +114,9 @@ struct OtherArgs {
     /// Kubernetes: how often an index may fail; 3 when absent.
     #[arg(long, value_name = "N")]
     retries: Option<u32>,
+    /// Kubernetes: secret whose entries become variables of the environment; the keys of the run's object store, where it has one, under the names that `plan --store` reads.
+    #[arg(long, value_name = "NAME")]
+    secret: Option<String>,
 }
 
 /// An engine, which may be one that can be called from here.
@@ -148,6 +151,7 @@ impl SubmitArgs {
             (Which::K8s, "--image", o.image.is_some()),
             (Which::K8s, "--volume-claim", o.volume_claim.is_some()),
             (Which::K8s, "--retries", o.retries.is_some()),
+            (Which::K8s, "--secret", o.secret.is_some()),
         ];
         given.iter().find(|(of, _, given)| *given && *of != self.engine).map(|(_, name, _)| *name)
     }
@@ -163,6 +167,7 @@ impl SubmitArgs {
                     image: self.other.image.clone().unwrap_or_default(),
                     claim: Claim { name: name.into(), folder: folder.trim_matches('/').into() },
                     retries: self.other.retries.unwrap_or(3),
+                    secret: self.other.secret.clone(),
                 })
             }
         })
@@ -232,6 +237,9 @@ pub fn submit(args: &SubmitArgs) -> ExitCode {
             Chosen::Printed(kubernetes) => {
                 job.list = args.retry.then(|| run.retry());
                 print!("{}", kubernetes.text(&job)?);
+                if kubernetes.secret.is_none() && survey::store::of(&run)?.is_some() {
+                    eprintln!("skyloop: this run has an object store: --secret NAME gives pods its keys, unless they have them otherwise");
+                }
                 eprintln!("{}", job.in_words());
                 return Ok(Exit::Done);
             }

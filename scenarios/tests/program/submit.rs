@@ -204,6 +204,17 @@ fn kubernetes_gets_an_indexed_job() {
     assert_eq!(code(&out), 0, "{}", text(&out.stderr));
     assert_eq!(text(&out.stdout), include_str!("job.yaml"));
     assert!(!run.join("submit").exists());
+    // The keys of a store come from a secret.
+    ends(&["plan", &testbench(files.path(), 7), "--out", path(&run), "--chunks", "6", "--store", "s3://skyloop/wide"], 0);
+    let asked = [&["submit", path(&run), "--engine", "k8s", "--at-once", "2", "--memory", "2.456"], &claim[..]].concat();
+    assert!(text(&skyloop(&asked).stderr).contains("--secret"));
+    let out = skyloop(&[&asked[..], &["--secret", "store-keys"]].concat());
+    assert!(!text(&out.stderr).contains("--secret"));
+    let with_keys = include_str!("job.yaml").replace(
+        "          image: \"registry",
+        "          envFrom:\n            - secretRef:\n                name: store-keys\n          image: \"registry",
+    );
+    assert_eq!(text(&out.stdout), with_keys);
 }
 
 #[test]

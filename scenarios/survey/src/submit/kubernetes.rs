@@ -8,7 +8,7 @@
 //!
 //! # Limits
 //! The run lies in a persistent volume claim that all pods mount to read and write. Catalogues that the survey reads have to be in the image or
-//! the claim under the names that it gives them. Time limits are of pods, memory limits a quarter above what is asked for.
+//! the claim under the names that it gives them. Keys of an object store come from a secret and are not written into the manifest. Time limits are of pods, memory limits a quarter above what is asked for.
 
 use super::{Engine, Job};
 use crate::failure::SurveyError;
@@ -39,6 +39,8 @@ pub struct Kubernetes {
     pub claim: Claim,
     /// How often an index may fail before it has failed.
     pub retries: u32,
+    /// Secret whose entries are variables of the environment, such as the keys of an object store.
+    pub secret: Option<String>,
 }
 
 impl Kubernetes {
@@ -48,6 +50,19 @@ impl Kubernetes {
             mount["subPath"] = json!(self.claim.folder);
         }
         let memory = |share: f64| format!("{:.0}Mi", job.memory_mb as f64 * share);
+        let mut container = json!({
+            "name": "skyloop",
+            "image": self.image,
+            "command": job.command_at("skyloop", Path::new(MOUNT), "env"),
+            "resources": {
+                "requests": {"cpu": job.cpus.to_string(), "memory": memory(1.0)},
+                "limits": {"memory": memory(1.25)},
+            },
+            "volumeMounts": [mount],
+        });
+        if let Some(secret) = &self.secret {
+            container["envFrom"] = json!([{"secretRef": {"name": secret}}]);
+        }
         json!({
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -68,16 +83,7 @@ impl Kubernetes {
                         "restartPolicy": "Never",
                         "terminationGracePeriodSeconds": 60,
                         "activeDeadlineSeconds": job.time_s,
-                        "containers": [{
-                            "name": "skyloop",
-                            "image": self.image,
-                            "command": job.command_at("skyloop", Path::new(MOUNT), "env"),
-                            "resources": {
-                                "requests": {"cpu": job.cpus.to_string(), "memory": memory(1.0)},
-                                "limits": {"memory": memory(1.25)},
-                            },
-                            "volumeMounts": [mount],
-                        }],
+                        "containers": [container],
                         "volumes": [{"name": "run", "persistentVolumeClaim": {"claimName": self.claim.name}}],
                     },
                 },
