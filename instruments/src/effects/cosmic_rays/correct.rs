@@ -69,7 +69,7 @@ enum Ready {
 #[derive(Debug, Clone)]
 pub struct FlagCosmicRays {
     shape: (usize, usize),
-    read_variance: ReadVariance,
+    read_variance: ReadVariance<'static>,
     dark: Option<Arc<Reference>>,
     defects: Option<Arc<Array2<u32>>>,
     time_s: f64,
@@ -124,9 +124,12 @@ impl Correction<Charge> for FlagCosmicRays {
             read_variance: &self.read_variance,
             cloud_px: CLOUD_PX,
         };
+        // The network knows noise that was not sharpened; where it was, it would look nearly everywhere.
+        let stated = self.read_variance.stated(frame.variance.as_ref());
+        let noisier = Field { read_variance: &stated, ..field };
         let mask = match &self.finder {
             Ready::Classical(options) => laplacian::detect(&field, options),
-            Ready::Network(weights) => network::detect(&field, weights, weights.threshold_logit, Look::Triggered),
+            Ready::Network(weights) => network::detect(&field, weights, weights.threshold_logit, Look::TriggeredIn(&noisier)),
         };
         let width = shape.1;
         rows::reduce_flags(frame, |y, _, bits| {

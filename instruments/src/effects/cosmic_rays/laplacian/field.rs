@@ -7,32 +7,54 @@ use std::ops::Range;
 
 const SATURATED: u32 = FULL | ADC_SATURATED;
 
-/// Read variance of a frame: one number per amplifier.
+/// Variance of the noise that is not the shot noise of the charge: that of the read noise, one number per amplifier, or what the frame states pixel by
+/// pixel, where something was done to it that changes its noise.
 #[derive(Debug, Clone)]
-pub struct ReadVariance(Vec<(Rect, f32)>);
+pub struct ReadVariance<'a> {
+    parts: Vec<(Rect, f32)>,
+    stated: Option<&'a Array2<f32>>,
+}
 
-impl ReadVariance {
+/// Whether a variance is one.
+fn stands(variance: f32) -> bool {
+    variance > 0.0 && variance.is_finite()
+}
+
+impl ReadVariance<'_> {
     /// By rectangle of the frame \[electron^2\].
     #[must_use]
     pub fn new(parts: Vec<(Rect, f32)>) -> Self {
-        Self(parts)
+        Self { parts, stated: None }
     }
     /// The same everywhere.
     #[must_use]
     pub fn uniform(variance: f32, (ny, nx): (usize, usize)) -> Self {
-        Self(vec![(Rect { x0: 0, y0: 0, nx, ny }, variance)])
+        Self::new(vec![(Rect { x0: 0, y0: 0, nx, ny }, variance)])
+    }
+    /// As a frame states it \[electron^2\]; pixels whose variance is none keep that of their amplifier.
+    #[must_use]
+    pub fn stated<'a>(&self, variance: Option<&'a Array2<f32>>) -> ReadVariance<'a> {
+        ReadVariance { parts: self.parts.clone(), stated: variance }
     }
     fn row(&self, y: usize, columns: &Range<usize>, out: &mut [f32]) {
-        for (r, variance) in self.0.iter().filter(|(r, _)| y >= r.y0 && y < r.y0 + r.ny) {
+        for (r, variance) in self.parts.iter().filter(|(r, _)| y >= r.y0 && y < r.y0 + r.ny) {
             let (from, to) = (r.x0.max(columns.start), (r.x0 + r.nx).min(columns.end));
             if from < to {
                 out[from - columns.start..to - columns.start].fill(*variance);
             }
         }
+        if let Some(stated) = self.stated {
+            for (to, &variance) in out.iter_mut().zip(stated.slice(s![y, columns.clone()])) {
+                *to = if stands(variance) { variance } else { *to };
+            }
+        }
     }
     fn at(&self, y: usize, x: usize) -> f32 {
+        if let Some(variance) = self.stated.map(|stated| stated[(y, x)]).filter(|&variance| stands(variance)) {
+            return variance;
+        }
         let inside = |r: &Rect| y >= r.y0 && y < r.y0 + r.ny && x >= r.x0 && x < r.x0 + r.nx;
-        self.0.iter().find(|(r, _)| inside(r)).map_or(0.0, |p| p.1)
+        self.parts.iter().find(|(r, _)| inside(r)).map_or(0.0, |p| p.1)
     }
 }
 
@@ -49,8 +71,8 @@ pub struct Field<'a> {
     pub defects: Option<&'a Array2<u32>>,
     /// A pixel with any of these bits is neither judged nor used.
     pub leave_out: u32,
-    /// Read noise.
-    pub read_variance: &'a ReadVariance,
+    /// Noise besides the shot noise of the charge.
+    pub read_variance: &'a ReadVariance<'a>,
     /// Standard deviation of a charge cloud from the light side \[pixel\]; [`CLOUD_PX`] where nothing else is known. The network alone uses it.
     pub cloud_px: f32,
 }

@@ -39,10 +39,12 @@ use rayon::prelude::*;
 use tiles::{BLOCK, REACH, Tile};
 
 /// Which parts of a frame are looked at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Look {
+#[derive(Debug, Clone, Copy)]
+pub enum Look<'a> {
     /// Near pixels that could be the core of a hit.
     Triggered,
+    /// Near those that could be one in this view of the frame, with more noise: where something was done to the frame that sharpened its noise.
+    TriggeredIn(&'a Field<'a>),
     /// Everywhere: the whole frame's work.
     Everywhere,
 }
@@ -62,10 +64,16 @@ fn certain() -> laplacian::Options {
     laplacian::Options { steep_sigma: SURE_SIGMA, ..laplacian::Options::for_psf(SHARPEST_PX) }
 }
 
+/// Places `y * nx + x` that could be the core of a hit.
+fn candidates(field: &Field<'_>, look: Look<'_>) -> Vec<usize> {
+    let seen = if let Look::TriggeredIn(seen) = look { seen } else { field };
+    edges::cores(seen, &trigger())
+}
+
 /// Blocks that are looked at first, around candidates `y * nx + x`.
-fn blocks(field: &Field<'_>, candidates: &[usize], look: Look) -> Array2<bool> {
+fn blocks(field: &Field<'_>, candidates: &[usize], look: Look<'_>) -> Array2<bool> {
     match look {
-        Look::Triggered => tiles::marked(candidates, REACH.0, field.shape()),
+        Look::Triggered | Look::TriggeredIn(_) => tiles::marked(candidates, REACH.0, field.shape()),
         Look::Everywhere => {
             let (ny, nx) = field.shape();
             Array2::from_elem((ny.div_ceil(BLOCK), nx.div_ceil(BLOCK)), true)
@@ -132,12 +140,12 @@ fn survey<T: Send>(
 
 /// The pixels of cosmic rays, `true` at `y * nx + x`: those that the network flags, and those that are steeper than any star.
 #[must_use]
-pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: Look) -> Vec<bool> {
+pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: Look<'_>) -> Vec<bool> {
     let (ny, nx) = field.shape();
     let mut mask = vec![false; ny * nx];
     if !mask.is_empty() {
         let each = |at: usize, logit: f32| (logit > threshold_logit && !field.is_out(at / nx, at % nx)).then_some(at);
-        let (background, candidates) = (Background::of(field), edges::cores(field, &trigger()));
+        let (background, candidates) = (Background::of(field), candidates(field, look));
         let first = blocks(field, &candidates, look);
         survey(field, &background, first, weights, threshold_logit, each, |at| mask[at] = true);
         // A single bright pixel may be a hot one that nobody knew; it is no star.
@@ -152,13 +160,13 @@ pub fn detect(field: &Field<'_>, weights: &Weights, threshold_logit: f32, look: 
 
 /// Logits of all pixels, for tests and studies; minus infinity where the network did not look.
 #[must_use]
-pub fn logit_image(field: &Field<'_>, weights: &Weights, look: Look) -> Array2<f32> {
+pub fn logit_image(field: &Field<'_>, weights: &Weights, look: Look<'_>) -> Array2<f32> {
     let (ny, nx) = field.shape();
     let mut image = Array2::from_elem((ny, nx), f32::NEG_INFINITY);
     if !image.is_empty() {
         let each = |at: usize, logit: f32| Some((at, logit));
         let background = Background::of(field);
-        let first = blocks(field, &edges::cores(field, &trigger()), look);
+        let first = blocks(field, &candidates(field, look), look);
         survey(field, &background, first, weights, weights.threshold_logit, each, |(at, logit)| image[(at / nx, at % nx)] = logit);
     }
     image
