@@ -62,6 +62,28 @@ fn logits_are_those_of_torch() {
 }
 
 #[test]
+fn sharpened_noise_that_is_stated_triggers_no_more_than_any() {
+    let (ny, nx) = (100, 90);
+    let mut pixels = frame(ny, nx);
+    // As if a correction had added the noise of a second readout and a half.
+    for (y, mut row) in pixels.rows_mut().into_iter().enumerate() {
+        noise::add_normals(&StreamKey::new(6).stream(y as u64), 0, 9.0, row.as_slice_mut().unwrap());
+    }
+    let stated = Array2::from_elem(pixels.dim(), 25.0_f32 + 81.0);
+    with_field(&pixels, |field| {
+        let read_variance = field.read_variance.stated(Some(&stated));
+        let noisier = Field { read_variance: &read_variance, ..*field };
+        let (plain, seen) = (candidates(field, Look::Triggered), candidates(field, Look::TriggeredIn(&noisier)));
+        assert!(plain.len() > 3 * seen.len(), "{} and {}", plain.len(), seen.len());
+        let weights = Weights::built_in().unwrap();
+        let [all, some] = [Look::Triggered, Look::TriggeredIn(&noisier)].map(|look| detect(field, &weights, weights.threshold_logit, look));
+        let on_track = |mask: &[bool]| (0..25).filter(|k| mask[(10 + k) * nx + 20 + k / 2]).count();
+        assert_eq!((on_track(&all), on_track(&some)), (25, 25), "hits stay found");
+        assert!(some.iter().zip(&all).all(|(some, all)| *all || !some), "and nothing else is");
+    });
+}
+
+#[test]
 fn hits_are_found_and_the_star_is_left_alone() {
     let (ny, nx) = (100, 90);
     let pixels = frame(ny, nx);
