@@ -30,7 +30,7 @@ pub struct Made {
     pub electrons: Array2<f32>,
     pub owner: Array2<u32>,
     pub out: Array2<bool>,
-    pub read_variance: ReadVariance,
+    pub read_variance: ReadVariance<'static>,
     /// What the finder is told of the charge cloud [pixel].
     pub cloud_px: f32,
 }

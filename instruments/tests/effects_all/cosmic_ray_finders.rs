@@ -83,7 +83,7 @@ fn seen(sources: Array2<f32>, electrons: Array2<f32>, owner: Array2<u32>) -> Fra
     Frame { data, expected, sources, noise, electrons, owner, flags }
 }
 
-fn field<'a>(frame: &'a Frame, read_variance: &'a ReadVariance) -> Field<'a> {
+fn field<'a>(frame: &'a Frame, read_variance: &'a ReadVariance<'a>) -> Field<'a> {
     Field {
         electrons: &frame.data,
         dark: None,
