@@ -167,7 +167,7 @@ def plot(path, work, r, rs, w, shears, counts, expected):
     edges = np.arange(17, FAINT + 0.1, 0.5)
     middle = 0.5 * (edges[1:] + edges[:-1])
     a.errorbar(middle, 2 * counts / FIELDS, 2 * np.sqrt(counts) / FIELDS, fmt="o", ms=4, label=f"{FIELDS} made fields of 1 deg$^2$")
-    a.plot(middle, 2 * expected, "k-", label="COSMOS2020 and its extension")
+    a.plot(middle, 2 * expected, "k-", label="published")
     a.set(yscale="log", xlabel="i [AB mag]", ylabel="galaxies per mag and deg$^2$")
     a.legend()
     a = axes[0, 1]

@@ -21,6 +21,7 @@ pub use kernel::{LEVELS, Level};
 pub use patch::{Patch, Sheared};
 pub use power::Matter;
 pub use shells::SHELLS;
+pub use smooth::crowded;
 pub use structure::{Structure, bias as galaxy_bias};
 
 use serde::{Deserialize, Serialize};

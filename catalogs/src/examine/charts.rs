@@ -2,8 +2,6 @@
 
 use super::plot::{Gathered, MAP_ORDER, PlotReport};
 use crate::direction::{dot, vector};
-use crate::read::{CatalogSpec, ObjectKind};
-use crate::synthetic::counts::PublishedGalaxies;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::ops::Range;
@@ -186,14 +184,14 @@ fn thousands(n: u64) -> String {
     out
 }
 
-pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogSpec, kind: ObjectKind) -> Drawn {
+pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, band: Option<&str>) -> Drawn {
     let values = || report.counts.iter().flat_map(|c| [Some(c.1), c.2]).flatten().filter(|v| *v > 0.0).map(f64::log10);
     let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     if !low.is_finite() {
         return Ok(());
     }
     let x = report.counts[0].0 - 0.5..report.counts[report.counts.len() - 1].0 + 0.5;
-    let band = spec.band.clone().or_else(|| spec.profile.band().map(Into::into)).unwrap_or_else(|| "the catalogue's band".into());
+    let band = band.unwrap_or("the catalogue's band");
     let (title, x_name) = (format!("{:.4} deg2", report.area_deg2), format!("magnitude, {band}"));
     let powers = Some((high.ceil() - low.floor()) as usize + 1);
     let y = (low.floor()..high.ceil(), "objects per mag and deg2");
@@ -202,17 +200,10 @@ pub(super) fn counts_chart(area: &Area<'_>, report: &PlotReport, spec: &CatalogS
     chart.draw_series(LineSeries::new(published.clone(), PUBLISHED.stroke_width(2)))?;
     let ours = report.counts.iter().filter(|c| c.1 > 0.0).map(|c| (c.0, c.1.log10()));
     chart.draw_series(ours.map(|p| Circle::new(p, 4, OURS.filled())))?;
-    let source = match kind {
-        ObjectKind::Star => "Allen's Astrophysical Quantities, in V, mean over longitude",
-        ObjectKind::Galaxy if band != "sdss_i" && PublishedGalaxies::bands().contains(&band.as_str()) => {
-            "compilation of Driver et al. 2016"
-        }
-        ObjectKind::Galaxy => "COSMOS2020 (Weaver et al. 2022) and Driver et al. 2016, in i",
-    };
-    let source = if published.is_empty() { "no published counts (stars: one direction, V 15 to 25)" } else { source };
+    let source = report.published.clone().unwrap_or_else(|| "no published counts (stars: one direction, V 15 to 25)".into());
     let at = |line: f64| (x.start + 0.03 * (x.end - x.start), high.ceil() - (0.05 + 0.06 * line) * (high.ceil() - low.floor()));
     chart.draw_series([
-        Text::new("this catalogue", at(0.0), ("sans-serif", 15).into_font().color(&OURS)),
+        Text::new("this catalogue".to_string(), at(0.0), ("sans-serif", 15).into_font().color(&OURS)),
         Text::new(source, at(1.0), ("sans-serif", 15).into_font().color(&PUBLISHED)),
     ])?;
     Ok(())

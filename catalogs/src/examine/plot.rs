@@ -5,7 +5,7 @@ use crate::Region;
 use crate::milky_way::PublishedCounts;
 use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ObjectKind, ReadError};
 use crate::region::healpix_29;
-use crate::synthetic::counts::{GalaxyCounts, PublishedGalaxies};
+use crate::synthetic::counts::GalaxyCounts;
 use crate::tables::{self, Field, Hats, Kind, RowSource, TableError};
 use plotters::prelude::{IntoDrawingArea, SVGBackend, WHITE};
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub struct PlotReport {
     pub middle: (f64, f64),
     /// Magnitude, objects per mag and deg2, the published number where there is one.
     pub counts: Vec<(f64, f64, Option<f64>)>,
+    /// Where the published numbers are from.
+    pub published: Option<String>,
     /// Colours plotted: x and y.
     pub colours: Option<(String, String)>,
     /// Cells of a partition without a file that can be read: they are not in the picture.
@@ -264,12 +266,14 @@ pub fn plot(
     // A mean direction well inside the sphere: the objects are spread over the sky, and stars have no one density.
     let is_local = norm > 0.98 * g.rows as f64;
     let band = spec.band.clone().or_else(|| spec.profile.band().map(Into::into));
-    let counts = counts(&g, area, kind, band.as_deref(), is_local.then_some(middle));
+    let published = Published::of(kind, band.as_deref(), is_local.then_some(middle));
+    let counts = counts(&g, area, &published);
     let report = PlotReport {
         rows: g.rows,
         bad: g.bad,
         area_deg2: area,
         middle,
+        published: published.source().filter(|_| counts.iter().any(|c| c.2.is_some())),
         counts,
         missing_cells: g.missing_cells.clone(),
         colours: sets.as_ref().map(|s| (format!("{} - {}", s[0], s[1]), format!("{} - {}", s[1], s[2]))),
@@ -282,7 +286,7 @@ pub fn plot(
             root.fill(&WHITE)?;
             let areas = root.split_evenly((1, panels as usize));
             sky_map(&areas[0], &g, middle)?;
-            counts_chart(&areas[1], &report, spec, kind)?;
+            counts_chart(&areas[1], &report, band.as_deref())?;
             if let (Some(area), Some((x, y))) = (areas.get(2), &report.colours) {
                 colour_chart(area, &g.colours.kept, x, y)?;
             }
@@ -295,27 +299,54 @@ pub fn plot(
     Ok(report)
 }
 
-fn counts(g: &Gathered, area: f64, kind: ObjectKind, band: Option<&str>, middle: Option<(f64, f64)>) -> Vec<(f64, f64, Option<f64>)> {
-    let (galaxies, others) = (GalaxyCounts::load(), PublishedGalaxies::load());
-    let other = band.filter(|b| *b != "sdss_i" && PublishedGalaxies::bands().contains(b));
-    let stars = PublishedCounts::load();
-    let latitude = middle.map(|m| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees());
-    let published = |from: f64, to: f64| match kind {
-        ObjectKind::Star => latitude
-            .filter(|_| from >= stars.range().0 && to <= stars.range().1)
-            .map(|b| (stars.brighter_deg2(b, to) - stars.brighter_deg2(b, from)) / (to - from)),
-        ObjectKind::Galaxy if other.is_some() => other.and_then(|b| others.between_deg2(b, from, to)).map(|n| n / (to - from)),
-        ObjectKind::Galaxy => {
-            let (bright, faint) = galaxies.range();
-            (from >= bright - 1.0 && to <= faint).then(|| galaxies.between_deg2(from, to) / (to - from))
+/// Published counts of what a catalogue has.
+enum Published {
+    /// Stars in V, at a galactic latitude \[deg\].
+    Stars(PublishedCounts, f64),
+    /// Galaxies in a band.
+    Galaxies(GalaxyCounts, String),
+    /// Stars all over the sky.
+    None,
+}
+
+impl Published {
+    /// For a kind of objects, in a band (galaxies of other bands beside those in i), at a middle (ra, dec) \[deg\].
+    fn of(kind: ObjectKind, band: Option<&str>, middle: Option<(f64, f64)>) -> Self {
+        let latitude = |m: (f64, f64)| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees();
+        match (kind, middle) {
+            (ObjectKind::Star, Some(m)) => Self::Stars(PublishedCounts::load(), latitude(m)),
+            (ObjectKind::Star, None) => Self::None,
+            (ObjectKind::Galaxy, _) => match band.and_then(|b| Some((GalaxyCounts::of(b)?, b))) {
+                Some((counts, band)) => Self::Galaxies(counts, band.into()),
+                None => Self::Galaxies(GalaxyCounts::load(), "sdss_i".into()),
+            },
         }
-    };
+    }
+    fn source(&self) -> Option<String> {
+        match self {
+            Self::Stars(..) => Some("Allen's Astrophysical Quantities, in V, mean over longitude".into()),
+            Self::Galaxies(_, band) => Some(format!("compilation of Driver et al. 2016, in {band}")),
+            Self::None => None,
+        }
+    }
+    /// Objects per mag and deg2 between two magnitudes.
+    fn per_mag_deg2(&self, from: f64, to: f64) -> Option<f64> {
+        match self {
+            Self::Stars(counts, b) => (from >= counts.range().0 && to <= counts.range().1)
+                .then(|| (counts.brighter_deg2(*b, to) - counts.brighter_deg2(*b, from)) / (to - from)),
+            Self::Galaxies(counts, _) => counts.covers(from, to).then(|| counts.between_deg2(from, to) / (to - from)),
+            Self::None => None,
+        }
+    }
+}
+
+fn counts(g: &Gathered, area: f64, published: &Published) -> Vec<(f64, f64, Option<f64>)> {
     let first = g.magnitudes.iter().position(|c| *c > 0).unwrap_or(0);
     let last = g.magnitudes.iter().rposition(|c| *c > 0).map_or(0, |k| k + 1);
     (first..last)
         .map(|k| {
             let from = k as f64 * BIN_MAG - 10.0;
-            (from + 0.5 * BIN_MAG, g.magnitudes[k] as f64 / area / BIN_MAG, published(from, from + BIN_MAG))
+            (from + 0.5 * BIN_MAG, g.magnitudes[k] as f64 / area / BIN_MAG, published.per_mag_deg2(from, from + BIN_MAG))
         })
         .collect()
 }

@@ -5,15 +5,16 @@
 //! # Formula
 //! phi(s) = phi* (s / s*)^alpha exp(-(s / s*)^beta) beta / Gamma(alpha / beta) / s, phi* = 8.0e-3 (h / Mpc)^3, s* = 161 km/s, alpha = 2.32, beta = 2.67;
 //! theta_E = 4 pi (s / c)^2 D_ls / D_s. M_r: 0.006 M^2 + 0.37 M + 2.97 + lg s = 0, scatter 0.0625; lg R \[kpc\] = 2.46 - 2.79 lg s + 0.84 (lg s)^2, scatter
-//! 0.11. Axis ratio 1 - Rayleigh(0.378 - 0.000572 s), 0.2 to 1. External shear Rayleigh(0.05).
+//! 0.11. Bias over that of galaxies: 1.06 + 0.21 (L / L*)^1.12, L* of M_r = -21.2 (h = 0.7). Axis ratio 1 - Rayleigh(0.378 - 0.000572 s), 0.2 to 1. External shear Rayleigh(0.05).
 //! # Symbols
 //! s velocity dispersion \[km / s\].
 //! # Source
 //! Choi, Park & Vogeley 2007 (ApJ 658, 884). Relations of light and size, Hyde & Bernardi 2009 (MNRAS 394, 1978), axis ratios and shear: Collett 2015 (ApJ 811,
-//! 20), numbers as in the program LensPop. Brightening with redshift: `clusters/light.rs`.
+//! 20), numbers as in the program LensPop. Bias by luminosity: Zehavi et al. 2011 (ApJ 736, 59), section 3, as remembered; L* of
+//! Blanton et al. 2003 (ApJ 592, 819). Brightening with redshift: `clusters/light.rs`.
 //! # Limits
 //! 100 to 400 km/s; no evolution of phi in comoving density (as Collett 2015); mass follows light; the shear's scale is assumed to be 0.05 where
-//! LensPop's paper draws from a distribution of that width; isothermal.
+//! LensPop's paper draws from a distribution of that width; isothermal. The bias is that of all galaxies of a luminosity, of which early types have somewhat more.
 //! # Twin
 //! None.
 
@@ -27,6 +28,8 @@ const SLOPE: f64 = 2.32;
 const BEND: f64 = 2.67;
 const CHARACTERISTIC_KM_S: f64 = 161.0;
 const DENSITY: f64 = 8.0e-3;
+/// Absolute magnitude of L* in r, for h = 0.7.
+const CHARACTERISTIC_R: f64 = -21.2;
 /// Rayleigh scale of the external shear.
 const SHEAR: f64 = 0.05;
 
@@ -101,10 +104,19 @@ impl Deflector {
         let (strength, (s, c)) = ((SHEAR * rayleigh(draw)).min(0.3), draw.between(0.0, std::f64::consts::TAU).sin_cos());
         Self { redshift, sigma_km_s, axis_ratio, angle_rad, shear: (strength * c, strength * s) }
     }
+    /// Mean absolute magnitude in r at rest of a galaxy of this dispersion, for h = 0.7.
+    fn absolute_r(&self) -> f64 {
+        (-0.37 + (0.37_f64.powi(2) - 4.0 * 0.006 * (2.97 + self.sigma_km_s.log10())).sqrt()) / (2.0 * 0.006)
+    }
+    /// Bias over that of galaxies.
+    #[must_use]
+    pub fn bias_ratio(&self) -> f64 {
+        1.06 + 0.21 * 10.0_f64.powf(-0.4 * 1.12 * (self.absolute_r() - CHARACTERISTIC_R))
+    }
     /// Light of a galaxy of this dispersion.
     pub fn light(&self, draw: &mut Draw) -> Light {
         let v = self.sigma_km_s.log10();
-        let absolute_r = (-0.37 + (0.37_f64.powi(2) - 4.0 * 0.006 * (2.97 + v)).sqrt()) / (2.0 * 0.006) + 0.15 / 2.4 * draw.normal();
+        let absolute_r = self.absolute_r() + 0.15 / 2.4 * draw.normal();
         let radius_kpc = 10.0_f64.powf(2.46 - 2.79 * v + 0.84 * v * v + 0.11 * draw.normal());
         Light { absolute_r, radius_kpc }
     }
@@ -150,6 +162,8 @@ mod tests {
         assert!((-22.9..-21.9).contains(&mean), "{mean}");
         let radius = galaxies.iter().map(|g| g.1.radius_kpc).sum::<f64>() / 500.0;
         assert!((3.5..8.5).contains(&radius), "{radius}");
+        // Its mean M_r is -22.75: 4.17 L*, 1.06 + 0.21 x 4.95; luminous red galaxies have 1.9 to 2.2.
+        assert!((galaxies[0].0.bias_ratio() - 2.10).abs() < 0.01, "{}", galaxies[0].0.bias_ratio());
         assert!(galaxies.iter().all(|g| g.0.axis_ratio > 0.2 && g.0.axis_ratio < 1.0 && g.0.shear.0.hypot(g.0.shear.1) <= 0.3 + 1e-12));
         let shear = galaxies.iter().map(|g| g.0.shear.0.powi(2)).sum::<f64>() / 500.0;
         // Each component is normal of 0.05: the variance is known to sqrt(2 / 500) = 6 %; five of it.

@@ -11,7 +11,7 @@
 //! # Source
 //! Turner, Ostriker & Gott 1984 (ApJ 284, 1), section II; functions: `deflector.rs`, the galaxies of the synthetic field.
 //! # Limits
-//! Lenses at redshifts 0.05 to 2; lenses and sources do not cluster. Within a bin (0.05 in redshift, 10 km/s) numbers are even.
+//! Lenses at redshifts 0.05 to 2; the mean over the sky; where lenses stand, the synthetic field decides. Within a bin (0.05 in redshift, 10 km/s) numbers are even.
 //! # Twin
 //! None.
 

@@ -14,8 +14,8 @@
 //! # Source
 //! Bulge fractions and sizes: Schreiber et al. 2017 (A&A 602, A96), section 3, as in their program EGG (fits to Lang et al. 2014 and to the sizes of van der
 //! Wel et al. 2014). Dust: Garn & Best 2010 (MNRAS 409, 421), for Chabrier masses. Ellipticity: Miller et al. 2013 (MNRAS 429, 2858), appendix B, numbers as in the
-//! source of lensfit. Assumed: the spectrum scatters by 0.4 around its type's; dust of a galaxy 0 to 2 times the mean, and of it the share
-//! 0.4 (c - 1.5), none earlier: older spectra have the dust of observed galaxies, the youngest has none; bulges 0.75 (star-forming) earlier than disks, disks of quiescent galaxies 0.25 later; bulge not larger than half the disk beside
+//! source of lensfit. Assumed: the spectrum scatters by 0.5 around its type's; dust of a galaxy 0 to 2 times the mean, and of it the share
+//! 0.45 (c - 1.5), none earlier: older spectra have the dust of observed galaxies, the youngest has none; bulges 0.4 (star-forming) earlier than disks, disks of quiescent galaxies 0.25 later; bulge not larger than half the disk beside
 //! a disk of more light; bulge shape half the disk's; Sersic index 4 (alone or most of the light), 2.5, 1 (disks); knots: 5 to 30 with 10 to 40 % of the disk's light.
 //! # Limits
 //! Active nuclei: `nuclei.rs`. i 16 to 28.75; half-light radii 0.03 to 10 arcsec; redshifts to 7. Sizes are those of the light at 500 nm at rest in every band. Lensing: see [`crate::cosmos`].
@@ -245,7 +245,7 @@ impl<'a> GalaxyField<'a> {
     }
 
     fn kind(&self, mass: f64, redshift: f64, quiescent: bool, draw: &mut Draw) -> Kind {
-        let (hue, scatter, dusty) = (draw.between(-0.4, 0.4), draw.normal(), draw.between(0.0, 2.0));
+        let (hue, scatter, dusty) = (draw.between(-0.5, 0.5), draw.normal(), draw.between(0.0, 2.0));
         let m = mass - 10.0;
         let fraction = dex(0.2 * scatter) * if quiescent { 0.5 * dex(0.10 * m) } else { 0.2 * dex(0.27 * m) };
         let bulge_fraction = match fraction {
@@ -262,8 +262,8 @@ impl<'a> GalaxyField<'a> {
         let x = (m - 0.24).clamp(-2.5, 1.5);
         let gas = (0.91 + 0.77 * x + 0.11 * x * x - 0.09 * x * x * x).max(0.0) / 3.33;
         // The older spectra have the dust of the galaxies that they were observed in, the youngest has none.
-        let dust = 0.4 * (disk_spectrum - 1.5).max(0.0) * 0.44 * gas * dusty;
-        Kind { bulge_fraction, bulge_spectrum: (disk_spectrum - 0.75).max(0.25), disk_spectrum, dust }
+        let dust = 0.45 * (disk_spectrum - 1.5).max(0.0) * 0.44 * gas * dusty;
+        Kind { bulge_fraction, bulge_spectrum: (disk_spectrum - 0.4).max(0.25), disk_spectrum, dust }
     }
 
     /// Number of knots and their share of the disk's light; always the same number of draws.

@@ -5,12 +5,13 @@
 //! # Formula
 //! Pairs: Poisson per cell with the rate of [`crate::lenses::LensRate`]; the source even over its circle, its magnitude and kind those of the field's galaxies of
 //! that shell. A pair is a lens when the source's middle has several images, theta_E is at least the least one and all images together are
-//! brighter than the limit.
+//! brighter than the limit. Where the field's galaxies cluster a pair is kept with probability exp(r g - r^2 v / 2) / 6, g and v of
+//! [`crate::cosmos::Structure::smooth`] in the middle of its cell of order 9, r its bias over that of galaxies, at most 3.
 //! # Source
 //! `lenses/`; galaxies: `galaxies.rs`. After Collett 2015 (ApJ 811, 20).
 //! # Limits
 //! Sources have i above 18 before lensing and at most 3 mag (and 28.7) below the limit; those whose points' images are 0.75 mag too faint are not
-//! traced. Deflectors and sources are drawn beside the field's galaxies, not from them, and are not bound to the structure. Knots of a source are one
+//! traced. Deflectors and sources are drawn beside the field's galaxies, not from them; sources do not follow the structure. Knots of a source are one
 //! Gaussian. The image holds 4 half-light radii beyond the outermost image of the middle.
 //! # Twin
 //! None.
@@ -21,7 +22,7 @@ use super::galaxies::{GalaxyField, GalaxyModel};
 use super::galaxy_law::{Absolute, SLICES, quiescent_type};
 use super::grid::{self, Cell};
 use crate::Footprint;
-use crate::cosmos::SHELLS;
+use crate::cosmos::{SHELLS, crowded};
 use crate::draw::Draw;
 use crate::lenses::arc::{Sersic, trace};
 use crate::lenses::{Deflector, Image, LensRate, Sie};
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::stream::StreamKey;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Population number in the object's number and key.
@@ -42,6 +44,13 @@ const GAIN_MAG: f64 = 3.0;
 const SPARE_MAG: f64 = 0.75;
 /// Brightening of old galaxies \[mag / unit of redshift\] (Bernardi et al. 2003, r).
 const EVOLUTION_MAG: f64 = 0.85;
+/// Order of the cells (6.9 arcmin, below the 8 Mpc/h of the smooth field at all redshifts) at whose middles the structure is looked at.
+const SMOOTH_ORDER: u8 = 9;
+/// The smooth structure of the shells at a place, and its variance.
+type Smooth = [(f64, f64); SHELLS];
+/// Density over the mean up to which deflectors are kept, and the largest bias over that of galaxies.
+const CREST: f64 = 6.0;
+const MOST_RATIO: f64 = 3.0;
 /// Pixels across an image, and their sizes \[arcsec\].
 const ACROSS: f64 = 240.0;
 const PIXEL_ARCSEC: (f64, f64) = (0.02, 0.12);
@@ -120,16 +129,40 @@ impl LensModel {
     }
     /// Those of some cells.
     pub(super) fn of_cells(&self, cells: &[Cell], footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
-        let lenses: Vec<Vec<Lens>> = cells.par_iter().map(|cell| self.of_cell(cell, footprint, field)).collect();
+        let mut blocks: BTreeMap<u64, Option<Smooth>> = cells.iter().map(|cell| (cell.parent(SMOOTH_ORDER), None)).collect();
+        if field.spec.galaxies.clustering {
+            blocks.par_iter_mut().for_each(|(block, smooth)| {
+                let (ra_deg, dec_deg) = grid::middle_deg(SMOOTH_ORDER, *block);
+                *smooth = Some(field.model.structure.smooth_shells(ra_deg, dec_deg));
+            });
+        }
+        let of_cell = |cell: &Cell| self.of_cell(cell, footprint, field, blocks[&cell.parent(SMOOTH_ORDER)].as_ref());
+        let lenses: Vec<Vec<Lens>> = cells.par_iter().map(of_cell).collect();
         lenses.into_iter().flatten().collect()
     }
-    fn of_cell(&self, cell: &Cell, footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
+    fn of_cell(&self, cell: &Cell, footprint: &Footprint, field: &GalaxyField<'_>, smooth: Option<&Smooth>) -> Vec<Lens> {
         let key = self.key.with(cell.number);
-        let mean = self.rate.total_deg2() * cell.area_deg2() * field.spec.lenses.scale;
+        let crest = if smooth.is_some() { CREST } else { 1.0 };
+        let mean = crest * self.rate.total_deg2() * cell.area_deg2() * field.spec.lenses.scale;
         let count = Draw::new(key.stream(u64::MAX)).poisson(mean);
-        (0..count).filter_map(|number| self.lens(cell, number, Draw::new(key.stream(number)), footprint, field)).collect()
+        (0..count).filter_map(|number| self.lens(cell, number, Draw::new(key.stream(number)), footprint, field, smooth)).collect()
     }
-    fn lens(&self, cell: &Cell, number: u64, mut draw: Draw, footprint: &Footprint, field: &GalaxyField<'_>) -> Option<Lens> {
+    /// Whether the structure has a deflector at its place.
+    pub(super) fn stands(&self, cell: &Cell, number: u64, deflector: &Deflector, field: &GalaxyField<'_>, smooth: &Smooth) -> bool {
+        let structure = &field.model.structure;
+        let shell = structure.shells.at(structure.background.distance(deflector.redshift));
+        let thin = Draw::new(self.key.with(cell.number).with_name("structure").stream(number)).uniform();
+        thin * CREST < crowded(smooth[shell], deflector.bias_ratio().min(MOST_RATIO))
+    }
+    fn lens(
+        &self,
+        cell: &Cell,
+        number: u64,
+        mut draw: Draw,
+        footprint: &Footprint,
+        field: &GalaxyField<'_>,
+        smooth: Option<&Smooth>,
+    ) -> Option<Lens> {
         let at = cell.position(&mut draw);
         if !footprint.contains(at.0, at.1) {
             return None;
@@ -145,7 +178,9 @@ impl LensModel {
         let source_at = [radius * c, radius * s];
         let deflector = Deflector::draw(chance.redshift, chance.sigma_km_s, &mut draw);
         let sie = deflector.lens(background, source_redshift);
-        if sie.einstein_arcsec < spec.least_einstein_arcsec {
+        if sie.einstein_arcsec < spec.least_einstein_arcsec
+            || !smooth.is_none_or(|smooth| self.stands(cell, number, &deflector, field, smooth))
+        {
             return None;
         }
         let images = sie.images(source_at);

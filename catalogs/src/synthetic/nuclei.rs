@@ -280,7 +280,7 @@ mod tests {
             }
             // Nuclei of all galaxies in bins on both sides of the join, per deg2.
             let (mut got, join) = ([[0.0; 2]; 2], ((FAINTEST_QUASAR - BRIGHTEST) / STEP) as usize);
-            for k in 0..255 {
+            for k in 0..260 {
                 let i = 16.025 + 0.05 * f64::from(k);
                 let (p, all) = (galaxies.law.prospect(slice, i), counts.between_deg2(i - 0.025, i + 0.025) * galaxies.law.share(slice, i));
                 for (part, mass) in [(1.0 - p.quiescent, p.mass[0]), (p.quiescent, p.mass[1])] {

@@ -4,6 +4,8 @@ use super::*;
 use crate::clusters::{Halo, HaloCounts};
 use crate::cosmos::Background;
 use crate::direction::{dot, vector};
+use crate::draw::Draw;
+use crate::lenses::Deflector;
 use sim_core::source::{Brightness, Position, Profile, SourceKind};
 
 fn spec() -> FieldSpec {
@@ -212,6 +214,32 @@ fn lenses_have_several_images_and_are_as_bright_as_asked() {
     let twice = Population::new(&spec, &library).unwrap().lenses_within(&cone, &library).len() as f64;
     let once = found.len() as f64;
     assert!((twice - 2.0 * once).abs() < 5.0 * (6.0 * once).sqrt(), "{twice} {once}");
+}
+
+#[test]
+fn lenses_stand_where_the_structure_is_dense_and_keep_their_number() {
+    let library = Library::load();
+    let population = Population::new(&lenses(), &library).unwrap();
+    let (model, field) = (population.lenses.as_ref().unwrap(), population.galaxy_field(&library, None, None).unwrap());
+    let structure = &field.model.structure;
+    let (mut kept, mut weighed, mut variance) = (0.0, 0.0, 0.0);
+    let deflectors = 3000;
+    for k in 0..deflectors {
+        // Places all over the sky: neighbours in number are 67,000 cells apart.
+        let cell = grid::Cell { number: 67_001 * k };
+        let (ra_deg, dec_deg) = grid::middle_deg(9, cell.parent(9));
+        let smooth = structure.smooth_shells(ra_deg, dec_deg);
+        let deflector = Deflector::draw(0.2 + 1.3 * k as f64 / deflectors as f64, 200.0, &mut Draw::new(StreamKey::new(5).stream(k)));
+        let (g, v) = smooth[structure.shells.at(structure.background.distance(deflector.redshift))];
+        variance += v / deflectors as f64;
+        if model.stands(&cell, 0, &deflector, &field, &smooth) {
+            (kept, weighed) = (kept + 1.0, weighed + g);
+        }
+    }
+    println!("{kept} of {deflectors} deflectors: g {:.3}, variance {variance:.3}", weighed / kept);
+    // A sixth is kept, 500 +- 20, less the crests above 6: 3 %. Kept by exp(r g), r = 1.9: g is r times the variance in the mean, +- 0.02.
+    assert!((kept / 500.0 - 1.0_f64).abs() < 0.16, "{kept}");
+    assert!((1.3..2.2).contains(&(weighed / kept / variance)), "{} {variance}", weighed / kept);
 }
 
 #[test]
