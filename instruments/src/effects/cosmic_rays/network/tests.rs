@@ -63,7 +63,7 @@ fn logits_are_those_of_torch() {
 
 #[test]
 fn sharpened_noise_that_is_stated_triggers_no_more_than_any() {
-    let (ny, nx) = (100, 90);
+    let (ny, nx) = (300, 280);
     let mut pixels = frame(ny, nx);
     // As if a correction had added the noise of a second readout and a half.
     for (y, mut row) in pixels.rows_mut().into_iter().enumerate() {
