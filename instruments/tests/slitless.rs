@@ -334,7 +334,11 @@ fn spectra_of_any_brightness_stay_within_the_tolerance() {
         ("inclined disk", vec![component(disk(0.3, 0.05, 0.5), red(), 20.0)]),
         ("inclined disk with a line", vec![component(disk(0.3, 0.0, -0.6), line(10.0), 20.0)]),
         ("disk along the trace with a line", vec![component(disk(0.4, 0.6, 0.0), line(10.0), 20.0)]),
-        ("bulge and disk", vec![component(bulge, flat.clone(), 21.0), component(disk(0.5, 0.2, 0.3), red(), 20.5)]),
+        ("bulge and disk", vec![component(bulge.clone(), flat.clone(), 21.0), component(disk(0.5, 0.2, 0.3), red(), 20.5)]),
+        (
+            "bulge, and disk with a line",
+            vec![component(bulge.clone(), red(), 20.5), component(disk(0.4, 0.2, 0.3), with_line(0.8, 4.0), 20.0)],
+        ),
         ("knots", vec![component(knots, flat, 20.0)]),
     ];
     // One below the other, so that the slices are drawn once.

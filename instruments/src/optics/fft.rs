@@ -21,6 +21,9 @@ use num_complex::Complex64;
 /// Transforms side by side.
 pub(crate) const LANES: usize = 8;
 
+/// Columns of pixels that are transformed at once.
+pub(crate) const STRIP: usize = 2 * LANES;
+
 /// One number in each lane.
 pub(crate) type Lane = [f32; LANES];
 
@@ -310,39 +313,64 @@ pub(crate) fn inverse(
         }
     }
     let used = (groups * LANES).min(half);
-    scratch.a.resize(ny, Cell::default());
-    scratch.b.resize(ny, Cell::default());
-    for strip in 0..padded / (2 * LANES) {
-        let x = strip * 2 * LANES;
-        for k in 0..=half {
-            let mut forward = Cell::default();
-            let mut backward = Cell::default();
-            if k < used || k == half {
-                let at = k * padded + x;
-                let a_re = &scratch.turned_re[at..][..2 * LANES];
-                let a_im = &scratch.turned_im[at..][..2 * LANES];
-                for l in 0..LANES {
-                    let (a, b) = (a_re[l], a_re[l + LANES]);
-                    let (c, d) = (a_im[l], a_im[l + LANES]);
-                    forward.re[l] = a - d;
-                    forward.im[l] = c + b;
-                    backward.re[l] = a + d;
-                    backward.im[l] = b - c;
-                }
-            }
-            scratch.a[k] = forward;
-            if k > 0 && k < half {
-                scratch.a[ny - k] = backward;
-            }
-        }
-        transform(along_y, &mut scratch.a, &mut scratch.b);
-        for (cell, row) in scratch.a.iter().zip(image.chunks_exact_mut(nx)) {
+    let FftScratch { a, b, turned_re, turned_im } = scratch;
+    for x in (0..padded).step_by(STRIP) {
+        pixels(along_y, (&turned_re[x..], &turned_im[x..], padded), used, a, b);
+        for (cell, row) in a.iter().zip(image.chunks_exact_mut(nx)) {
             row[x..x + LANES].copy_from_slice(&cell.re);
             if x + LANES < nx {
                 row[x + LANES..x + 2 * LANES].copy_from_slice(&cell.im);
             }
         }
     }
+}
+
+/// Pixels of [`STRIP`] columns from their waves, `stride` numbers from one to the next, of which those below `used` and the last are not zero: those of the first
+/// half of the columns are left in the real parts of `a`, those of the other half in the imaginary ones.
+#[inline(always)]
+fn pixels(plan: &FftPlan, (re, im, stride): (&[f32], &[f32], usize), used: usize, a: &mut Vec<Cell>, b: &mut Vec<Cell>) {
+    let (ny, half) = (plan.size, plan.size / 2);
+    a.resize(ny, Cell::default());
+    b.resize(ny, Cell::default());
+    for k in 0..=half {
+        let mut forward = Cell::default();
+        let mut backward = Cell::default();
+        if k < used || k == half {
+            let a_re = &re[k * stride..][..STRIP];
+            let a_im = &im[k * stride..][..STRIP];
+            for l in 0..LANES {
+                let (a, b) = (a_re[l], a_re[l + LANES]);
+                let (c, d) = (a_im[l], a_im[l + LANES]);
+                forward.re[l] = a - d;
+                forward.im[l] = c + b;
+                backward.re[l] = a + d;
+                backward.im[l] = b - c;
+            }
+        }
+        a[k] = forward;
+        if k > 0 && k < half {
+            a[ny - k] = backward;
+        }
+    }
+    transform(plan, a, b);
+}
+
+/// The pixels of [`STRIP`] columns from their waves k = 0 to N / 2, one wave of all columns after the other; those from `used` on but for the last are zero. `out` gets N rows of them, `nx` numbers
+/// from one to the next.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+pub(crate) fn strip(plan: &FftPlan, re: &[f32], im: &[f32], used: usize, scratch: &mut FftScratch, nx: usize, out: &mut [f32]) {
+    pixels(plan, (re, im, STRIP), used, &mut scratch.a, &mut scratch.b);
+    for (cell, row) in scratch.a.iter().zip(out.chunks_mut(nx)) {
+        row[..LANES].copy_from_slice(&cell.re);
+        row[LANES..STRIP].copy_from_slice(&cell.im);
+    }
+}
+
+/// Sums over k of cell\[k\] exp(+2 pi i k m / N) side by side, unnormalised; `spare` lends its memory.
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
+pub(crate) fn side_by_side(plan: &FftPlan, cells: &mut Vec<Cell>, spare: &mut Vec<Cell>) {
+    spare.resize(plan.size, Cell::default());
+    transform(plan, cells, spare);
 }
 
 /// Transforms sum over m of sequence\[m\] exp(-2 pi i k m / N) of real sequences side by side, for the frequencies k below `count`.

@@ -2,20 +2,35 @@
 //!
 //! # Formula
 //! `n(c) = integral S T lambda dlambda` over the wavelengths of column c; S is straight between its samples, so S lambda, its first
-//! and second moments of place have closed forms; the efficiency is that of the light's mean wavelength. Wider columns have the sums of the moments about their own
+//! and second moments of place have closed forms; the efficiency is straight within a column. Wider columns have the sums of the moments about their own
 //! middles. What images at whole columns get of it is what has the same three moments: q / 2 - m / 2, n - q, q / 2 + m / 2 in the column and its neighbours.
 //! # Symbols
 //! S  spectrum;  T  efficiency, dust included;  n, m, q  light, first and second moment about the column's middle \[electron, electron column, electron column^2\]
 //! # Limits
-//! The efficiency is taken once a pixel: some 1e-5 of smooth curves. The trace is a cubic between knots: 1e-9 pixel of polynomials of the whole detector.
+//! The efficiency is taken at the borders of pixels: some 1e-5 of smooth curves; its slope moves no light within a column. The trace is a cubic between knots: 1e-9 pixel of polynomials of the whole detector.
 
 use super::super::colour::Walk;
+use super::cumulative::Cumulative;
 use sim_core::bandpass::Bandpass;
 use sim_core::dispersion::Trace;
 use sim_core::spectrum::Sed;
 
-/// Distance of the knots of a trace \[pixel\].
+/// Distance of the knots of a trace \[pixel\], and halves of a column between them.
 const KNOTS: f64 = 16.0;
+const HALVES: usize = 32;
+
+/// Hermite's cubics at each half of a column between knots: shares of value and slope at the one before, and at the one after.
+const HERMITE: [[f64; 4]; HALVES + 1] = {
+    let mut out = [[0.0; 4]; HALVES + 1];
+    let mut i = 0;
+    while i <= HALVES {
+        let s = i as f64 / HALVES as f64;
+        let rise = s * s * (3.0 - 2.0 * s);
+        out[i] = [1.0 - rise, KNOTS * s * (1.0 - s) * (1.0 - s), rise, -KNOTS * s * s * (1.0 - s)];
+        i += 1;
+    }
+    out
+};
 
 /// A column of a trace.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +43,6 @@ pub(super) struct Along {
 
 /// A trace and its slopes at knots.
 struct Knots {
-    from: f64,
     at: Vec<(Along, Along)>,
 }
 
@@ -52,19 +66,15 @@ impl Knots {
             at.push((Along { dy: trace.offset(t).1, nm: trace.wavelength_nm(t) }, Along { dy: across.1 / across.0, nm: along / across.0 }));
             t += per_column * KNOTS;
         }
-        Some(Self { from, at })
+        Some(Self { at })
     }
 
-    /// The trace in a column \[pixel\].
-    fn at(&self, x: f64) -> Along {
-        let place = (x - self.from) / KNOTS;
-        let k = (place.max(0.0) as usize).min(self.at.len() - 2);
-        let s = place - k as f64;
+    /// The trace so many halves of a column from the first knot.
+    fn at(&self, halves: usize) -> Along {
+        let k = (halves / HALVES).min(self.at.len() - 2);
+        let [w, dw, v, dv] = HERMITE[halves - k * HALVES];
         let ((a, da), (b, db)) = (&self.at[k], &self.at[k + 1]);
-        // Hermite's cubic.
-        let (rise, fall) = (s * s * (3.0 - 2.0 * s), (1.0 - s) * (1.0 - s));
-        let of = |a: f64, da: f64, b: f64, db: f64| a + rise * (b - a) + KNOTS * s * (fall * da - s * (1.0 - s) * db);
-        Along { dy: of(a.dy, da.dy, b.dy, db.dy), nm: of(a.nm, da.nm, b.nm, db.nm) }
+        Along { dy: w * a.dy + dw * da.dy + v * b.dy + dv * db.dy, nm: w * a.nm + dw * da.nm + v * b.nm + dv * db.nm }
     }
 }
 
@@ -77,10 +87,11 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    fn add(&mut self, light: f64, place: f64) {
-        self.light += light;
-        self.first += light * place;
-        self.second += light * place * place;
+    /// Adds light whose moments are about a place.
+    pub(super) fn add_at(&mut self, place: f64, one: Self) {
+        self.light += one.light;
+        self.first += one.first + place * one.light;
+        self.second += one.second + 2.0 * place * one.first + place * place * one.light;
     }
     pub(super) fn times(self, factor: f64) -> Self {
         Self { light: self.light * factor, first: self.first * factor, second: self.second * factor }
@@ -100,16 +111,32 @@ pub(super) struct Columns {
     /// First column of the detector.
     pub(super) first: i64,
     pub(super) along: Vec<Along>,
-    /// Where the light begins, the borders of columns in the order of wavelength, and where it ends: wavelength \[nm\] and place \[pixel\].
-    edges: Vec<(f64, f64)>,
+    /// What of each column the light covers, in the order of wavelength.
+    covered: Vec<Covered>,
+}
+
+/// What of a column the light covers: to its end from that of the one before.
+#[derive(Debug)]
+struct Covered {
+    /// Number of the column.
+    column: usize,
+    /// Wavelengths at which it begins and ends \[nm\].
+    nm: (f64, f64),
+    /// Where it begins, from the column's middle \[pixel\], and pixels a nanometre.
+    left: f64,
+    per_nm: f64,
+    /// Efficiency where it begins, and its slope \[1 / nm\].
+    efficiency: f64,
+    slope: f64,
 }
 
 impl Columns {
-    /// Of a source whose undispersed image is in column `x0`; `None` where the trace turns back.
-    pub(super) fn lay(trace: &Trace, x0: f64, (low, high): (f64, f64), margin: i64) -> Option<Self> {
+    /// Of a source whose undispersed image is in column `x0`, seen through an efficiency; `None` where the trace turns back.
+    pub(super) fn lay(trace: &Trace, x0: f64, efficiency: &Bandpass, margin: i64) -> Option<Self> {
+        let (low, high) = efficiency.range_nm();
         let (t_low, t_high) = (trace.parameter(low), trace.parameter(high));
         let (a, b) = (x0 + trace.offset(t_low).0, x0 + trace.offset(t_high).0);
-        let step = if b > a { 1 } else { -1 };
+        let step = if b > a { 1_i64 } else { -1 };
         let column = |x: f64| (x + 0.5).floor() as i64;
         let (from, to) = (column(a), column(b));
         let first = from.min(to) - margin;
@@ -117,21 +144,37 @@ impl Columns {
         let per_column = (t_high - t_low) / (b - a);
         let ends = (first as f64, (first + count - 1) as f64);
         let knots = Knots::of(trace, x0, ends, t_low + (ends.0 - a) * per_column, per_column)?;
-        let along = (first..first + count).map(|c| knots.at(c as f64)).collect();
-        let mut edges = Vec::with_capacity(count as usize + 1);
-        edges.push((low, a));
-        let mut at = from;
-        while at != to {
-            let border = at as f64 + 0.5 * f64::from(step);
-            let nm = knots.at(border).nm;
-            if !(nm >= edges[edges.len() - 1].0 && nm <= high + 1.0) {
-                return None;
+        let along = (0..count as usize).map(|c| knots.at(2 * c)).collect();
+        let mut covered = Vec::with_capacity((from - to).unsigned_abs() as usize + 1);
+        let mut read = Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0);
+        let (mut blue, mut at) = ((low, a, read.at(low)), from);
+        loop {
+            let red = if at == to {
+                (high, b)
+            } else {
+                let border = at as f64 + 0.5 * step as f64;
+                let nm = knots.at((2 * (at - first) + step) as usize).nm;
+                if !(nm >= blue.0 && nm <= high + 1.0) {
+                    return None;
+                }
+                (nm.min(high), border)
+            };
+            let (width, end) = (red.0 - blue.0, read.at(red.0));
+            // Wavelength and place go together within a column.
+            let (per_nm, slope) = if width > 0.0 { ((red.1 - blue.1) / width, (end - blue.2) / width) } else { (0.0, 0.0) };
+            let column = (at - first) as usize;
+            covered.push(Covered { column, nm: (blue.0, red.0), left: blue.1 - at as f64, per_nm, efficiency: blue.2, slope });
+            if at == to {
+                return Some(Self { first, along, covered });
             }
-            at += i64::from(step);
-            edges.push((nm.min(high), border));
+            (blue, at) = ((red.0, red.1, end), at + step);
         }
-        edges.push((high, b));
-        Some(Self { first, along, edges })
+    }
+
+    /// Rows a column that the trace climbs.
+    pub(super) fn climbs(&self) -> f64 {
+        let (first, last) = (self.along[0], self.along[self.along.len() - 1]);
+        (last.dy - first.dy).abs() / self.along.len() as f64
     }
 
     /// Columns of `pitch` pixels in their place, and one more at each end.
@@ -152,49 +195,31 @@ impl Columns {
         Wide { pitch, first: self.first as f64 + 0.5 * (pitch as f64 - 1.0) - pitch as f64, along: (-1..=count).map(middle).collect() }
     }
 
-    /// The electrons of a spectrum through an efficiency, `scale` each photon, and where they lie in each column.
-    pub(super) fn fill(&self, sed: &Sed, efficiency: &Bandpass, scale: f64) -> Vec<Moments> {
-        // Gauss's rule of three points: exact for the product of S, lambda and a square.
-        const GAUSS: [(f64, f64); 3] = [(-0.774_596_669_241_483_4, 5.0 / 18.0), (0.0, 8.0 / 18.0), (0.774_596_669_241_483_4, 5.0 / 18.0)];
+    /// The electrons of a spectrum, `scale` each photon that the efficiency lets through, and where they lie in each column.
+    pub(super) fn fill(&self, sed: &Sed, scale: f64) -> Vec<Moments> {
         let mut out = vec![Moments::default(); self.along.len()];
-        let to_rest = 1.0 / (1.0 + sed.redshift);
-        let (samples, flux) = (sed.template.wavelength_nm(), sed.template.flux_lambda());
-        let mut through = Walk::new(efficiency.wavelength_nm(), efficiency.efficiency(), 1.0);
+        let stretch = 1.0 + sed.redshift;
+        let to_rest = 1.0 / stretch;
+        let scale = scale * stretch * stretch;
         let mut dust = sed.extinction.as_ref().map(|e| Walk::new(e.transmission.wavelength_nm(), e.transmission.flux_lambda(), 1.0));
-        let Some(&(low, _)) = self.edges.first() else { return out };
-        let mut next = samples.partition_point(|w| *w <= low * to_rest);
-        let mut from = low * to_rest;
-        for border in self.edges.windows(2) {
-            let ((blue, left), (red, right)) = (border[0], border[1]);
-            let (start, end) = (from, red * to_rest);
-            let centre = (0.5 * (left + right) + 0.5).floor();
-            // Wavelength and place go together within a column.
-            let per_nm = if end > start { (right - left) / (end - start) } else { 0.0 };
-            let mut sum = Moments::default();
-            while from < end {
-                let to = samples.get(next).map_or(end, |s| s.min(end));
-                if next > 0 && next < samples.len() {
-                    let slope = (flux[next] - flux[next - 1]) / (samples[next] - samples[next - 1]);
-                    for (node, weight) in GAUSS {
-                        let r = 0.5 * (from + to) + 0.5 * node * (to - from);
-                        let photons = weight * (to - from) * r * (flux[next - 1] + (r - samples[next - 1]) * slope);
-                        sum.add(photons, left - centre + (r - start) * per_nm);
-                    }
-                }
-                if samples.get(next).is_some_and(|s| *s <= to) {
-                    next += 1;
-                }
-                from = to;
-            }
-            if sum.light <= 0.0 {
+        let (Some(blue), Some(red)) = (self.covered.first(), self.covered.last()) else { return out };
+        let mut photons = Cumulative::new(&sed.template, (blue.nm.0 * to_rest, red.nm.1 * to_rest));
+        let middle = photons.middle * stretch;
+        let mut before = Moments::default();
+        for one in &self.covered {
+            let up_to = photons.up_to(one.nm.1 * to_rest);
+            let within = up_to.less(before);
+            before = up_to;
+            if within.light <= 0.0 {
                 continue;
             }
-            let share = if right == left { 0.5 } else { (sum.first / sum.light + centre - left) / (right - left) };
-            let nm = blue + share.clamp(0.0, 1.0) * (red - blue);
-            let electrons = scale / (to_rest * to_rest) * through.at(nm) * dust.as_mut().map_or(1.0, |d| d.at(nm));
-            if let Some(column) = out.get_mut((centre as i64 - self.first) as usize) {
-                *column = sum.times(electrons);
-            }
+            let (first, second) = (within.first * stretch, within.second * stretch * stretch);
+            let mean = middle - one.nm.0 + first / within.light;
+            let electrons = scale * (one.efficiency + one.slope * mean) * dust.as_mut().map_or(1.0, |d| d.at(one.nm.0 + mean));
+            let about = Moments { light: within.light, first: first * one.per_nm, second: second * one.per_nm * one.per_nm };
+            let mut sum = Moments::default();
+            sum.add_at(one.left + (middle - one.nm.0) * one.per_nm, about);
+            out[one.column] = sum.times(electrons);
         }
         out
     }
@@ -224,10 +249,7 @@ impl Wide {
             let mut sum = Moments::default();
             for (k, one) in pixels.iter().enumerate() {
                 let place = (k as f64 - 0.5 * (width - 1.0)) / width;
-                let (first, second) = (one.first / width, one.second / (width * width));
-                sum.light += one.light;
-                sum.first += first + place * one.light;
-                sum.second += second + 2.0 * place * first + place * place * one.light;
+                sum.add_at(place, Moments { light: one.light, first: one.first / width, second: one.second / (width * width) });
             }
             sum
         };

@@ -1,13 +1,13 @@
 //! An order as images of its source in single wavelengths, laid side by side along the trace.
 //!
 //! # Formula
-//! image = integral n(x) S(x' - x, y' - y_t(x); lambda(x)) dx. S changes slowly along the trace, so it is drawn at a few nodes and is a straight line between them:
-//! image = sum_k sum_c h_k(c) n_c S_k(x' - c, y'), h_k the hat of node k, n_c the light of column c with its first two moments ([`super::columns`]); the smoother S, the wider the columns. Light that changes
-//! within a column has images of its own ([`super::spots`]).
+//! image = integral n(x) S(x' - x, y' - y_t(x); lambda(x)) dx. Over a stretch of wavelengths S = sum_r p_r(lambda) S_r ([`super::stretches`]), so that
+//! image = sum_r sum_c n_c p_r(lambda_c) S_r(x' - c, y' - y_c), n_c the light of column c with its first two moments ([`super::columns`]); the smoother S, the wider the columns. Each S_r is drawn once, its
+//! rows as waves, and laid at every column and row ([`super::plates`]). Light that changes within a column has images of its own ([`super::spots`]).
 //! # Symbols
 //! n  electrons a column;  S  source through PSF and pixel;  y_t  row of the trace
 //! # Source
-//! Trapezoidal sums of band-limited functions (Trefethen & Weideman 2014, SIAM Review 56, 385); linear interpolation, its error `d^2 / 8 |S''|`.
+//! Trapezoidal sums of band-limited functions (Trefethen & Weideman 2014, SIAM Review 56, 385).
 //! # Limits
 //! Those of the layout ([`super::layout`]).
 //! # Twin
@@ -24,7 +24,7 @@ use super::super::scene::{Figure, Resolver};
 use super::super::{Imaging, Rendered, render};
 use super::columns;
 use super::layout::{Laid, Layout, Outcome, Planner, Through, Way};
-use super::put::{put, turn};
+use super::plates::{BLOCK, Frame, Press};
 use super::ribbon::Loom;
 use super::streak::Piece;
 use super::stretches::Stretches;
@@ -48,11 +48,10 @@ struct Brush {
     grids: Vec<Vec<Lane>>,
     of: Option<(usize, u64)>,
     image: Vec<f32>,
-    /// The image, and the stamp, column after column.
-    turned: Vec<f32>,
-    columns: Vec<f32>,
+    press: Press,
+    /// Grid of the plates of a part, and the light of columns in one of them.
+    grid: Vec<Lane>,
     weights: Vec<f32>,
-    padded: Vec<f32>,
     loom: Loom,
 }
 
@@ -128,7 +127,7 @@ impl Images<'_> {
 
     /// Lays images side by side.
     fn side_by_side(&self, figure: &Figure, layout: &Layout, brush: &mut Brush, stamp: &mut Stamp) {
-        let Layout { columns, light, spots, nodes, size, .. } = layout;
+        let Layout { columns, light, spots, lit, size, .. } = layout;
         let (size, pitch, along, y0) = (*size, columns.pitch, &columns.along, figure.truth.y);
         // A row of the trace at any place along it.
         let at = |place: f64| {
@@ -138,73 +137,114 @@ impl Images<'_> {
             (between(|a| a.nm), y0 + between(|a| a.dy))
         };
         let whole = |v: f64| (v + 0.5).floor() as i64;
-        let spot_places = spots.iter().map(|s| (whole(columns.pixel(s.at)), whole(at(s.at).1)));
-        let places = nodes.iter().map(|n| (whole(columns.pixel(n.column as f64)), whole(n.y))).chain(spot_places);
-        let Some((left, right, low, high)) = places.fold(None, |b: Option<(i64, i64, i64, i64)>, (c, r)| {
-            Some(b.map_or((c, c, r, r), |b| (b.0.min(c), b.1.max(c), b.2.min(r), b.3.max(r))))
-        }) else {
-            return;
-        };
-        let half = (size / 2) as i64;
-        (stamp.x0, stamp.y0) = (left - half, low - half);
-        (stamp.nx, stamp.ny) = ((right - left) as usize + size, (high - low) as usize + size);
-        brush.columns.clear();
-        brush.columns.resize(stamp.nx * stamp.ny, 0.0);
+        let half = size / 2;
+        let (first, blocks) = (columns.pixel(lit.start as f64), ((lit.len() - 1) * pitch + size).div_ceil(BLOCK));
+        // Rows of blocks, those of the middle of each.
+        let middle = |b: usize| lit.start as f64 + ((b * BLOCK + BLOCK / 2) as f64 - half as f64) / pitch as f64;
+        let rows: Vec<i64> = (0..blocks).map(|b| whole(at(middle(b)).1)).collect();
+        let all = || rows.iter().copied().chain(spots.iter().map(|s| whole(at(s.at).1)));
+        let (low, high) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+        (stamp.x0, stamp.y0) = (whole(first) - half as i64, low - half as i64);
+        (stamp.nx, stamp.ny) = (blocks * BLOCK, (high - low) as usize + size);
+        stamp.sum = light.iter().flatten().sum::<f64>() + spots.iter().map(|s| s.electrons).sum::<f64>();
+        stamp.pixels.clear();
+        stamp.pixels.resize(stamp.nx * stamp.ny, 0.0);
         let tools = tools(figure, layout);
         brush.of = None;
-        let mut electrons = vec![0.0; figure.parts.len()];
-        for (k, node) in nodes.iter().enumerate() {
-            let (from, to) = (if k == 0 { node.column } else { nodes[k - 1].column }, nodes.get(k + 1).map_or(node.column, |n| n.column));
-            let hat = |c: usize| match c.cmp(&node.column) {
-                std::cmp::Ordering::Equal => 1.0,
-                std::cmp::Ordering::Less => (c - from) as f64 / (node.column - from) as f64,
-                std::cmp::Ordering::Greater => (to - c) as f64 / (to - node.column) as f64,
-            };
-            for (sum, light) in electrons.iter_mut().zip(light.iter()) {
-                *sum = (from..=to).map(|c| hat(c) * light[c]).sum();
+        let frame = Frame { shape: &tools.shape, plan: self.stretches.plan(size), pitch, offset: first - (first + 0.5).floor() };
+        frame.begin(along[lit.clone()].iter().map(|a| y0 + a.dy - low as f64), stamp.nx, &mut brush.press);
+        for (end, (x, y)) in layout.places.into_iter().enumerate().filter(|(end, _)| layout.own_psf || *end == 1) {
+            for number in 0..self.stretches.list.len() {
+                self.plates(layout, &tools, (end, (x, y)), number, &frame, brush);
             }
-            let total: f64 = electrons.iter().sum();
-            if total == 0.0 {
-                continue;
-            }
-            brush.weights.clear();
-            brush.weights.extend((from..=to).map(|c| (hat(c) * light.iter().map(|l| l[c]).sum::<f64>() / total) as f32));
-            self.image(&tools, layout, (columns.pixel(node.column as f64), node.y, node.nm), &electrons, brush);
-            let corner = ((whole(columns.pixel(from as f64)) - left) as usize, (whole(node.y) - low) as usize);
-            put(&brush.turned, size, (&brush.weights, pitch), corner, (stamp.ny, &mut brush.columns), &mut brush.padded);
-            stamp.sum += total;
         }
-        for spot in spots.iter() {
+        for (b, row) in rows.iter().enumerate() {
+            let corner = (row - low) as usize * stamp.nx + b * BLOCK;
+            frame.block(b, row - low, &mut brush.press, &mut brush.fft, stamp.nx, &mut stamp.pixels[corner..]);
+        }
+        let mut electrons = vec![0.0; figure.parts.len()];
+        for spot in spots {
             electrons.fill(0.0);
             electrons[spot.part] = spot.electrons;
             let (nm, y) = at(spot.at);
             self.image(&tools, layout, (columns.pixel(spot.at), y, nm), &electrons, brush);
-            let corner = ((whole(columns.pixel(spot.at)) - left) as usize, (whole(y) - low) as usize);
-            put(&brush.turned, size, (&[1.0], 1), corner, (stamp.ny, &mut brush.columns), &mut brush.padded);
-            stamp.sum += spot.electrons;
+            let corner = (whole(y) - low) as usize * stamp.nx + (whole(columns.pixel(spot.at)) - whole(first)) as usize;
+            for (row, from) in stamp.pixels[corner..].chunks_mut(stamp.nx).zip(brush.image.chunks_exact(size)) {
+                row.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            }
         }
-        stamp.pixels.resize(stamp.nx * stamp.ny, 0.0);
-        turn(&brush.columns, stamp.ny, &mut stamp.pixels);
+    }
+
+    /// Lays the plates of the PSF of a place in a stretch.
+    fn plates(
+        &self,
+        layout: &Layout,
+        tools: &Tools,
+        (end, (x, y)): (usize, (f64, f64)),
+        number: usize,
+        frame: &Frame<'_>,
+        brush: &mut Brush,
+    ) {
+        let Layout { columns, light, lit, .. } = layout;
+        let stretch = &self.stretches.list[number];
+        let scale = 1.0 / tools.period.pixels() as f64;
+        // How much of a column's image has the PSF of this place: straight between the middle of the order and its ends.
+        let share = |c: usize| {
+            if !layout.own_psf {
+                return 1.0;
+            }
+            let [blue, middle, red] = layout.places.map(|place| place.0);
+            let from = columns.pixel(c as f64) - middle;
+            let (to, towards) = if from * (red - middle) > 0.0 { (2, red) } else { (0, blue) };
+            let outer = (from / (towards - middle)).clamp(0.0, 1.0);
+            if end == 1 { 1.0 - outer } else { outer * f64::from(u8::from(end == to)) }
+        };
+        let seen: Vec<Option<[f64; COLOURS_MAX]>> = (lit.clone())
+            .map(|c| {
+                let (nm, share) = (columns.along[c].nm, scale * share(c));
+                (share > 0.0 && self.stretches.of(nm) == number).then(|| stretch.seen.band.basis_at(nm).map(|p| p * share))
+            })
+            .collect();
+        let (Some(from), Some(to)) = (seen.iter().position(Option::is_some), seen.iter().rposition(Option::is_some)) else { return };
+        for (part, light) in light.iter().enumerate() {
+            let light = &light[lit.start + from..=lit.start + to];
+            if light.iter().all(|l| *l == 0.0) {
+                continue;
+            }
+            self.blend(tools, layout, (number, x, y), part, &mut brush.grid);
+            let term = brush.grid.len() / layout.colours;
+            for (colour, grid) in brush.grid.chunks_exact(term).enumerate() {
+                brush.weights.clear();
+                let weights =
+                    light.iter().zip(&seen[from..=to]).map(|(light, basis)| basis.map_or(0.0, |basis| (light * basis[colour]) as f32));
+                brush.weights.extend(weights);
+                frame.lay(grid, &brush.weights, from, &mut brush.press);
+            }
+        }
+    }
+
+    /// The grid of a part through the PSF of a stretch at a place.
+    fn blend(&self, tools: &Tools, layout: &Layout, (number, x, y): (usize, f64, f64), part: usize, grid: &mut Vec<Lane>) {
+        let seen = &self.stretches.list[number].seen;
+        let Some(stored) = seen.field.grids(tools.period) else { unreachable!("no grids were sampled for periods of {}", layout.size) };
+        let corners = seen.field.corners(x, y);
+        let nodes: Vec<(&[Lane], f32)> = corners.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (stored.node(n), w)).collect();
+        let (lobe, factor) = &tools.parts[part];
+        modes::blend((&stored.shape, &nodes), (lobe, &tools.tables, factor.as_deref()), layout.colours, &tools.shape, grid);
     }
 
     /// An image in a single wavelength at a place, its parts with these electrons, into the brush.
     fn image(&self, tools: &Tools, layout: &Layout, (x, y, nm): (f64, f64, f64), electrons: &[f64], brush: &mut Brush) {
-        let Brush { fft, modes: scratch, re, im, grids, of, image, turned, .. } = brush;
+        let Brush { fft, modes: scratch, re, im, grids, of, image, .. } = brush;
         let number = self.stretches.of(nm);
         let stretch = &self.stretches.list[number];
         let plan = self.stretches.plan(layout.size);
         let (psf_x, psf_y) = if layout.own_psf { (x, y) } else { layout.places[1] };
         if *of != Some((number, psf_x.to_bits())) {
             *of = Some((number, psf_x.to_bits()));
-            let Some(stored) = stretch.seen.field.grids(tools.period) else {
-                unreachable!("no grids were sampled for periods of {}", layout.size)
-            };
-            let corners = stretch.seen.field.corners(psf_x, psf_y);
-            let nodes: Vec<(&[Lane], f32)> = corners.iter().filter(|n| n.1 != 0.0).map(|&(n, w)| (stored.node(n), w)).collect();
             grids.resize_with(tools.parts.len(), Vec::new);
-            for ((lobe, factor), grid) in tools.parts.iter().zip(grids.iter_mut()) {
-                let part = (lobe, &tools.tables[..], factor.as_deref());
-                modes::blend((&stored.shape, &nodes), part, layout.colours, &tools.shape, grid);
+            for (part, grid) in grids.iter_mut().enumerate() {
+                self.blend(tools, layout, (number, psf_x, psf_y), part, grid);
             }
         }
         let size = layout.size;
@@ -236,8 +276,6 @@ impl Images<'_> {
         }
         image.resize(tools.period.pixels(), 0.0);
         fft::inverse((plan, plan), re, im, tools.shape.reach.y + 1, fft, image);
-        turned.resize(image.len(), 0.0);
-        turn(image, size, turned);
     }
 }
 

@@ -1,13 +1,12 @@
-//! How an order of a source is laid: its light in columns, spots, and the nodes where its images are drawn.
+//! How an order of a source is laid: its light in columns and spots, and the period of its images.
 //!
 //! # Formula
-//! The pitch is the largest at which images of the highest frequency f that is kept, laid `p` pixels apart, are even between: `p < 0.45 / f`. Nodes: `d^2 / 8 |S''|` of what
-//! is straight between them, for rows and for wavelengths.
+//! The pitch is the largest at which images of the highest frequency f that is kept, laid `p` pixels apart, are even between: `p < 0.45 / f`.
 //! # Symbols
-//! p  pitch \[pixel\];  f  frequency \[cycles / pixel\];  d  distance of nodes;  S  image of the source
+//! p  pitch \[pixel\];  f  frequency \[cycles / pixel\]
 //! # Limits
-//! Nodes are so close that rows and wavelengths between them cost a quarter of the tolerance each, spots another. Periods to [`SIZE_MAX`], [`NODES_MAX`] nodes and
-//! [`SPOTS_MAX`] spots; what needs more, short orders and sources given as pictures are drawn in pieces.
+//! Colours that are left out cost half of the tolerance, light that is not a spot a quarter, the PSF of the middle another. Periods to [`SIZE_MAX`], [`SPOTS_MAX`] spots; what needs more, steeper
+//! traces than [`plates::STEEP`], short orders and sources given as pictures are drawn in pieces.
 //! # Twin
 //! None: light is not undone.
 
@@ -17,19 +16,21 @@ use super::super::grid::Reach;
 use super::super::plan::{Extent, size_for};
 use super::super::scene::{Figure, Light as Shape, Part, Resolver};
 use super::super::{Imaging, RenderTolerance, render};
-use super::columns::{self, Columns, Moments, Wide};
+use super::columns::{self, Along, Columns, Moments, Wide};
+use super::plates;
 use super::ribbon::{self, Ribbon};
 use super::spots::{self, Spot};
 use super::stretches::Stretches;
 use sim_core::dispersion::{Order, Trace};
 use sim_core::source::Source;
+use std::ops::Range;
 
 /// Shorter spectra are images or nearly \[pixel\].
 const LENGTH_MIN: f64 = 24.0;
 /// Largest period \[pixel\].
 const SIZE_MAX: usize = 256;
-/// Most nodes of an order.
-const NODES_MAX: usize = 200;
+/// Steps in row or wavelength, each as much as the tolerance lets pass, in an order that is laid, and at most one a column: brighter ones are drawn in pieces.
+const STEPS_MAX: usize = 200;
 /// Most spots of an order.
 const SPOTS_MAX: usize = 200;
 /// Columns at each end of a trace that light may be shared into.
@@ -62,7 +63,7 @@ pub(super) enum Outcome {
 struct Light {
     light: Vec<Vec<f64>>,
     spots: Vec<Spot>,
-    nodes: Vec<Node>,
+    lit: Range<usize>,
 }
 
 /// An order of a source, and how it is laid.
@@ -93,7 +94,8 @@ pub(super) struct Layout {
     /// Light of each part at whole columns.
     pub(super) light: Vec<Vec<f64>>,
     pub(super) spots: Vec<Spot>,
-    pub(super) nodes: Vec<Node>,
+    /// Columns with light, and with spots.
+    pub(super) lit: Range<usize>,
     /// Columns and rows of both ends and the middle of the trace \[pixel\].
     pub(super) places: [(f64, f64); 3],
     pub(super) size: usize,
@@ -101,15 +103,6 @@ pub(super) struct Layout {
     pub(super) colours: usize,
     /// Whether every image has the PSF of its own place; that of the middle of the order otherwise.
     pub(super) own_psf: bool,
-}
-
-/// One image on the way to the stamp.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
-    /// Columns from the first of the trace.
-    pub(super) column: usize,
-    pub(super) nm: f64,
-    pub(super) y: f64,
 }
 
 /// What an order is seen through.
@@ -135,8 +128,8 @@ impl Planner<'_> {
             return Ok(Outcome::Pieces);
         }
         // Lines between the steps of the quadrature are not in the electrons it gives; it may have found a part dark.
-        let stepped_over = source.components.iter().any(|c| self.through.resolver.band.steps_over(&c.sed));
-        if stepped_over && figure.parts.len() < source.components.len() {
+        let stepped_over = || source.components.iter().any(|c| self.through.resolver.band.steps_over(&c.sed));
+        if figure.parts.len() < source.components.len() && stepped_over() {
             return Ok(Outcome::Pieces);
         }
         if !self.touches(&figure, reach_of(SIZE_MAX)) {
@@ -154,12 +147,12 @@ impl Planner<'_> {
             RenderTolerance::Relative(_) => None,
         };
         let unseen = |parts: &[Extent]| tolerance.is_some_and(|t| self.stretches.most(|r| r.peak_about(parts)) < render::INVISIBLE * t);
-        if !stepped_over && unseen(&rough) {
+        if unseen(&rough) && !stepped_over() {
             return Ok(Outcome::Nothing);
         }
         let (x0, y0) = (figure.truth.x, figure.truth.y);
         let trace = self.through.order.trace(x0, y0);
-        let Some(columns) = Columns::lay(&trace, x0, self.through.range_nm, MARGIN) else { return Ok(Outcome::Pieces) };
+        let Some(columns) = Columns::lay(&trace, x0, &self.through.order.efficiency, MARGIN) else { return Ok(Outcome::Pieces) };
         let Some((moments, extents)) = self.light_of(&figure, &columns) else { return Ok(Outcome::Pieces) };
         if unseen(&extents) {
             return Ok(Outcome::Nothing);
@@ -178,15 +171,15 @@ impl Planner<'_> {
     fn ribbon(&self, figure: &Figure, columns: &Columns, moments: &[Vec<Moments>], extents: &[Extent], tolerance: f64) -> Option<Ribbon> {
         let peak = self.stretches.most(|r| r.peak_about(extents));
         let even = |part: &Part| matches!(part.light, Shape::Point | Shape::Sersic(_));
-        let (first, last) = (columns.along.first()?, columns.along.last()?);
-        let climbs = (last.dy - first.dy).abs() / columns.along.len() as f64;
-        if peak >= ribbon::FAINT * tolerance || climbs > ribbon::STEEP || !figure.parts.iter().all(even) {
+        if peak >= ribbon::FAINT * tolerance || columns.climbs() > ribbon::STEEP || !figure.parts.iter().all(even) {
             return None;
         }
-        let size = size_for(2.0 * self.stretches.most(|r| r.radius(extents, ribbon::WINGS * peak)) + 2.0).0;
-        if size > ribbon::SIZE_MAX {
+        let across = |level: f64| size_for(2.0 * self.stretches.most(|r| r.radius(extents, level)) + 2.0).0;
+        // Large sources are not drawn so, even where their wings may be folded in.
+        if across(ribbon::WINGS * peak) > ribbon::SIZE_MAX {
             return None;
         }
+        let size = across((ribbon::WINGS * peak).max(ribbon::FOLDED * tolerance));
         let (low, high) = self.through.range_nm;
         let waves_nm = [low + 0.15 * (high - low), low + 0.85 * (high - low)];
         let light = moments.iter().map(|m| columns::at_whole_columns(m)).collect();
@@ -210,11 +203,11 @@ impl Planner<'_> {
     ) -> Result<Layout, Outcome> {
         let (x0, y0) = (figure.truth.x, figure.truth.y);
         let slopes = self.slopes(extents);
-        let mut all = [0.0; 4];
+        let mut bounds = [0.0; 4];
         for (extent, bound) in extents.iter().zip(&slopes) {
-            all.iter_mut().zip(bound).for_each(|(sum, d)| *sum += extent.electrons * extent.concentration * d);
+            bounds.iter_mut().zip(bound).for_each(|(sum, d)| *sum += extent.electrons * extent.concentration * d);
         }
-        let peak = all[0];
+        let peak = bounds[0];
         let tolerance = match self.through.imaging.tolerance {
             RenderTolerance::Electrons(tolerance) => tolerance,
             RenderTolerance::Relative(fraction) => fraction * peak,
@@ -225,7 +218,7 @@ impl Planner<'_> {
         let cutoff = self.stretches.most(|r| r.cutoff(extents, tolerance));
         let size = size_for(2.0 * self.stretches.most(|r| r.radius(extents, tolerance)) + 2.0).0;
         let k = ((cutoff * size as f64).ceil() as usize).max(1);
-        if size > SIZE_MAX || k > self.stretches.reach(size) {
+        if size > SIZE_MAX || k > self.stretches.reach(size) || columns.climbs() > plates::STEEP {
             return Err(Outcome::Pieces);
         }
         if !self.touches(figure, reach_of(size)) {
@@ -241,8 +234,8 @@ impl Planner<'_> {
         let mut pitch = ((APART / cutoff) as usize).min(columns.along.len() / COLUMNS_MIN).clamp(1, PITCH_MAX);
         loop {
             let wide = columns.wide(pitch);
-            if let Some(Light { light, spots, nodes }) = self.at_pitch(&wide, moments, y0, (&slopes, &all), tolerance) {
-                return Ok(Layout { columns: wide, light, spots, nodes, places, size, reach, colours, own_psf });
+            if let Some(Light { light, spots, lit }) = self.at_pitch(&wide, moments, (&slopes, &bounds), tolerance) {
+                return Ok(Layout { columns: wide, light, spots, lit, places, size, reach, colours, own_psf });
             }
             if pitch == 1 {
                 return Err(Outcome::Pieces);
@@ -251,14 +244,13 @@ impl Planner<'_> {
         }
     }
 
-    /// The light of each part in columns of a width, what of it are spots, and the nodes; `None` where narrower columns may do, or do better. `slopes` are those of one
-    /// electron of each part, and of all.
+    /// The light of each part in columns of a width, and what of it are spots; `None` where narrower columns may do, or do better. `slopes` and `bounds` are those of one
+    /// electron of each part and of all light.
     fn at_pitch(
         &self,
         columns: &Wide,
         moments: &[Vec<Moments>],
-        y0: f64,
-        (slopes, all): (&[[f64; 4]], &[f64; 4]),
+        (slopes, bounds): (&[[f64; 4]], &[f64; 4]),
         tolerance: f64,
     ) -> Option<Light> {
         let (width, mut spots) = (columns.pitch as f64, Vec::new());
@@ -272,15 +264,19 @@ impl Planner<'_> {
             }
             light.push(columns::at_whole_columns(&moments));
         }
-        let nodes = self.nodes(columns, &light, y0, all, tolerance)?;
-        Some(Light { light, spots, nodes })
+        let used = |c: &usize| light.iter().any(|light| light[*c] != 0.0);
+        let all =
+            || (0..columns.along.len()).filter(used).chain(spots.iter().flat_map(|s| [s.at.floor(), s.at.ceil()].map(|c| c as usize)));
+        let lit = all().min()?..all().max()? + 1;
+        let most = STEPS_MAX.min(lit.len().max(3) - 1) as f64;
+        (steps(&columns.along[lit.clone()], bounds, tolerance) < most).then_some(Light { light, spots, lit })
     }
 
     /// The light of every part in the columns, and what planning needs to know of it.
     fn light_of(&self, figure: &Figure, columns: &Columns) -> Option<(Vec<Vec<Moments>>, Vec<Extent>)> {
         let of = |part: &Part| {
             let (sed, photons) = part.sed.as_ref()?;
-            let moments = columns.fill(sed, &self.through.order.efficiency, part.electrons / photons);
+            let moments = columns.fill(sed, part.electrons / photons);
             let electrons: f64 = moments.iter().map(|m| m.light).sum();
             let brightest = moments.windows(ELEMENT).map(|w| w.iter().map(|m| m.light).sum::<f64>()).fold(0.0, f64::max);
             let concentration = if electrons > 0.0 { (brightest / electrons).min(1.0) } else { 1.0 };
@@ -298,33 +294,14 @@ impl Planner<'_> {
         };
         extents.iter().map(of).collect()
     }
+}
 
-    /// Chooses the nodes; `None` when they are too many.
-    fn nodes(&self, columns: &Wide, light: &[Vec<f64>], y0: f64, slopes: &[f64; 4], tolerance: f64) -> Option<Vec<Node>> {
-        let mut nodes: Vec<Node> = Vec::new();
-        let along = &columns.along;
-        let lit = |c: &usize| light.iter().any(|light| light[*c] != 0.0);
-        let (Some(first), Some(last)) = ((0..along.len()).find(lit), (0..along.len()).rfind(lit)) else { return Some(nodes) };
-        let [peak, curvature, ..] = slopes;
-        let (row_step, nm_step) = ((2.0 * tolerance / curvature).sqrt(), (2.0 * tolerance / (CHROMATIC * peak)).sqrt());
-        let steps = |a: usize, b: usize| {
-            let (a, b) = (&along[a], &along[b]);
-            ((b.dy - a.dy).abs() / row_step).max((b.nm / a.nm).ln().abs() / nm_step)
-        };
-        // The steepest part of the trace sets the spacing of all.
-        let steepest = (first..last).step_by(8).map(|c| steps(c, (c + 8).min(last)) / ((c + 8).min(last) - c) as f64).fold(0.0, f64::max);
-        let count = (steepest * (last - first) as f64).ceil().max(1.0) as usize;
-        if count >= NODES_MAX.min((last - first).max(2)) {
-            return None;
-        }
-        for k in 0..=count {
-            let column = first + (last - first) * k / count;
-            if nodes.last().is_none_or(|n| n.column < column) {
-                nodes.push(Node { column, nm: along[column].nm, y: y0 + along[column].dy });
-            }
-        }
-        Some(nodes)
-    }
+/// Images of other rows and wavelengths along columns that a straight line between them tells to a quarter of the tolerance; `bounds` are those of all light.
+fn steps(along: &[Along], [peak, curvature, ..]: &[f64; 4], tolerance: f64) -> f64 {
+    let (row_step, nm_step) = ((2.0 * tolerance / curvature).sqrt(), (2.0 * tolerance / (CHROMATIC * peak)).sqrt());
+    let between = |w: &[Along]| ((w[1].dy - w[0].dy).abs() / row_step).max((w[1].nm / w[0].nm).ln().abs() / nm_step);
+    // The steepest part of the trace stands for all.
+    along.windows(2).map(between).fold(0.0, f64::max) * (along.len() - 1) as f64
 }
 
 /// How far the light of images of a period goes \[pixel\].

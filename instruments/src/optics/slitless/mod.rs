@@ -3,7 +3,7 @@
 //! # Effect
 //! A source becomes the spectra of its orders, each wavelength where trace and dispersion put it, through the PSF of that wavelength and place.
 //! # Formula
-//! Faint orders are their light along the trace times profiles across it (`ribbon.rs`). Most others are images in single wavelengths, drawn at a few nodes and laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
+//! Faint orders are their light along the trace times profiles across it (`ribbon.rs`). Most others are images laid side by side along the trace (`images.rs`). Short ones, those with wide wings and
 //! those with too many lines are cut into straight pieces (`streak.rs`); each piece is drawn as images are ([`super`]), its modes times the transform of the
 //! light along it.
 //! # Source
@@ -16,12 +16,13 @@
 //! The extraction of spectra.
 
 mod columns;
+mod cumulative;
 mod cutouts;
 mod gratings;
 mod images;
 mod layout;
 mod one_dimensional;
-mod put;
+mod plates;
 mod ribbon;
 mod ruling;
 mod spots;

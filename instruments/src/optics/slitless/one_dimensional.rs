@@ -5,7 +5,7 @@
 //! # Source
 //! Geometry of the trace; no PSF, so a line is in one column.
 //! # Limits
-//! Traces run along the columns' axis. Steps of an eighth of a column and the samples of the spectrum's band by the midpoint rule.
+//! Traces run along the columns' axis; light of columns as in [`super::columns`]. Orders shorter than [`LENGTH_MIN`] have [`STEPS`] steps of the midpoint rule in all.
 //! # Twin
 //! The extracted spectrum.
 
@@ -13,15 +13,18 @@ use super::super::Imaging;
 use super::super::colour::{BandQuadrature, Palette};
 use super::super::error::OpticsError;
 use super::super::render;
-use super::super::scene::Resolver;
+use super::super::scene::{Figure, Resolver};
+use super::columns::Columns;
 use super::streak::{Photons, Piece};
 use rayon::prelude::*;
-use sim_core::dispersion::{Opening, Order};
+use sim_core::dispersion::{Opening, Order, Trace};
 use sim_core::source::Source;
 use sim_core::table::{Column, ColumnData, Table};
 
-/// Steps in a column.
-const STEPS: usize = 8;
+/// Steps of an order that is hardly dispersed.
+const STEPS: usize = 400;
+/// Length of a spectrum from which on it is laid in columns \[pixel\].
+const LENGTH_MIN: f64 = 16.0;
 
 /// A column of a spectrum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +64,26 @@ fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Pa
     let (x0, y0) = (figure.truth.x, figure.truth.y);
     let trace = order.trace(x0, y0);
     let ends = [low, high].map(|nm| x0 + trace.offset(trace.parameter(nm)).0);
+    let long = (ends[1] - ends[0]).abs() > LENGTH_MIN;
+    let Some(columns) = Columns::lay(&trace, x0, &order.efficiency, 0).filter(|_| long) else {
+        return Ok(by_steps(&figure, order, (&trace, ends)));
+    };
+    let mut pixels: Vec<SpectrumPixel> = (columns.first as i32..)
+        .zip(&columns.along)
+        .map(|(column, along)| SpectrumPixel { column, y: y0 + along.dy, wavelength_nm: along.nm, electrons: 0.0 })
+        .collect();
+    for part in &figure.parts {
+        let Some((sed, photons)) = &part.sed else { continue };
+        let light = columns.fill(sed, part.electrons / photons);
+        pixels.iter_mut().zip(light).for_each(|(pixel, moments)| pixel.electrons += moments.light);
+    }
+    Ok(pixels)
+}
+
+/// The spectrum of an order that is hardly dispersed, by the midpoint rule.
+fn by_steps(figure: &Figure, order: &Order, (trace, ends): (&Trace, [f64; 2])) -> Vec<SpectrumPixel> {
+    let (low, high) = order.efficiency.range_nm();
+    let (x0, y0) = (figure.truth.x, figure.truth.y);
     let (first, last) = ((ends[0].min(ends[1]) + 0.5).floor() as i32, (ends[0].max(ends[1]) + 0.5).floor() as i32);
     let mut pixels: Vec<SpectrumPixel> = (first..=last)
         .map(|column| {
@@ -69,13 +92,12 @@ fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Pa
             SpectrumPixel { column, y: y0 + trace.offset(t).1, wavelength_nm: trace.wavelength_nm(t), electrons: 0.0 }
         })
         .collect();
-    let count = STEPS * pixels.len();
+    let width = (high - low) / STEPS as f64;
     for part in &figure.parts {
         let Some((sed, photons)) = &part.sed else { continue };
         let mut density = Photons::new(sed, &order.efficiency);
-        let width = (high - low) / count as f64;
         let mut t = trace.parameter(low);
-        for k in 0..count {
+        for k in 0..STEPS {
             let nm = low + width * (k as f64 + 0.5);
             t = trace.parameter_near(nm, t);
             let light = density.at(nm) * width;
@@ -85,7 +107,7 @@ fn one(resolver: &Resolver<'_>, order: &Order, source: &Source, palette: &mut Pa
             }
         }
     }
-    Ok(pixels)
+    pixels
 }
 
 /// The table of noiseless spectra: one row a column of a source's order.

@@ -10,7 +10,7 @@
 //! Exact where the light along the trace changes slowly, whatever the shape of S: image = integral n(x) S(x' - x, y' - y_t(x)) dx = n(x') P(y' - y_t(x')).
 //! # Limits
 //! For orders whose brightest pixel has less than [`FAINT`] times the tolerance, on traces that climb less than [`STEEP`]: lines and ends of inclined sources are drawn as if S were l P. Errors stay
-//! within the tolerance (tested on faint stars and disks against 600 images in single wavelengths). Wings below [`WINGS`] of the peak are folded in.
+//! within the tolerance (tested on faint stars and disks against 600 images in single wavelengths). Wings below [`WINGS`] of the peak or [`FOLDED`] of the tolerance are folded in.
 //! # Twin
 //! None: light is not undone.
 
@@ -28,8 +28,9 @@ use std::f64::consts::PI;
 pub(super) const FAINT: f64 = 12.0;
 /// Rows a column that a trace climbs at most.
 pub(super) const STEEP: f64 = 0.03;
-/// Brightness of wings that are folded in, over the peak.
+/// Brightness of wings that are folded in, over the peak, or over the tolerance where that is more.
 pub(super) const WINGS: f64 = 0.03;
+pub(super) const FOLDED: f64 = 0.1;
 /// Largest period \[pixel\].
 pub(super) const SIZE_MAX: usize = 128;
 /// Columns that are drawn about the same row.
