@@ -150,6 +150,10 @@ fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) 
         }
     }
     let path = source.path().to_string();
+    if columns.magnitude.is_none() && columns.absolute_magnitude.is_none() {
+        let reason = "no ready profile fits and no column of magnitudes is given: --profile NAME, or --column ra=NAME:deg --column dec=NAME:deg --column magnitude=NAME:mag(AB)";
+        return Err(TableError::new(path, reason).into());
+    }
     let bound = Bound::new(&columns, &Columns::default(), source.fields(), &path)?;
     source.select(&bound.chosen)?;
     let mut g = Gathered {

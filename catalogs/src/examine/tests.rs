@@ -216,6 +216,9 @@ fn a_plot_has_the_density_of_the_field_and_the_published_counts() {
     let input = folder.path().join("field.csv");
     std::fs::write(&input, text).unwrap();
     let out = folder.path().join("field.svg");
+    let unmapped = CatalogSpec { path: input.clone(), ..CatalogSpec::default() };
+    let error = plot(&unmapped, None, None, None, &out).unwrap_err().to_string();
+    assert!(error.contains("field.csv") && error.contains("--profile") && !out.exists(), "{error}");
     let report = plot(&gaia(&input), None, None, None, &out).unwrap();
     assert!((report.area_deg2 / 4.0 - 1.0).abs() < 0.05 && report.rows == 40_000, "{}", report.area_deg2);
     assert!((report.middle.0 - 30.0).abs() < 0.01 && (report.middle.1 + 40.0).abs() < 0.02, "{:?}", report.middle);
