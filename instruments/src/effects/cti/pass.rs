@@ -4,8 +4,8 @@
 //! Over L pixels a packet changes while it moves. The height is that of the packet half-way (its mean over the m
 //! transfers, `n + theta dn` with `theta = (m - 1) / (2 m)`), found by one Newton step; since later packets never
 //! change earlier ones the implicit midpoint rule is solved in one pass. With blocks of one pixel theta is 0 and the
-//! pass is the exact transfer. Most packets stay between the same two marks on their way half-way: what was read of the marks
-//! then serves again.
+//! pass is the exact transfer. Where every column stays between the same two marks on the way half-way, what was read of the
+//! marks serves again.
 //! # Slope
 //! With q the electrons that the pool takes for one more in the packet, the packet after the block has
 //! `1 - q / (1 + theta q)` for one more before it.

@@ -4,7 +4,8 @@
 //! Marks the pixels that hold charge of a hit above 5 sigma of the local noise, the primary definition of truth.
 //! # Formula
 //! [`inputs`]: six numbers a pixel; `unet`: two scales, 26,113 weights; flagged where the logit exceeds the threshold. `tiles`: only
-//! blocks near a trigger are looked at, and those beside flagged pixels.
+//! blocks near a trigger are looked at, and those beside flagged pixels. The trigger may be told more noise than the network is shown
+//! ([`Look::TriggeredIn`]).
 //! # Symbols
 //! logit \[1\]: logarithm of the odds, as trained, that the pixel is true
 //! # Source
