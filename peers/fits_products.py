@@ -52,6 +52,14 @@ def open_with_astropy(path):
     return complaints + [str(w.message) for w in caught]
 
 
+def sparse(rows, columns):
+    """The sparse image of the file with every kind of unit."""
+    image = np.zeros((rows, columns), dtype=np.int32)
+    for n in range(rows):
+        image.flat[n * (columns + 1)] = np.array(1 << (n % 31)).astype(np.int32)
+    return image
+
+
 def sampler(folder, packing):
     """Writes the file with every kind of unit, integers packed or as they are, and checks its values."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +77,8 @@ def sampler(folder, packing):
             "quote": header["QUOTED"] == "it's",
             "u16": np.array_equal(hdus["U16"].data, (y * 1638 + x).astype(np.uint16)),
             "f32": np.array_equal(hdus["F32"].data, (y - x).astype(np.float32) / np.float32(7)),
+            "sparse": np.array_equal(hdus["SPARSE"].data, sparse(40, 60)) and isinstance(hdus["SPARSE"], fits.CompImageHDU),
+            "counts": np.array_equal(hdus["COUNTS"].data, hdus["U16"].data),
             "cube": hdus["CUBE"].data[1, 2, 3] == 123,
             "table": rows["ID"][1000] == 999 and rows["RA"][1] == 1 / 3 and np.isnan(rows["FLUX"][-1]),
             "text": rows["NAME"][0] == "" and rows["NAME"][1] == "star 1",

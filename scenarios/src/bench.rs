@@ -73,7 +73,7 @@ pub struct CcdBench {
     pub pixels: usize,
     /// Stages in order.
     pub stages: Vec<StageTime>,
-    /// Stages of the way back, when effects were switched on.
+    /// Stages of the way back, when it was asked for.
     pub corrections: Vec<StageTime>,
     /// Parts of the stage `optics`, wall seconds: PSF, sources, modes and transforms, adding to the frame.
     pub optics_s: [f64; 4],
@@ -95,12 +95,28 @@ fn in_magnitudes(component: &mut Component, spec: &DetectorSpec) {
     }
 }
 
+/// What a benchmark of one chip is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload<'a> {
+    /// Benchmark field (CSV); made from its seed when absent.
+    pub catalogue: Option<&'a Path>,
+    /// Number of the detector.
+    pub detector: u16,
+    /// Effects to switch on that the instrument leaves off.
+    pub with: &'a [String],
+    /// Whether the corrections are timed too.
+    pub undo: bool,
+    /// How the raw frame is laid out in its file.
+    pub packing: Packing,
+}
+
 /// One whole survey-camera chip: the benchmark field through the optical PSF and the full first-set chain, truth and
-/// FITS written to `out`, packed as `packing` says. `with` switches on effects that the instrument leaves off; corrections of those that have one are timed too.
+/// FITS written to `out`.
 ///
 /// # Errors
 /// When the field cannot be read or a file cannot be written.
-pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], packing: Packing, out: &Path) -> anyhow::Result<CcdBench> {
+pub fn ccd(work: &Workload<'_>, out: &Path) -> anyhow::Result<CcdBench> {
+    let Workload { catalogue, detector, with, undo, packing } = *work;
     let mut scenario = Scenario::read("chip")?;
     scenario.name = "bench_ccd".into();
     scenario.detector[0].number = detector;
@@ -131,14 +147,14 @@ pub fn ccd(catalogue: Option<&Path>, detector: u16, with: &[String], packing: Pa
     clock.lap("read catalogue");
     let psf = psf::config::build(&plan.instrument.psf, spec.geometry.pixel_scale_arcsec)?;
     clock.lap("describe PSF");
-    let made = render_unit(&plan, unit, psf.as_ref(), &sky, None, &mut |stage| clock.lap(stage))?;
+    let made = render_unit(&plan, unit, (psf.as_ref(), &sky), None, &folder, &mut |stage| clock.lap(stage))?;
     clock.lap("close chain");
     let objects = made.truth.len();
     let electrons_in_frame = made.truth.iter().map(|t| t.electrons_in_frame).sum();
     let timings = made.optics;
     let mut back = StageClock::default();
     let plain_bytes = (2 * made.layout.rows * made.layout.columns) as f64;
-    let mut notes = if with.is_empty() { Vec::new() } else { undo::undo(&plan, unit, &made, &mut |stage| back.lap(stage))? };
+    let mut notes = if undo { undo::undo(&plan, unit, &made, &mut |stage| back.lap(stage))? } else { Vec::new() };
     clock.restart();
     write_unit(&plan, unit, made, &folder, &mut |stage| clock.lap(stage))?;
     if !packing.is_none() {

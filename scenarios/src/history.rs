@@ -45,7 +45,7 @@ impl Held {
 fn held(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky) -> anyhow::Result<Earlier> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?.without(persistence::ENTRY.name)?;
-    let lit = light(plan, unit, &chain, psf, sky, &mut |_| ())?;
+    let lit = light(plan, unit, &chain, (psf, sky), &mut |_| Ok(()), &mut |_| ())?;
     let layout = plan.layout(unit);
     let charge = chain.collected(lit.light, &context(plan, unit, &lit.exposure, &layout))?;
     Ok(Earlier::of_charge(&charge, persistence::law(spec)?.threshold_electron, end_mjd(unit)))

@@ -1,8 +1,10 @@
 //! Making level-0 frames and their truth, unit by unit.
 
 mod products;
+mod truth;
 
-pub use products::{Record, UnitManifest, with_meta, write_record, write_truth, write_unit};
+pub use products::{Record, UnitManifest, with_meta, write_record, write_unit};
+pub use truth::{TruthFile, finish_truth};
 
 use crate::folder::Folder;
 use crate::history::Held;
@@ -23,12 +25,13 @@ use sim_core::detector::ReadoutLayout;
 use sim_core::effect::Context;
 use sim_core::exposure::{Exposure, ExposureKind};
 use sim_core::files::write_atomically;
-use sim_core::frame::Frame;
+use sim_core::frame::{Frame, Window};
 use sim_core::history::History;
 use sim_core::hits::{HitRecord, Keep};
 use sim_core::ledger::LedgerLine;
 use sim_core::plane::{Counts, Light};
 use sim_core::psf::Psf;
+use sim_core::sparse::Sparse;
 use sim_core::truth::TruthRow;
 use sim_core::wcs::Wcs;
 use std::collections::BTreeSet;
@@ -118,14 +121,12 @@ pub struct Made {
     pub truth: Vec<TruthRow>,
     /// Account of all effects.
     pub ledger: Vec<LedgerLine>,
-    /// Expected electrons of the sources, if the scenario's `[truth]` asks for it.
-    pub noiseless: Option<ndarray::Array2<f32>>,
-    /// 1 where the charge is at the full well, else 0; as above.
-    pub saturated: Option<ndarray::Array2<u8>>,
+    /// The truth of the sources, begun.
+    pub truth_file: TruthFile,
+    /// 1 where the charge is at the full well, else 0, if the scenario's `[truth]` asks for it.
+    pub saturated: Option<Sparse>,
     /// Hits of cosmic rays, with their charge if images are asked for; `None` when the effect is off.
     pub cosmic_rays: Option<HitRecord>,
-    /// Orders and noiseless spectra of a slitless frame.
-    pub spectra: Option<Spectra>,
     /// Trails of satellites and asteroids and, if images are asked for, their electrons; `None` when the effect is off.
     pub trails: Option<TrailTruth>,
     /// The exposure with its sky.
@@ -142,6 +143,14 @@ pub struct Made {
     pub skipped: Skipped,
 }
 
+impl Made {
+    /// The raw frame, which is not here any more then: it is the largest of all.
+    pub fn take_counts(&mut self) -> Frame<Counts> {
+        let none = Window { nx: 0, ny: 0, ..self.counts.window };
+        std::mem::replace(&mut self.counts, Frame::zeros(none))
+    }
+}
+
 /// The light of the optics on one unit.
 pub struct Lit {
     /// Expected electrons of the sources; zeros for calibration exposures.
@@ -150,7 +159,7 @@ pub struct Lit {
     pub exposure: Exposure,
     truth: Vec<TruthRow>,
     ledger: Vec<LedgerLine>,
-    noiseless: Option<ndarray::Array2<f32>>,
+    /// Orders and noiseless spectra of a slitless frame.
     spectra: Option<Spectra>,
     wcs: Wcs,
     /// Angles on the sky over the angles seen, of a moving observer.
@@ -159,30 +168,44 @@ pub struct Lit {
     skipped: Skipped,
 }
 
-/// Draws the sources of a unit, and what else its chain must be told of the sky; `observer` hears the name of each stage.
+/// Draws the sources of a unit, and what else its chain must be told of the sky; `observer` hears the name of each stage. `drawn` is shown the
+/// sources' own light, before there is sky.
 ///
 /// # Errors
-/// When a stage refuses its input.
-pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, observer: &mut dyn FnMut(&str)) -> anyhow::Result<Lit> {
+/// When a stage refuses its input, or what `drawn` says.
+pub fn light(
+    plan: &Plan,
+    unit: &Unit,
+    chain: &Chain,
+    (psf, sky): (&dyn Psf, &Sky),
+    drawn: &mut dyn FnMut(&mut Lit) -> anyhow::Result<()>,
+    observer: &mut dyn FnMut(&str),
+) -> anyhow::Result<Lit> {
     let spec = plan.spec(unit);
+    let nominal = plan.instrument.wcs(spec, &unit.exposure.pointing);
     let mut lit = Lit {
         light: Frame::<Light>::zeros(unit.window),
         exposure: unit.exposure.clone(),
         truth: Vec::new(),
         ledger: Vec::new(),
-        noiseless: None,
         spectra: None,
-        wcs: plan.instrument.wcs(spec, &unit.exposure.pointing),
+        wcs: nominal.clone(),
         aberration: None,
         optics: instruments::optics::Timings::default(),
         skipped: Skipped::new(),
     };
     if unit.exposure.kind != ExposureKind::Science {
+        drawn(&mut lit)?;
         return Ok(lit);
     }
     lit.exposure.sky_electron_s = sky.background(&plan.scenario, &plan.instrument, spec, &lit.exposure)?;
     let view = sky::view(&plan.scenario, &lit.exposure)?;
-    let front = Front { wcs: &lit.wcs, view: view.as_ref(), mjd: sky::middle_mjd(&lit.exposure) };
+    if let Some(view) = &view {
+        // The optics have the nominal system; the header has the one that leads back to the catalogue.
+        lit.wcs = nominal.scaled(view.scale());
+        lit.aberration = Some(view.scale());
+    }
+    let front = Front { wcs: &nominal, view: view.as_ref(), mjd: sky::middle_mjd(&lit.exposure) };
     let (sources, skipped) = sky.sources(&plan.scenario, spec, unit.window, &front)?;
     lit.skipped = skipped;
     observer("catalogue");
@@ -200,7 +223,7 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         area_cm2: plan.instrument.area_cm2,
         geometry: &spec.geometry,
         window: unit.window,
-        wcs: &lit.wcs,
+        wcs: &nominal,
         time_s: lit.exposure.time_s,
         tolerance: RenderTolerance::Electrons(plan.scenario.render.tolerance_electron),
     };
@@ -218,15 +241,14 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
     lit.ledger.push(LedgerLine { name: "optics".into(), plane: "light".into(), unit: "electron".into(), ledger: rendered.ledger });
     observer("optics");
     if chain.names().contains(&trails::ENTRY.name) {
-        if let Some((movers, skipped)) = moving::movers(plan, unit, sky, &lit.wcs)? {
+        if let Some((movers, skipped)) = moving::movers(plan, unit, sky, &nominal)? {
             lit.light.movers = Some(movers.into());
             lit.skipped.extend(skipped);
         }
         observer("orbits");
     }
-    if plan.scenario.truth.noiseless {
-        lit.noiseless = Some(sim_core::memory::copy(&lit.light.pixels));
-    }
+    drawn(&mut lit)?;
+    observer("truth of the sources");
     if spec.kind == DetectorKind::Slitless && lit.exposure.sky_electron_s > 0.0 {
         let columns = sky.columns(&plan.scenario, spec, unit.window, &lit.exposure)?;
         let ledger = slitless_light::add_borders(&mut lit.light, &lit.exposure, &columns);
@@ -238,11 +260,6 @@ pub fn light(plan: &Plan, unit: &Unit, chain: &Chain, psf: &dyn Psf, sky: &Sky, 
         let around = sky.stars_around(&plan.scenario, spec, unit.window, &front, reach_arcsec)?;
         lit.light.bright = Some(imaging.bright_points(&around, bright::LEAST_ELECTRONS)?.into());
         observer("bright stars around");
-    }
-    if let Some(view) = view {
-        // The optics had the nominal system; the header has the one that leads back to the catalogue.
-        lit.wcs = lit.wcs.scaled(view.scale());
-        lit.aberration = Some(view.scale());
     }
     Ok(lit)
 }
@@ -261,23 +278,29 @@ pub fn context<'a>(plan: &'a Plan, unit: &Unit, exposure: &'a Exposure, layout: 
     }
 }
 
-/// Renders one unit in memory; `observer` hears the name of each stage when it is finished. `history` is what earlier exposures of the
-/// detector left ([`crate::history`]).
+/// Renders one unit in memory, but for the truth of its sources, which goes to its file in `folder` at once; `observer` hears the name of each
+/// stage when it is finished. `history` is what earlier exposures of the detector left ([`crate::history`]).
 ///
 /// # Errors
-/// When a stage refuses its input.
+/// When a stage refuses its input, or the truth cannot be written.
 pub fn render_unit(
     plan: &Plan,
     unit: &Unit,
-    psf: &dyn Psf,
-    sky: &Sky,
+    front: (&dyn Psf, &Sky),
     history: Option<Arc<History>>,
+    folder: &Folder,
     observer: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Made> {
     let spec = plan.spec(unit);
     let chain = plan.chain(unit)?;
-    let Lit { mut light, exposure, truth, mut ledger, noiseless, spectra, wcs, aberration, optics, skipped } =
-        light(plan, unit, &chain, psf, sky, observer)?;
+    let mut truth_file = None;
+    let mut begin = |lit: &mut Lit| {
+        truth_file = Some(TruthFile::begin(plan, unit, lit, folder)?);
+        Ok(())
+    };
+    let lit = light(plan, unit, &chain, front, &mut begin, observer)?;
+    let Lit { mut light, exposure, truth, mut ledger, wcs, aberration, optics, skipped, .. } = lit;
+    let truth_file = truth_file.context("the light of a unit was drawn without its truth")?;
     light.history = history;
     let movers = light.movers.clone();
     if exposure.kind == ExposureKind::Science && chain.names().contains(&"cosmic_rays") {
@@ -300,27 +323,12 @@ pub fn render_unit(
         }
         _ => None,
     };
-    Ok(Made {
-        counts,
-        truth,
-        ledger,
-        noiseless,
-        saturated,
-        cosmic_rays,
-        spectra,
-        trails,
-        exposure,
-        wcs,
-        aberration,
-        layout,
-        optics,
-        skipped,
-    })
+    Ok(Made { counts, truth, ledger, truth_file, saturated, cosmic_rays, trails, exposure, wcs, aberration, layout, optics, skipped })
 }
 
 /// Makes a unit and writes its products; the manifest comes last and completes it.
 fn make(plan: &Plan, unit: &Unit, psf: &dyn Psf, sky: &Sky, held: &mut Held, folder: &Folder) -> anyhow::Result<()> {
     let history = held.before(plan, unit, psf, sky)?;
-    let made = render_unit(plan, unit, psf, sky, history, &mut |_| {})?;
+    let made = render_unit(plan, unit, (psf, sky), history, folder, &mut |_| {})?;
     write_unit(plan, unit, made, folder, &mut |_| {})
 }

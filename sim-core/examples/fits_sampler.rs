@@ -3,6 +3,7 @@
 
 use ndarray::{Array2, Array3};
 use sim_core::fits::{Data, Hdu, Header, Packing, write_as};
+use sim_core::sparse::Sparse;
 use sim_core::table::{Column, ColumnData, Table};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,6 +42,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Hdu::new("F32", Header::default(), Data::F32(Array2::from_shape_fn((40, 60), |(y, x)| (y as f32 - x as f32) / 7.0))),
             Hdu::new("F64", Header::default(), Data::F64(Array2::from_shape_fn((4, 6), |(y, x)| (y as f64 - x as f64) / 7.0))),
             Hdu::new("I32", Header::default(), Data::I32(Array2::from_shape_fn((4, 6), |(y, x)| y as i32 - (x as i32) * 100_000))),
+            Hdu::new("SPARSE", Header::default(), Data::Sparse(Sparse::new((40, 60), (0..40).map(|n| (n * 61, 1 << (n % 31))).collect()))),
+            Hdu::new("COUNTS", Header::default(), Data::Counts(Array2::from_shape_fn((40, 60), |(y, x)| (y * 1638 + x) as u16 as f32))),
             Hdu::new("CUBE", Header::default(), Data::Cube(Array3::from_shape_fn((2, 3, 4), |(z, y, x)| (100 * z + 10 * y + x) as f32))),
             table("TABLE", rows(1001)),
             table("ROWLESS", rows(0)),

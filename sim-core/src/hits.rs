@@ -72,6 +72,17 @@ pub struct HitRecord {
     first: Vec<usize>,
 }
 
+/// The charge of all hits in one pixel of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HitPixel {
+    /// Place in the window, `y * nx + x`.
+    pub place: u32,
+    /// Electrons of all hits.
+    pub electrons: u32,
+    /// Number (from 1) of the hit that gave most of them; the earlier one where two gave as many.
+    pub owner: u32,
+}
+
 /// Images of the hits of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HitImages {
@@ -100,28 +111,44 @@ impl HitRecord {
     pub fn rows(&self) -> &[HitRow] {
         &self.rows
     }
-    /// Images of a window of `shape` (rows, columns), the one the record was made in; `None` when charge was not asked for.
+    /// The pixels with charge, by place; `None` when charge was not asked for.
     #[must_use]
-    pub fn images(&self, shape: (usize, usize)) -> Option<HitImages> {
+    pub fn pixels(&self) -> Option<Vec<HitPixel>> {
         if self.keep == Keep::Rows {
             return None;
         }
-        let mut electrons = Array2::<f32>::zeros(shape);
-        let mut owner = Array2::<u32>::zeros(shape);
-        // Charge of the present owner of a pixel; few pixels have two hits.
-        let mut share = Array2::<f32>::zeros(shape);
-        if let (Some(electrons), Some(owner), Some(share)) = (electrons.as_slice_mut(), owner.as_slice_mut(), share.as_slice_mut()) {
-            for (k, &first) in self.first.iter().enumerate() {
-                let last = self.first.get(k + 1).copied().unwrap_or(self.charge.len());
-                for part in &self.charge[first..last] {
-                    let (at, charge) = (part.place as usize, part.electrons as f32);
-                    electrons[at] += charge;
-                    if charge > share[at] {
-                        share[at] = charge;
-                        owner[at] = k as u32 + 1;
+        let hit = |k: usize| self.first[k]..self.first.get(k + 1).copied().unwrap_or(self.charge.len());
+        let mut parts: Vec<(HitCharge, u32)> =
+            (0..self.first.len()).flat_map(|k| self.charge[hit(k)].iter().map(move |part| (*part, k as u32 + 1))).collect();
+        // Stable: hits of a pixel stay in their order.
+        parts.sort_by_key(|(part, _)| part.place);
+        let mut pixels: Vec<HitPixel> = Vec::with_capacity(parts.len());
+        // Charge of the present owner of the last pixel; few pixels have two hits.
+        let mut share = 0;
+        for (HitCharge { place, electrons }, owner) in parts {
+            match pixels.last_mut().filter(|pixel| pixel.place == place) {
+                Some(pixel) => {
+                    pixel.electrons += electrons;
+                    if electrons > share {
+                        (share, pixel.owner) = (electrons, owner);
                     }
                 }
+                None => {
+                    share = electrons;
+                    pixels.push(HitPixel { place, electrons, owner });
+                }
             }
+        }
+        Some(pixels)
+    }
+    /// Images of a window of `shape` (rows, columns), the one the record was made in; `None` when charge was not asked for.
+    #[must_use]
+    pub fn images(&self, shape: (usize, usize)) -> Option<HitImages> {
+        let pixels = self.pixels()?;
+        let (mut electrons, mut owner) = (Array2::zeros(shape), Array2::zeros(shape));
+        for pixel in pixels {
+            let at = (pixel.place as usize / shape.1, pixel.place as usize % shape.1);
+            (electrons[at], owner[at]) = (pixel.electrons as f32, pixel.owner);
         }
         Some(HitImages { electrons, owner })
     }

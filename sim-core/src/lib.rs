@@ -34,6 +34,7 @@ pub mod polygon;
 pub mod psf;
 pub mod quantity;
 pub mod source;
+pub mod sparse;
 pub mod spectrum;
 pub mod spelling;
 pub mod stream;

@@ -3,6 +3,7 @@
 
 use ndarray::{Array2, Array3};
 use sim_core::fits::{Data, FitsError, Hdu, Header, Packing, Value, read, read_headers, write, write_as};
+use sim_core::sparse::Sparse;
 use sim_core::table::{Column, ColumnData, Table};
 use std::path::{Path, PathBuf};
 
@@ -350,4 +351,39 @@ fn a_compressed_image_that_would_end_cfitsio_is_an_error() {
         std::fs::write(&path, bad).unwrap();
         refused(&path);
     }
+}
+
+#[test]
+fn sparse_images_and_counts_come_back_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder);
+    let shape = (41, 1003);
+    let noise = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    // Every size of number, both ends of the range and both ends of rows; rows 20 to 39 are empty.
+    let pixels: Vec<(u32, i32)> = (0..2000)
+        .map(|n| (noise(2 * n) % (20 * 1003), noise(2 * n + 1) as i32 >> (n % 31)))
+        .chain([(0, i32::MIN), (1002, i32::MAX), (1003, -1), (41 * 1003 - 1, 7)])
+        .map(|(place, value)| (place as u32, value))
+        .collect();
+    let sparse = Sparse::new(shape, pixels);
+    let raw = ndarray::Array2::from_shape_fn(shape, |(y, x)| (noise((y * 1003 + x) as u64) % 65_536) as u16);
+    let unit = |data: &Data| Hdu::new("IMAGE", rich_header(), data.clone());
+    let cases = [
+        (Data::Sparse(sparse.clone()), Data::I32(sparse.dense())),
+        (Data::Sparse(Sparse::new((3, 5), Vec::new())), Data::I32(ndarray::Array2::zeros((3, 5)))),
+        (Data::Counts(raw.mapv(f32::from)), Data::U16(raw)),
+    ];
+    for (data, expected) in &cases {
+        for packing in [Packing::None, Packing::Rice] {
+            write_as(&path, &[Hdu::primary(Header::default()), unit(data)], packing).unwrap();
+            assert!(read(&path).unwrap()[1].data == *expected, "{packing:?}");
+        }
+        // The first unit of a file cannot be packed.
+        write_as(&path, &[Hdu::new("", Header::default(), data.clone())], Packing::Rice).unwrap();
+        assert!(read(&path).unwrap()[0].data == *expected);
+    }
+    // 2,000 numbers of 41,000 take less than their own four bytes and the five bits of each other block.
+    write_as(&path, &[Hdu::primary(Header::default()), unit(&cases[0].0)], Packing::None).unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    assert!(size < 41 * 1003 * 4 / 3, "{size}");
 }

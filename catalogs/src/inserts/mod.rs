@@ -300,12 +300,13 @@ pub fn open(spec: &InsertSpec, index: usize, library: &Library) -> Result<(Vec<S
 /// The planes of an image or cube; of other data none.
 fn planes(data: Data) -> Vec<ndarray::Array2<f32>> {
     match data {
-        Data::F32(image) => vec![image],
+        Data::F32(image) | Data::Counts(image) => vec![image],
         Data::F64(image) => vec![image.mapv(|v| v as f32)],
         Data::U16(image) => vec![image.mapv(f32::from)],
         Data::I32(image) => vec![image.mapv(|v| v as f32)],
         Data::I16(image) => vec![image.mapv(f32::from)],
         Data::U8(image) => vec![image.mapv(f32::from)],
+        Data::Sparse(image) => vec![image.dense().mapv(|v| v as f32)],
         Data::Cube(cube) => cube.outer_iter().map(|plane| plane.to_owned()).collect(),
         Data::None | Data::Table(_) => Vec::new(),
     }

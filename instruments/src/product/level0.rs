@@ -11,7 +11,7 @@ pub mod wcs_keys;
 mod write;
 
 pub use read::{read_level0, read_level0_info};
-pub use write::{level0_of, write_level0};
+pub use write::{keep_level0, level0_of, write_level0};
 
 use super::names::{GRATING_FILTERS, NameStyle, ProductName};
 use ndarray::{Array2, Zip};

@@ -72,8 +72,8 @@ fn attempt(kind: ExposureKind, scans: Scans, pixel: impl Fn(usize, usize) -> f32
     };
     let path = folder.path().join(meta.name().file_name());
     let frame = Frame::<Counts>::from_pixels(pixels.clone(), WINDOW);
-    let result = write_level0(&path, &frame, &meta);
-    let in_memory = level0_of(&path, &frame, &meta).ok();
+    let result = write_level0(&path, frame.clone(), &meta);
+    let in_memory = level0_of(&path, frame, &meta).ok();
     (Written { folder, path, pixels, wcs, in_memory }, result)
 }
 

@@ -1,6 +1,7 @@
 //! `bench`: speed and memory on this machine.
 
 use clap::Subcommand;
+use scenarios::bench::{self, Workload};
 use sim_core::fits::Packing;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,9 +16,12 @@ pub enum Bench {
         /// Chip number.
         #[arg(long, default_value_t = 7)]
         detector: u16,
-        /// Effects that the instrument leaves off, to be timed with their corrections, e.g. `cti`; repeatable.
+        /// Effects that the instrument leaves off, to be timed too, e.g. `cti`; repeatable.
         #[arg(long, value_name = "EFFECT")]
         with: Vec<String>,
+        /// Time the corrections too, on the raw frame before it is written.
+        #[arg(long)]
+        undo: bool,
         /// Pack the raw frame by tile compression.
         #[arg(long)]
         compress: bool,
@@ -48,26 +52,23 @@ pub enum Bench {
 impl Bench {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Ccd { catalogue, detector, with, compress, out, json } => {
+            Self::Ccd { catalogue, detector, with, undo, compress, out, json } => {
                 let packing = if *compress { Packing::Rice } else { Packing::None };
-                chip(catalogue.as_deref(), *detector, with, packing, (out.as_deref(), *json))
+                let work = Workload { catalogue: catalogue.as_deref(), detector: *detector, with, undo: *undo, packing };
+                chip(&work, out.as_deref(), *json)
             }
             Self::Slitless { catalogue, detector, out, json } => {
-                chip(catalogue.as_deref(), *detector, &[], Packing::None, (out.as_deref(), *json))
+                let catalogue = catalogue.as_deref();
+                let work = Workload { catalogue, detector: *detector, with: &[], undo: false, packing: Packing::None };
+                chip(&work, out.as_deref(), *json)
             }
         }
     }
 }
 
-fn chip(
-    catalogue: Option<&Path>,
-    detector: u16,
-    with: &[String],
-    packing: Packing,
-    (out, json): (Option<&Path>, bool),
-) -> anyhow::Result<ExitCode> {
+fn chip(work: &Workload<'_>, out: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
-    let result = scenarios::bench::ccd(catalogue, detector, with, packing, out.unwrap_or(temporary.path()))?;
+    let result = bench::ccd(work, out.unwrap_or(temporary.path()))?;
     if json {
         println!("{}", serde_json::to_string_pretty(&result)?);
     } else {

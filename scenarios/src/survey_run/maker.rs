@@ -7,12 +7,12 @@ use super::spec::Survey;
 use crate::folder::Folder;
 use crate::history::Held;
 use crate::in_words;
-use crate::simulate::{Made as RenderedUnit, Record, render_unit, with_meta, write_record, write_truth, write_unit};
+use crate::simulate::{Made as RenderedUnit, Record, finish_truth, render_unit, with_meta, write_record, write_unit};
 use crate::sky::Sky;
 use crate::unit::{Plan, Unit};
 use anyhow::Context as _;
 use instruments::product::ProductError;
-use instruments::product::level0::{level0_of, write_level0};
+use instruments::product::level0::{keep_level0, level0_of};
 use sim_core::psf::Psf;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,7 +86,7 @@ impl Maker {
         &self,
         in_unit: &InUnit,
         (plan, unit): (&Plan, &Unit),
-        made: RenderedUnit,
+        mut made: RenderedUnit,
         key: &str,
         stop: &Stop,
     ) -> Result<(), UnitError> {
@@ -94,12 +94,13 @@ impl Maker {
         let path = unit.level0_path(&self.folder, &plan.instrument.name);
         let mut products = Vec::new();
         let product = |e: ProductError| failed(e.into());
+        let counts = made.take_counts();
+        let raw = if in_unit.keeps_level0() { keep_level0 } else { level0_of };
+        let level0 = with_meta(plan, unit, &made, |meta| raw(&path, counts, meta)).map_err(product)?;
         if in_unit.keeps_level0() {
-            with_meta(plan, unit, &made, |meta| write_level0(&path, &made.counts, meta)).map_err(product)?;
             products.push(path.clone());
         }
-        let level0 = with_meta(plan, unit, &made, |meta| level0_of(&path, &made.counts, meta)).map_err(product)?;
-        let (truth, skipped) = write_truth(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?;
+        let (truth, skipped) = finish_truth(plan, unit, made, &self.folder, &mut |_| {}).map_err(&failed)?;
         products.extend(truth);
         go_on(stop)?;
         products.extend(in_unit.reduce(level0, &self.folder).map_err(&failed)?);
@@ -167,7 +168,7 @@ impl UnitMaker for Maker {
         let failed = classed(ErrorClass::Unit);
         let history = Held::default().before(plan, unit, self.psf.as_ref(), sky).map_err(&failed)?;
         go_on(stop)?;
-        let made = render_unit(plan, unit, self.psf.as_ref(), sky, history, &mut |_| {}).map_err(&failed)?;
+        let made = render_unit(plan, unit, (self.psf.as_ref(), sky), history, &self.folder, &mut |_| {}).map_err(&failed)?;
         go_on(stop)?;
         let objects = made.truth.len() as u64;
         match &self.in_unit {

@@ -20,6 +20,8 @@ pub(super) fn describe(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>
         Data::I16(a) => (16, vec![a.ncols(), a.nrows()]),
         Data::U8(a) => (8, vec![a.ncols(), a.nrows()]),
         Data::I32(a) => (32, vec![a.ncols(), a.nrows()]),
+        Data::Counts(a) => (16, vec![a.ncols(), a.nrows()]),
+        Data::Sparse(a) => (32, vec![a.dim().1, a.dim().0]),
         Data::Cube(a) => (-32, vec![a.dim().2, a.dim().1, a.dim().0]),
         Data::Table(table) => {
             if first {
@@ -56,7 +58,7 @@ pub(super) fn describe(hdu: &Hdu, first: bool, path: &str) -> Result<Vec<String>
     if let Data::Table(table) = &hdu.data {
         put("TFIELDS", (table.columns.len() as i64).into(), "columns")?;
     }
-    if matches!(hdu.data, Data::U16(_)) {
+    if matches!(hdu.data, Data::U16(_) | Data::Counts(_)) {
         put("BSCALE", 1i64.into(), "")?;
         put("BZERO", 32768i64.into(), "unsigned 16-bit integers")?;
     }
@@ -91,6 +93,8 @@ pub(super) fn stream(data: &Data, sink: &mut dyn FnMut(&[u8]) -> IoResult<()>) -
         Data::I16(a) => values(a, i16::to_be_bytes, sink),
         Data::U8(a) => values(a, u8::to_be_bytes, sink),
         Data::I32(a) => values(a, i32::to_be_bytes, sink),
+        Data::Counts(a) => values(a, |v| (v as u16 ^ 0x8000).to_be_bytes(), sink),
+        Data::Sparse(a) => values(&a.dense(), i32::to_be_bytes, sink),
         Data::Table(table) => rows(table, sink),
     }
 }

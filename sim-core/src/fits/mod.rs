@@ -22,8 +22,9 @@ mod write;
 pub use header::{Header, Value};
 pub use read::{read, read_headers};
 pub use rows::{TableColumn, TableRows};
-pub use write::{write, write_as};
+pub use write::{Writer, write, write_as};
 
+use crate::sparse::Sparse;
 use crate::table::Table;
 use ndarray::Array2;
 use schemars::JsonSchema;
@@ -48,6 +49,10 @@ pub enum Data {
     I16(Array2<i16>),
     /// Signed 32-bit.
     I32(Array2<i32>),
+    /// Whole numbers 0 to 65535 that are held as floats; written and read back as [`Data::U16`]. What is no such number is written as the nearest towards 0.
+    Counts(Array2<f32>),
+    /// Signed 32-bit, 0 but in few pixels; in an extension always packed by Rice's code, read back as [`Data::I32`].
+    Sparse(Sparse),
     /// Binary table.
     Table(Table),
 }
@@ -59,7 +64,7 @@ pub enum Packing {
     /// As they are.
     #[default]
     None,
-    /// Images of 16-bit integers in extensions as rows packed by Rice's code, without loss; others as they are.
+    /// Images of 16-bit integers in extensions as rows packed by Rice's code, without loss; others as they are, but for [`Data::Sparse`], which always is.
     Rice,
 }
 

@@ -34,25 +34,75 @@ pub fn write_as(path: &Path, hdus: &[Hdu], packing: Packing) -> Result<(), FitsE
         return Err(FitsError::Content { path: shown, reason: "a FITS file has at least one unit".into() });
     }
     // Everything that can be refused is refused before the first byte.
-    let described = |(i, hdu): (usize, &Hdu)| {
-        let packed = (packing == Packing::Rice && i > 0).then(|| rice::pack(&hdu.data)).flatten();
-        let layout = match &packed {
-            Some(packed) => packed.describe(hdu, &shown)?,
-            None => describe(hdu, i == 0, &shown)?,
-        };
-        Ok((cards(hdu, layout)?, packed))
-    };
-    let headers = hdus.iter().enumerate().map(described).collect::<Result<Vec<_>, FitsError>>()?;
+    let described = hdus.iter().enumerate().map(|(i, hdu)| Described::new(hdu, i == 0, packing, &shown)).collect::<Result<Vec<_>, _>>()?;
     let io = |source| FitsError::Io { path: shown.clone(), source };
     let mut file = AtomicFile::create(path).map_err(io)?;
-    for (hdu, (cards, packed)) in hdus.iter().zip(headers) {
-        let written = match packed {
-            Some(packed) => unit(&mut file, cards, |sink| packed.stream(sink)),
-            None => unit(&mut file, cards, |sink| stream(&hdu.data, sink)),
-        };
-        written.map_err(io)?;
+    for (hdu, described) in hdus.iter().zip(described) {
+        described.write(hdu, &mut file).map_err(io)?;
     }
     file.commit().map_err(io)
+}
+
+/// A file that is written unit by unit, so that none has to wait in memory for the last. It appears under its name when it is whole, as with
+/// [`write()`]; dropped before, it vanishes.
+pub struct Writer {
+    file: AtomicFile,
+    path: String,
+}
+
+impl Writer {
+    /// Begins a file with its first unit: header-only or an image.
+    ///
+    /// # Errors
+    /// As [`write()`].
+    pub fn begin(path: &Path, first: &Hdu) -> Result<Self, FitsError> {
+        let shown = path.display().to_string();
+        let described = Described::new(first, true, Packing::None, &shown)?;
+        let io = |source| FitsError::Io { path: shown.clone(), source };
+        let mut file = AtomicFile::create(path).map_err(io)?;
+        described.write(first, &mut file).map_err(io)?;
+        Ok(Self { file, path: shown })
+    }
+    /// Adds a unit.
+    ///
+    /// # Errors
+    /// As [`write()`]; the file is then best dropped.
+    pub fn add(&mut self, hdu: &Hdu) -> Result<(), FitsError> {
+        let described = Described::new(hdu, false, Packing::None, &self.path)?;
+        described.write(hdu, &mut self.file).map_err(|source| FitsError::Io { path: self.path.clone(), source })
+    }
+    /// Brings the file to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn finish(self) -> Result<(), FitsError> {
+        let path = self.path;
+        self.file.commit().map_err(|source| FitsError::Io { path, source })
+    }
+}
+
+/// A unit about to be written: its cards, and its data where they are packed.
+struct Described {
+    cards: Vec<String>,
+    packed: Option<rice::Packed>,
+}
+
+impl Described {
+    fn new(hdu: &Hdu, first: bool, packing: Packing, shown: &str) -> Result<Self, FitsError> {
+        let wanted = !first && (packing == Packing::Rice || matches!(hdu.data, Data::Sparse(_)));
+        let packed = wanted.then(|| rice::pack(&hdu.data)).flatten();
+        let layout = match &packed {
+            Some(packed) => packed.describe(hdu, shown)?,
+            None => describe(hdu, first, shown)?,
+        };
+        Ok(Self { cards: cards(hdu, layout)?, packed })
+    }
+    fn write(self, hdu: &Hdu, file: &mut AtomicFile) -> std::io::Result<()> {
+        match self.packed {
+            Some(packed) => unit(file, self.cards, |sink| packed.stream(sink)),
+            None => unit(file, self.cards, |sink| stream(&hdu.data, sink)),
+        }
+    }
 }
 
 /// All cards but CHECKSUM, DATASUM and END, those of the layout first.
@@ -67,7 +117,9 @@ fn cards(hdu: &Hdu, layout: Vec<String>) -> Result<Vec<String>, FitsError> {
             }
             return refuse("the name of a unit is given once, not also as a keyword");
         }
-        if key == "BLANK" && !matches!(hdu.data, Data::U8(_) | Data::I16(_) | Data::I32(_) | Data::U16(_)) {
+        if key == "BLANK"
+            && !matches!(hdu.data, Data::U8(_) | Data::I16(_) | Data::I32(_) | Data::U16(_) | Data::Counts(_) | Data::Sparse(_))
+        {
             return refuse("only integer images have a blank value");
         }
         if is_structural(key, is_table) {

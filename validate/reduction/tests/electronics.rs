@@ -126,7 +126,7 @@ fn write(device: &Device, folder: &Path, id: u64, kind: ExposureKind, time_s: f6
         packing: sim_core::fits::Packing::None,
     };
     let path = folder.join(meta.name().file_name());
-    write_level0(&path, &Frame::<Counts>::from_pixels(raw.mapv(f32::from), device.window), &meta).unwrap();
+    write_level0(&path, Frame::<Counts>::from_pixels(raw.mapv(f32::from), device.window), &meta).unwrap();
     path
 }
 

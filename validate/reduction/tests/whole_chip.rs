@@ -65,7 +65,7 @@ fn expose(folder: &Path, geometry: &DetectorGeometry, layout: &ReadoutLayout, id
         packing: sim_core::fits::Packing::None,
     };
     let path = folder.join(meta.name().file_name());
-    write_level0(&path, &Frame::<Counts>::from_pixels(pixels, geometry.full_window()), &meta).unwrap();
+    write_level0(&path, Frame::<Counts>::from_pixels(pixels, geometry.full_window()), &meta).unwrap();
     path
 }
 

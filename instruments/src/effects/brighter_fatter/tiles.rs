@@ -26,13 +26,14 @@ use multiversion::multiversion;
 use ndarray::Array2;
 use rayon::prelude::*;
 use sim_core::ledger::Ledger;
-use sim_core::memory;
 use std::ops::Range;
 
 /// Rows of a tile.
 const TALL: usize = 192;
 /// Columns of a tile; with its margins fewer than 64 groups.
 const BROAD: usize = 512;
+/// Bands of tiles between two looks at the frame, at least.
+const BANDS: usize = 4;
 /// Part of its area that a faint pixel loses at most.
 const FAINT: f32 = 1e-3;
 
@@ -99,6 +100,29 @@ struct Tile {
     patch: Patch,
 }
 
+/// Rows of the frame as they were before charge moved: those that the tiles now at work read.
+struct Before {
+    /// Rows and columns of the frame.
+    shape: (usize, usize),
+    /// First row held.
+    first: usize,
+    values: Vec<f32>,
+}
+
+impl Before {
+    /// Goes on to other rows, which begin and end no earlier than those held. Only rows that are not held yet are read: the frame has changed before them.
+    fn go_on(&mut self, pixels: &[f32], rows: Range<usize>) {
+        let nx = self.shape.1;
+        self.values.drain(..(rows.start - self.first) * nx);
+        self.first = rows.start;
+        self.values.extend_from_slice(&pixels[self.first * nx + self.values.len()..rows.end * nx]);
+    }
+    fn row(&self, y: usize) -> &[f32] {
+        let nx = self.shape.1;
+        &self.values[(y - self.first) * nx..][..nx]
+    }
+}
+
 /// Index beyond the ends of `0..n`, mirrored about the border.
 fn mirrored(i: isize, n: usize) -> usize {
     let n = n as isize;
@@ -122,8 +146,8 @@ impl Tile {
     }
 
     /// Reads the tile and its margin: charge, and the means over the exposure of a charge that grows steadily.
-    fn read(&self, before: &Array2<f32>, flow: &Flow<'_>, normals: Option<Normals<'_>>, arrays: &mut Arrays, draws: &mut Vec<f32>) {
-        let (ny, nx) = before.dim();
+    fn read(&self, before: &Before, flow: &Flow<'_>, normals: Option<Normals<'_>>, arrays: &mut Arrays, draws: &mut Vec<f32>) {
+        let (ny, nx) = before.shape;
         let (w, broad) = (self.patch.width, self.size.1 + 2 * self.margin);
         for array in [&mut arrays.charge, &mut arrays.half] {
             array.resize(w * self.tall(), 0.0);
@@ -138,9 +162,10 @@ impl Tile {
             let row = i * w..i * w + broad;
             let whole = |n: f32| if n.abs() < f32::MAX { n } else { 0.0 };
             let to = &mut arrays.charge[row.clone()];
-            match from.as_slice() {
-                Some(from) if high - low == broad => to.iter_mut().zip(&from[low..high]).for_each(|(to, &n)| *to = whole(n)),
-                _ => to.iter_mut().zip(&columns).for_each(|(to, &x)| *to = whole(from[x])),
+            if high - low == broad {
+                to.iter_mut().zip(&from[low..high]).for_each(|(to, &n)| *to = whole(n));
+            } else {
+                to.iter_mut().zip(&columns).for_each(|(to, &x)| *to = whole(from[x]));
             }
             let charge = &arrays.charge[row.clone()];
             arrays.half[row.clone()].iter_mut().zip(charge).for_each(|(half, n)| *half = 0.5 * n);
@@ -247,16 +272,22 @@ where
     }
     // One column more, for the boundary left of the first.
     let margin = margin + 1;
-    let before = memory::copy(pixels);
-    let bands = rows::as_slice_mut(pixels).par_chunks_mut(TALL * nx).enumerate();
-    let ledgers: Vec<Ledger> = bands
-        .map_init(<(Arrays, Room)>::default, |(arrays, room), (band, pixels)| {
+    let mut before = Before { shape: (ny, nx), first: 0, values: Vec::new() };
+    let pixels = rows::as_slice_mut(pixels);
+    let group = TALL * BANDS.max(2 * rayon::current_num_threads());
+    let mut total = Ledger::default();
+    for y0 in (0..ny).step_by(group) {
+        let y1 = ny.min(y0 + group);
+        before.go_on(pixels, y0.saturating_sub(margin)..ny.min(y1 + margin));
+        let before = &before;
+        let bands = pixels[y0 * nx..y1 * nx].par_chunks_mut(TALL * nx).enumerate();
+        let change = |(arrays, room): &mut (Arrays, Room), (band, pixels): (usize, &mut [f32])| {
             let mut ledger = Ledger::default();
             for x0 in (0..nx).step_by(BROAD) {
                 let size = (pixels.len() / nx, BROAD.min(nx - x0));
                 let patch = Patch { width: size.1 + 2 * margin + SPARE };
-                let tile = Tile { at: (band * TALL, x0), size, margin, patch };
-                tile.read(&before, flow, normals, arrays, &mut room.draws);
+                let tile = Tile { at: (y0 + band * TALL, x0), size, margin, patch };
+                tile.read(before, flow, normals, arrays, &mut room.draws);
                 let [density, source] = prepare(&tile, arrays, room);
                 let last = Pass { density, source, area: tile.within(0), groups: None };
                 let Room { rows, gain, .. } = room;
@@ -265,15 +296,15 @@ where
                     let i = y - margin;
                     let row = &mut pixels[i * nx + x0..][..size.1];
                     row.iter_mut().zip(gain.iter()).for_each(|(pixel, gain)| *pixel += factor * gain);
-                    let was = before.row(tile.at.0 + i);
-                    let was = was.as_slice().map_or(&[][..], |r| &r[x0..x0 + size.1]);
-                    ledger = ledger.plus(rows::tally(was, row));
+                    ledger = ledger.plus(rows::tally(&before.row(tile.at.0 + i)[x0..x0 + size.1], row));
                 });
             }
             ledger
-        })
-        .collect();
-    ledgers.into_iter().fold(Ledger::default(), Ledger::plus)
+        };
+        let ledgers: Vec<Ledger> = bands.map_init(<(Arrays, Room)>::default, change).collect();
+        total = ledgers.into_iter().fold(total, Ledger::plus);
+    }
+    total
 }
 
 /// Moves charge as it arrives, with `terms` of the series (1 to 3).

@@ -62,7 +62,7 @@ impl Crossing<Charge, Counts> for Digitise {
                 });
                 pixels
             }
-            Scans::Full => lay_out(&frame.pixels, frame.scans.as_deref(), cx.layout, &self.gain),
+            Scans::Full => lay_out(frame.pixels, frame.scans.as_deref(), cx.layout, &self.gain),
         };
         let added = rows::total(&pixels);
         let ledger = CrossingLedger { left: Ledger { added: 0.0, lost }, entered: Ledger { added, lost: 0.0 } };

@@ -7,11 +7,36 @@ use sim_core::detector::ReadoutLayout;
 use sim_core::frame::{ScanCharge, Window};
 use sim_core::memory;
 
+/// Rows of the raw frame that are laid out before the science rows they were made of are given back.
+const BAND: usize = 256;
+
 /// Lays the science pixels into a new raw frame, each divided by the gain of its amplifier. The scans hold the charge that
-/// transfer carried there, one entry of `scans` per tile, or 0.
+/// transfer carried there, one entry of `scans` per tile, or 0. The memory of the science pixels goes over to the raw frame band by band.
 #[must_use]
-pub fn lay_out(science: &Array2<f32>, scans: Option<&[ScanCharge]>, layout: &ReadoutLayout, gain: &[f64]) -> Array2<f32> {
+pub fn lay_out(mut science: Array2<f32>, scans: Option<&[ScanCharge]>, layout: &ReadoutLayout, gain: &[f64]) -> Array2<f32> {
     let mut raw = memory::zeros((layout.rows, layout.columns));
+    let (width, columns) = (science.ncols(), layout.columns.max(1));
+    for (band, rows) in as_slice_mut(&mut raw).chunks_mut(BAND * columns).enumerate() {
+        let from = &science;
+        rows.par_chunks_mut(columns).enumerate().for_each(|(k, row)| {
+            let raw_y = band * BAND + k;
+            for (_, tile) in tiles_of_row(layout, raw_y) {
+                let rect = tile.raw_science;
+                if raw_y < rect.y0 || raw_y >= rect.y0 + rect.ny {
+                    continue;
+                }
+                let from = from.row(tile.science.y0 + raw_y - rect.y0);
+                let gain = gain[tile.amplifier] as f32;
+                for (to, from) in row[rect.x0..rect.x0 + rect.nx].iter_mut().zip(from.iter().skip(tile.science.x0)) {
+                    *to = from / gain;
+                }
+            }
+        });
+        let done = (band + 1) * BAND;
+        let read = layout.tiles.iter().filter(|t| done < t.raw_science.y0 + t.raw_science.ny);
+        let read = read.map(|t| t.science.y0 + done.saturating_sub(t.raw_science.y0)).min().unwrap_or(science.nrows());
+        memory::release(&mut as_slice_mut(&mut science)[..read * width]);
+    }
     for (tile, scans) in layout.tiles.iter().zip(scans.unwrap_or_default()) {
         let parts =
             [(tile.raw_prescan, &scans.prescan), (tile.raw_overscan, &scans.overscan), (tile.raw_overscan_rows, &scans.overscan_rows)];
@@ -21,19 +46,6 @@ pub fn lay_out(science: &Array2<f32>, scans: Option<&[ScanCharge]>, layout: &Rea
             part.zip_mut_with(charge, |to, from| *to = from / gain);
         }
     }
-    as_slice_mut(&mut raw).par_chunks_mut(layout.columns.max(1)).enumerate().for_each(|(raw_y, row)| {
-        for (_, tile) in tiles_of_row(layout, raw_y) {
-            let rect = tile.raw_science;
-            if raw_y < rect.y0 || raw_y >= rect.y0 + rect.ny {
-                continue;
-            }
-            let from = science.row(tile.science.y0 + raw_y - rect.y0);
-            let gain = gain[tile.amplifier] as f32;
-            for (to, from) in row[rect.x0..rect.x0 + rect.nx].iter_mut().zip(from.iter().skip(tile.science.x0)) {
-                *to = from / gain;
-            }
-        }
-    });
     raw
 }
 
@@ -98,7 +110,7 @@ mod tests {
         let layout = ReadoutLayout::new(&geometry, window, Scans::Full);
         let science = ndarray::array![[2.0, 4.0, 6.0, 8.0], [10.0, 12.0, 14.0, 16.0]];
         // Amplifiers: 0, 1 bottom left to right; 2 top right, 3 top left.
-        let raw = lay_out(&science, None, &layout, &[2.0, 1.0, 4.0, 1.0]);
+        let raw = lay_out(science.clone(), None, &layout, &[2.0, 1.0, 4.0, 1.0]);
         let by_hand = ndarray::array![
             [0.0, 1.0, 2.0, 0.0, 0.0, 6.0, 8.0, 0.0],
             [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],

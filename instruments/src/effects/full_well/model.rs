@@ -3,24 +3,30 @@
 use super::PARAMETERS;
 use crate::description::DetectorSpec;
 use crate::effects::parameters::{self, ParameterError};
-use ndarray::Array2;
+use ndarray::{ArrayView1, Axis};
+use rayon::prelude::*;
 use sim_core::detector::DetectorGeometry;
 use sim_core::frame::Frame;
 use sim_core::noise;
 use sim_core::plane::Charge;
+use sim_core::sparse::Sparse;
 use sim_core::stream::{Stream, StreamKey};
 
 /// Pixels of a charge frame that are full: 1, else 0. Truth, for the mask that goes with a frame.
 ///
 /// # Errors
 /// When the table `effects.full_well` is not as it must be.
-pub fn full_pixels(frame: &Frame<Charge>, spec: &DetectorSpec) -> Result<Array2<u8>, ParameterError> {
+pub fn full_pixels(frame: &Frame<Charge>, spec: &DetectorSpec) -> Result<Sparse, ParameterError> {
     let capacity = Capacity::read(spec)?;
     let (lowest, window) = (capacity.lowest(), frame.window);
     let full = |(y, x): (usize, usize), n: f32| n >= lowest && n >= capacity.of_pixel(window.x0 + x, window.y0 + y);
-    let mut mask = sim_core::memory::zeros(frame.pixels.dim());
-    ndarray::Zip::indexed(&mut mask).and(&frame.pixels).par_for_each(|at, mask, &n| *mask = u8::from(full(at, n)));
-    Ok(mask)
+    let of_row = |(y, row): (usize, ArrayView1<'_, f32>)| {
+        let first = y * frame.pixels.ncols();
+        let places = row.iter().enumerate().filter(|&(x, &n)| full((y, x), n)).map(|(x, _)| ((first + x) as u32, 1));
+        places.collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = frame.pixels.axis_iter(Axis(0)).into_par_iter().enumerate().map(of_row).collect();
+    Ok(Sparse::new(frame.pixels.dim(), rows.concat()))
 }
 
 /// Item of the fixed stream that holds the sections; rows follow.

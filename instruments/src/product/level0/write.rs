@@ -6,7 +6,8 @@ use crate::product::error::ProductError;
 use crate::product::names::ProductName;
 use crate::product::sections;
 use crate::product::time::Civil;
-use ndarray::{Array2, Zip};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView1, Axis, Zip};
 use sim_core::exposure::ExposureKind;
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::frame::{Frame, Window};
@@ -26,20 +27,30 @@ const IMAGE: &str = "IMAGE";
 /// # Errors
 /// When the path has another name, the frame does not have the layout's shape, a pixel is not an integer in 0..=65535, a number of amplifiers
 /// differs, or the file cannot be written.
-pub fn write_level0(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<(), ProductError> {
-    Ok(fits::write_as(path, &units(path, frame, meta)?, meta.packing)?)
+pub fn write_level0(path: &Path, frame: Frame<Counts>, meta: &Level0Meta<'_>) -> Result<(), ProductError> {
+    Ok(fits::write_as(path, &units(path, frame, meta, Data::Counts)?, meta.packing)?)
+}
+
+/// Writes a raw frame as [`write_level0`] does, and gives it as it would be read from the file, but for comments that do not fit a card.
+///
+/// # Errors
+/// As [`write_level0`] and [`super::read_level0`].
+pub fn keep_level0(path: &Path, frame: Frame<Counts>, meta: &Level0Meta<'_>) -> Result<Level0, ProductError> {
+    let units = units(path, frame, meta, integers)?;
+    fits::write_as(path, &units, meta.packing)?;
+    checked(path, units.into())
 }
 
 /// A raw frame as it would be read from the file that [`write_level0`] writes, but for comments that do not fit a card; nothing is written.
 ///
 /// # Errors
 /// As [`write_level0`] and [`super::read_level0`], but for the file.
-pub fn level0_of(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<Level0, ProductError> {
-    checked(path, units(path, frame, meta)?.into())
+pub fn level0_of(path: &Path, frame: Frame<Counts>, meta: &Level0Meta<'_>) -> Result<Level0, ProductError> {
+    checked(path, units(path, frame, meta, integers)?.into())
 }
 
-/// Both units of the file.
-fn units(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<[Hdu; 2], ProductError> {
+/// Both units of the file, the pixels as `data` holds them.
+fn units(path: &Path, frame: Frame<Counts>, meta: &Level0Meta<'_>, data: fn(Array2<f32>) -> Data) -> Result<[Hdu; 2], ProductError> {
     let name = meta.name();
     let layout = meta.layout;
     if path.file_name().is_none_or(|n| n.to_string_lossy() != name.file_name()) {
@@ -60,27 +71,23 @@ fn units(path: &Path, frame: &Frame<Counts>, meta: &Level0Meta<'_>) -> Result<[H
             ));
         }
     }
-    let pixels =
-        integers(&frame.pixels).ok_or_else(|| ProductError::content(path, "a pixel is not an integer in 0..=65535 (digitise first)"))?;
-    Ok([Hdu::primary(primary_header(meta, &name)), Hdu::new(IMAGE, image_header(meta, frame.window), Data::U16(pixels))])
+    if !frame.pixels.axis_iter(Axis(0)).into_par_iter().all(|row| are_counts(row)) {
+        return Err(ProductError::content(path, "a pixel is not an integer in 0..=65535 (digitise first)"));
+    }
+    let header = image_header(meta, frame.window);
+    Ok([Hdu::primary(primary_header(meta, &name)), Hdu::new(IMAGE, header, data(frame.pixels))])
 }
 
-/// The counts as unsigned integers; `None` when one is not such an integer.
-fn integers(pixels: &Array2<f32>) -> Option<Array2<u16>> {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    let broken = AtomicBool::new(false);
+/// Whether all are integers in 0..=65535.
+fn are_counts(row: ArrayView1<'_, f32>) -> bool {
+    row.iter().fold(true, |good, &value| good & (f32::from(value as u16) == value))
+}
+
+/// Counts as unsigned integers.
+fn integers(pixels: Array2<f32>) -> Data {
     let mut out = sim_core::memory::zeros(pixels.dim());
-    Zip::from(out.rows_mut()).and(pixels.rows()).par_for_each(|mut out, row| {
-        let mut good = true;
-        for (out, &value) in out.iter_mut().zip(row) {
-            *out = value as u16;
-            good &= f32::from(*out) == value;
-        }
-        if !good {
-            broken.store(true, Ordering::Relaxed);
-        }
-    });
-    (!broken.load(Ordering::Relaxed)).then_some(out)
+    Zip::from(&mut out).and(&pixels).par_for_each(|out, &value| *out = value as u16);
+    Data::U16(out)
 }
 
 fn primary_header(meta: &Level0Meta<'_>, name: &ProductName) -> Header {

@@ -124,7 +124,7 @@ impl Bench {
             packing: sim_core::fits::Packing::None,
         };
         let path = self.folder.path().join(meta.name().file_name());
-        write_level0(&path, &Frame::<Counts>::from_pixels(pixels, self.window), &meta).unwrap();
+        write_level0(&path, Frame::<Counts>::from_pixels(pixels, self.window), &meta).unwrap();
         path
     }
     /// Bias, dark and flat exposures: 9 bias, 8 darks of 150 s, 8 flats of 20 s and 6 of 1 s.

@@ -63,7 +63,7 @@ impl Exposing<'_> {
             packing: sim_core::fits::Packing::None,
         };
         let path = self.folder.join(meta.name().file_name());
-        write_level0(&path, &counts, &meta).unwrap();
+        write_level0(&path, counts, &meta).unwrap();
         path
     }
 }

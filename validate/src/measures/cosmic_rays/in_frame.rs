@@ -32,7 +32,7 @@ pub fn read(path: &Path, frame: &L1Frame) -> Result<Option<Hits>, ValidateError>
     let (mut electrons, mut owner) = (None, None);
     for unit in fits::read(path)? {
         match (unit.name.as_str(), unit.data) {
-            ("CR_ELECTRONS", Data::F32(pixels)) => electrons = Some(pixels),
+            ("CR_ELECTRONS", Data::I32(pixels)) => electrons = Some(pixels.mapv(|v| v as f32)),
             ("CR_OWNER", Data::I32(pixels)) => owner = Some(pixels.mapv(|v| v as u32)),
             _ => {}
         }
