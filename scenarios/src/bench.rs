@@ -1,5 +1,7 @@
 //! Benchmarks of named workloads: seconds per stage, rates, peak memory. Figures come from here, never from tests.
 
+pub mod curves;
+pub mod exposure;
 pub mod undo;
 
 use crate::folder::Folder;
@@ -108,6 +110,8 @@ pub struct Workload<'a> {
     pub undo: bool,
     /// How the raw frame is laid out in its file.
     pub packing: Packing,
+    /// Part of the field's objects that is drawn, evenly over the list.
+    pub share: f64,
 }
 
 /// One whole survey-camera chip: the benchmark field through the optical PSF and the full first-set chain, truth and
@@ -116,7 +120,7 @@ pub struct Workload<'a> {
 /// # Errors
 /// When the field cannot be read or a file cannot be written.
 pub fn ccd(work: &Workload<'_>, out: &Path) -> anyhow::Result<CcdBench> {
-    let Workload { catalogue, detector, with, undo, packing } = *work;
+    let Workload { catalogue, detector, with, undo, packing, share } = *work;
     let mut scenario = Scenario::read("chip")?;
     scenario.name = "bench_ccd".into();
     scenario.detector[0].number = detector;
@@ -139,6 +143,13 @@ pub fn ccd(work: &Workload<'_>, out: &Path) -> anyhow::Result<CcdBench> {
             Some(path) => catalogs::bench_field::read(path, &library.seds)?,
             None => catalogs::bench_field::bench_field(20_260_101, &library.seds),
         };
+        let mut taken = 0.0;
+        sources.retain(|_| {
+            taken += share;
+            let takes = taken >= 1.0;
+            taken -= f64::from(u8::from(takes));
+            takes
+        });
         if spec.kind == DetectorKind::Slitless {
             sources.iter_mut().flat_map(|source| &mut source.components).for_each(|component| in_magnitudes(component, spec));
         }

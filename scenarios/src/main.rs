@@ -286,7 +286,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Correct(one) => one.correct(quiet),
         Command::Catalog { what } => what.run(quiet),
         Command::Spectra { what } => what.run(quiet),
-        Command::Bench { what } => what.run(),
+        Command::Bench { what } => what.run(quiet),
         Command::Remake { manifest, out } => commands::loops::remake(&manifest, &out),
         Command::Schema => {
             println!("{}", serde_json::to_string_pretty(&schemars::schema_for!(scenarios::scenario::Scenario))?);

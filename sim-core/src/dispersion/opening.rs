@@ -33,12 +33,13 @@ impl Opening {
     pub fn share(&self, x: f64) -> f64 {
         (self.inside(x - self.from) + self.inside(self.to - x) - 1.0).clamp(0.0, 1.0)
     }
-    /// Share of the beam on the inner side of a border.
+    /// Share of the beam on the inner side of a border: beyond its edge, where most columns are, all or nothing.
     fn inside(&self, distance: f64) -> f64 {
-        if self.beam <= 0.0 {
-            return if distance >= 0.0 { 1.0 } else { 0.0 };
+        let u = 2.0 * distance / self.beam;
+        // Also without a beam, where u is infinite or, on the border, no number.
+        if u.is_nan() || u.abs() >= 1.0 {
+            return f64::from(u8::from(distance >= 0.0));
         }
-        let u = (2.0 * distance / self.beam).clamp(-1.0, 1.0);
         0.5 + (u.asin() + u * (1.0 - u * u).sqrt()) / std::f64::consts::PI
     }
 }
@@ -60,5 +61,6 @@ mod tests {
         let sharp = Opening { beam: 0.0, ..right };
         assert_eq!((sharp.share(3684.9), sharp.share(3685.0)), (0.0, 1.0));
         assert_eq!(Opening::whole().share(-1e5), 1.0);
+        assert_eq!((left.share(3485.0), left.share(3885.0), sharp.share(f64::INFINITY)), (1.0, 0.0, 0.0));
     }
 }

@@ -124,12 +124,14 @@ impl Correction<Charge> for FlagCosmicRays {
             read_variance: &self.read_variance,
             cloud_px: CLOUD_PX,
         };
-        // The network knows noise that was not sharpened; where it was, it would look nearly everywhere.
-        let stated = self.read_variance.stated(frame.variance.as_ref());
-        let noisier = Field { read_variance: &stated, ..field };
         let mask = match &self.finder {
             Ready::Classical(options) => laplacian::detect(&field, options),
-            Ready::Network(weights) => network::detect(&field, weights, weights.threshold_logit, Look::TriggeredIn(&noisier)),
+            Ready::Network(weights) => {
+                // The network knows noise that was not sharpened; where it was, it would look nearly everywhere.
+                let stated = self.read_variance.stated(frame.variance.as_ref());
+                let noisier = Field { read_variance: &stated, ..field };
+                network::detect(&field, weights, weights.threshold_logit, Look::TriggeredIn(&noisier))
+            }
         };
         let width = shape.1;
         rows::reduce_flags(frame, |y, _, bits| {

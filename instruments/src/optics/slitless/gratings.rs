@@ -111,12 +111,6 @@ pub fn all_orders(detector: &DetectorSpec) -> Result<Arc<Bandpass>, OpticsError>
     efficiency(&detector.band, ratio, &Build { direction_deg: 0.0, distance: 0.0, efficiency: (0.0, 0.0) })
 }
 
-/// Share of the beam that an opening has: away from its borders, where most columns are, all or nothing.
-fn share(opening: &Opening, x: f64) -> f64 {
-    let within = (x - opening.from).min(opening.to - x);
-    if within.abs() > opening.beam { f64::from(u8::from(within > 0.0)) } else { opening.share(x) }
-}
-
 /// Columns between two places at which displacements are computed; they change by some pixels over a whole detector.
 const STRIDE: usize = 256;
 
@@ -145,7 +139,7 @@ pub fn sky_columns(detector: &DetectorSpec, window: Window, sky: &dyn Fn(f64) ->
                 for (column, sum) in columns.iter_mut().enumerate() {
                     let x = window.x0 + column;
                     let (k, t) = (x / STRIDE - first, (x % STRIDE) as f64 / STRIDE as f64);
-                    *sum += light * share(&grating.opening, x as f64 - away[k] - t * (away[k + 1] - away[k]));
+                    *sum += light * grating.opening.share(x as f64 - away[k] - t * (away[k + 1] - away[k]));
                 }
             }
         }
