@@ -51,7 +51,7 @@ def said(*words, codes=(0,)):
 
 def sums(run):
     """SHA-256 of all products and records."""
-    files = sorted(p for sub in ("L0", "truth") for p in (run / sub).rglob("*") if p.is_file() and not p.name.endswith(".part"))
+    files = sorted(p for sub in ("L0", "L1", "truth") for p in (run / sub).rglob("*") if p.is_file() and not p.name.endswith(".part"))
     return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

@@ -11,7 +11,8 @@ same plan are handed to Slurm with `skyloop submit`, and disturbed:
   higher priority;
 * the controller ended and started again with RequeueExit=75: USR1 again;
 * the node killed and back: its elements begin again by themselves;
-* `skyloop cancel`: nothing is begun again.
+* `skyloop cancel`: nothing is begun again;
+* units that are reduced in the same element (`[reduce]`), level 1 alone kept: a killed program, `retry`, `submit --retry`, `--then collect`.
 
 After each, every file of the run is compared by SHA-256.
 Exit code 3: no Slurm could be started here.
@@ -243,6 +244,26 @@ def main(skyloop, work):
         judge("cancel: nothing is at work, nothing begins again", not five.programs() and sum(five.restarts(job)) == 0 and five.status()["done"] < EXPOSURES)
         said(skyloop, "-j", "2", "run", five.folder)
         judge("cancel, then run on one machine: complete, bit for bit", five.complete(expected))
+
+        reduced = plan.with_name("reduced.toml")
+        reduced.write_text(plan.read_text() + '[reduce]\nmasters = "cal"\nkeep = ["L1"]\n')
+        for words in (("simulate", "smoke", "--out"), ("reduce",)):
+            said(skyloop, "--quiet", *words, work / "cal")
+        alone = Survey(skyloop, work / "reduced alone", reduced)
+        said(skyloop, "-j", "2", "run", alone.folder)
+        expected = sums(alone.folder)
+        level1 = sum(name.startswith("L1/") and name.endswith(".fits") for name in expected)
+        judge("reduced in the unit, one process: image, weight and flags of each, no level 0", level1 == 3 * EXPOSURES and not any(n.endswith("_L0_V01.fits") for n in expected))
+        six = Survey(skyloop, work / "reduced", reduced)
+        six.submit()
+        wait("level 1 of some units", lambda: len(list((six.folder / "L1").rglob("*.manifest.json"))) > 3)
+        tell(list(six.programs().values())[:1], signal.SIGKILL)
+        six.over()
+        judge("reduced: the killed element's units are missing", six.status()["missing"] > 0)
+        said(skyloop, "retry", six.folder, "--chunks", "2")
+        six.submit("--retry", "--then", "collect")
+        judge("reduced: collect came after the last element", six.collected())
+        judge("reduced: kill, retry: complete, bit for bit", six.complete(expected))
     return 0 if judge.good else 1
 
 
