@@ -2,7 +2,8 @@
 //!
 //! # Formula
 //! Greedy: from where the telescope stands, each remaining pointing has a reward, and the best one that keeps every rule from its start to its end is taken:
-//! `t / (t + s) - c u + h (1 - v)`. When none keeps them, the telescope waits.
+//! `t / (t + s) - c u + h (1 - v)`. When none keeps them, the telescope waits. Of equal rewards the first in the list counts. Pointings of one place are looked
+//! at together first ([`clusters`]): by how much the best of them can be worth, and whether any of them can be seen; the plan is that of looking at each.
 //! # Symbols
 //! t exposure time, s time of the turn, u its share of the budget of turns, v share of the plan's time in which the place can be seen; c, h weights
 //! # Source
@@ -11,6 +12,8 @@
 //! Greedy: no exchange of exposures afterwards, no look ahead beyond v. Starts are whole multiples of [`GRID_S`] after the plan's. Rules are kept at the times
 //! that [`mod@crate::verify`] looks at.
 
+mod clusters;
+
 use crate::almanac::Almanac;
 use crate::constraints::cmg::Ledger;
 use crate::constraints::{Constraint, Rules};
@@ -18,6 +21,7 @@ use crate::focal_plane::Attitude;
 use crate::moment::Moment;
 use crate::orbit::{OrbitError, Track};
 use crate::{DAY_S, Pointing, Target};
+use clusters::Queue;
 use std::collections::BTreeMap;
 
 /// Starts are whole multiples of this after the plan's start \[s\].
@@ -52,12 +56,6 @@ pub struct Schedule {
     pub left: Vec<Target>,
     /// Time of the plan up to its last exposure's end \[d\].
     pub length_d: f64,
-}
-
-struct Waiting<'t> {
-    target: &'t Target,
-    attitude: Attitude,
-    hardness: f64,
 }
 
 /// Moments by the milliseconds since the plan's start.
@@ -103,103 +101,104 @@ impl Schedule {
         reward: Reward,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, OrbitError> {
-        let mut waiting: Vec<Waiting<'_>> =
-            targets.iter().map(|target| Waiting { target, attitude: target.attitude(), hardness: 0.0 }).collect();
-        measure_hardness(&mut waiting, (track, rules), (start_mjd, end_mjd))?;
+        let hardness = hardness(targets, (track, rules), (start_mjd, end_mjd))?;
+        let mut queue = Queue::new(targets, &hardness);
         let mut clock = Clock { almanac: Almanac::new(track), start_mjd, moments: BTreeMap::new() };
         let end_s = ((end_mjd - start_mjd) * DAY_S).max(0.0) as u64;
         let (mut pointings, mut ledger) = (Vec::new(), Ledger::default());
-        let mut stand: Option<Attitude> = None;
-        let (mut now_s, mut last_end_s) = (0_u64, 0.0);
-        while now_s < end_s && !waiting.is_empty() {
-            clock.forget_before(now_s * 1000);
-            // The turn has been made by the start, or begins when the last exposure ends: waiting is done before it.
-            let mut order: Vec<(usize, f64, u64, f64)> = Vec::with_capacity(waiting.len());
-            for (k, w) in waiting.iter().enumerate() {
-                let (slew_s, share) = stand.map_or((0.0, 0.0), |stand| {
-                    let angle = stand.turn_to_deg(&w.attitude);
-                    (rules.slew.time_s(angle), rules.cmg.share(angle))
-                });
-                let ready = (last_end_s + slew_s).max(now_s as f64);
-                let start_s = (ready / GRID_S as f64).ceil() as u64 * GRID_S;
-                let spent = start_s as f64 - last_end_s.min(start_s as f64);
-                let value = w.target.exposure_s / (w.target.exposure_s + spent) - reward.cmg * share + reward.hard * w.hardness;
-                order.push((k, value, start_s, share));
-            }
-            order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            let mut taken = None;
-            for &(k, _, start_s, share) in &order {
-                if start_s as f64 + waiting[k].target.exposure_s > end_s as f64 {
-                    continue;
-                }
-                let mjd = clock.mjd(start_s * 1000);
-                if share > 0.0 && ledger.sum(&rules.cmg, mjd) + share > 1.0 {
-                    continue;
-                }
-                if feasible(&mut clock, rules, &waiting[k], start_s)? {
-                    ledger.book(&rules.cmg, mjd, share);
-                    taken = Some((k, start_s, mjd));
-                    break;
-                }
-            }
-            let Some((k, start_s, start_mjd)) = taken else {
-                now_s += WAIT_S.max(out_of_season_s(&waiting, rules, &clock.at(now_s * 1000)?));
+        // The turn has been made by the start, or begins when the last exposure ends: waiting is done before it.
+        let mut now = Now { s: 0, last_end_s: 0.0, end_s, reward };
+        while now.s < end_s && queue.len() > 0 {
+            clock.forget_before(now.s * 1000);
+            let Some(taken) = queue.best(&now, (&mut clock, rules), &ledger)? else {
+                now.s += WAIT_S.max(queue.out_of_season_s(rules, &clock.at(now.s * 1000)?));
                 continue;
             };
-            let done = waiting.swap_remove(k);
-            last_end_s = start_s as f64 + done.target.exposure_s;
-            now_s = last_end_s.ceil() as u64;
-            stand = Some(done.attitude);
-            pointings.push(Pointing { target: done.target.clone(), start_mjd });
-            progress(pointings.len(), waiting.len());
+            let start_mjd = clock.mjd(taken.start_s * 1000);
+            ledger.book(&rules.cmg, start_mjd, taken.share);
+            let target = queue.take(taken.index);
+            now.last_end_s = taken.start_s as f64 + target.exposure_s;
+            now.s = now.last_end_s.ceil() as u64;
+            pointings.push(Pointing { target: target.clone(), start_mjd });
+            progress(pointings.len(), queue.len());
         }
-        let mut left: Vec<Target> = waiting.into_iter().map(|w| w.target.clone()).collect();
+        let mut left: Vec<Target> = queue.left().cloned().collect();
         left.sort_by_key(|t| t.obs_id);
-        Ok(Self { pointings, left, length_d: last_end_s / DAY_S })
+        Ok(Self { pointings, left, length_d: now.last_end_s / DAY_S })
     }
 }
 
-/// How long the Sun is off the panel for all that waits \[s\], at least: it goes by 1.02 deg a day at most.
-fn out_of_season_s(waiting: &[Waiting<'_>], rules: &Rules, moment: &Moment) -> u64 {
-    let nearest = waiting.iter().map(|w| rules.panel.margin_deg(moment, &w.attitude)).fold(f64::NEG_INFINITY, f64::max);
-    let whole = (-nearest / 1.1 * DAY_S / WAIT_S as f64).floor().max(0.0);
-    whole as u64 * WAIT_S
+/// Where the plan stands.
+struct Now {
+    /// Since the plan's start \[s\].
+    s: u64,
+    /// When the last exposure ended \[s\].
+    last_end_s: f64,
+    /// When the plan ends \[s\].
+    end_s: u64,
+    reward: Reward,
+}
+
+impl Now {
+    /// The first start after a turn that takes so long \[s\].
+    fn start_s(&self, slew_s: f64) -> u64 {
+        let ready = (self.last_end_s + slew_s).max(self.s as f64);
+        (ready / GRID_S as f64).ceil() as u64 * GRID_S
+    }
+    /// Reward of an exposure: its time and start \[s\], share of the budget of turns, and how hard its place is to see.
+    fn value(&self, exposure_s: f64, start_s: u64, share: f64, hardness: f64) -> f64 {
+        let spent = start_s as f64 - self.last_end_s.min(start_s as f64);
+        exposure_s / (exposure_s + spent) - self.reward.cmg * share + self.reward.hard * hardness
+    }
 }
 
 /// Whether all rules of moments hold through an exposure.
-fn feasible(clock: &mut Clock<'_>, rules: &Rules, waiting: &Waiting<'_>, start_s: u64) -> Result<bool, OrbitError> {
-    for t in rules.check_times_s(waiting.target.exposure_s) {
+fn feasible((clock, rules): (&mut Clock<'_>, &Rules), attitude: &Attitude, exposure_s: f64, start_s: u64) -> Result<bool, OrbitError> {
+    for t in rules.check_times_s(exposure_s) {
         let moment = clock.at(start_s * 1000 + (1000.0 * t).round() as u64)?;
-        if rules.constraints().iter().any(|rule| rule.margin_deg(&moment, &waiting.attitude) < EDGE_DEG) {
+        if rules.constraints().iter().any(|rule| rule.margin_deg(&moment, attitude) < EDGE_DEG) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
+/// Whether no attitude within `radius_deg` of one keeps all rules of moments through an exposure.
+fn none_feasible(
+    (clock, rules): (&mut Clock<'_>, &Rules),
+    (centre, radius_deg): (&Attitude, f64),
+    exposure_s: f64,
+    start_s: u64,
+) -> Result<bool, OrbitError> {
+    for t in rules.check_times_s(exposure_s) {
+        let moment = clock.at(start_s * 1000 + (1000.0 * t).round() as u64)?;
+        if rules.constraints().iter().any(|rule| rule.most_deg(&moment, centre, radius_deg) < EDGE_DEG) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Margin kept for the almanac's interpolation \[deg\]: an arcsecond and a half.
 const EDGE_DEG: f64 = 4e-4;
 
-/// One less the share of sampled moments at which a pointing keeps all rules of moments; pointings of one HEALPix cell of order 3 (7 deg) share it.
-fn measure_hardness(
-    waiting: &mut [Waiting<'_>],
-    (track, rules): (&Track, &Rules),
-    (start_mjd, end_mjd): (f64, f64),
-) -> Result<(), OrbitError> {
+/// One less the share of sampled moments at which each pointing keeps all rules of moments; pointings of one HEALPix cell of order 3 (7 deg) share it.
+fn hardness(targets: &[Target], (track, rules): (&Track, &Rules), (start_mjd, end_mjd): (f64, f64)) -> Result<Vec<f64>, OrbitError> {
     let mut almanac = Almanac::new(track);
     // The golden section spreads samples over the orbit and the day alike.
     let span = (end_mjd - start_mjd).max(0.0);
     let moments =
         (0..SAMPLES).map(|k| almanac.at(start_mjd + span * (0.618_033_988_75 * f64::from(k)).fract())).collect::<Result<Vec<_>, _>>()?;
     let mut known = BTreeMap::<u64, f64>::new();
-    for w in waiting {
-        let cell = cdshealpix::nested::hash(3, w.target.ra_deg.to_radians(), w.target.dec_deg.to_radians());
-        w.hardness = *known.entry(cell).or_insert_with(|| {
-            let seen = moments.iter().filter(|m| rules.constraints().iter().all(|r| r.margin_deg(m, &w.attitude) >= 0.0)).count();
+    let of = |target: &Target| {
+        let cell = cdshealpix::nested::hash(3, target.ra_deg.to_radians(), target.dec_deg.to_radians());
+        *known.entry(cell).or_insert_with(|| {
+            let attitude = target.attitude();
+            let seen = moments.iter().filter(|m| rules.constraints().iter().all(|r| r.margin_deg(m, &attitude) >= 0.0)).count();
             1.0 - seen as f64 / f64::from(SAMPLES)
-        });
-    }
-    Ok(())
+        })
+    };
+    Ok(targets.iter().map(of).collect())
 }
 
 #[cfg(test)]
@@ -226,11 +225,13 @@ mod tests {
             programme: "wide".into(),
             visit: 1,
         };
-        let waiting = [Waiting { target: &target, attitude: target.attitude(), hardness: 0.0 }];
-        let margin = |mjd: f64| rules.panel.margin_deg(&Moment::at(&track, mjd).unwrap(), &waiting[0].attitude);
+        let attitude = target.attitude();
+        let targets = [target];
+        let queue = Queue::new(&targets, &[0.0]);
+        let margin = |mjd: f64| rules.panel.margin_deg(&Moment::at(&track, mjd).unwrap(), &attitude);
         let (mut mjd, mut skips) = (start, 0);
         while margin(mjd) < -0.1 {
-            let skip = out_of_season_s(&waiting, &rules, &Moment::at(&track, mjd).unwrap());
+            let skip = queue.out_of_season_s(&rules, &Moment::at(&track, mjd).unwrap());
             let last = mjd + skip as f64 / DAY_S;
             // Nowhere within the skip.
             assert!((0..=20).all(|k| margin(mjd + (last - mjd) * f64::from(k) / 20.0) < 0.0), "{mjd}");
@@ -238,6 +239,6 @@ mod tests {
             skips += 1;
         }
         assert!(mjd - start > 10.0 && skips < 200, "{} d in {skips} skips", mjd - start);
-        assert_eq!(out_of_season_s(&waiting, &rules, &Moment::at(&track, mjd + 20.0).unwrap()), 0);
+        assert_eq!(queue.out_of_season_s(&rules, &Moment::at(&track, mjd + 20.0).unwrap()), 0);
     }
 }

@@ -18,6 +18,9 @@ use crate::moment::{Moment, SUN_EDGE_DEG};
 use crate::orbit::horizon_dip_deg;
 use sim_core::direction::{angle, dot};
 
+/// Zenith distance of the Sun up to which the ground is bright \[deg\].
+const LIGHT_DEG: f64 = 90.0 + SUN_EDGE_DEG;
+
 /// Keeps away from the edge of the Earth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EarthLimb {
@@ -31,6 +34,10 @@ impl EarthLimb {
     /// Whether the point of the edge nearest to a boresight is bright.
     #[must_use]
     pub fn is_bright(moment: &Moment, attitude: &Attitude) -> bool {
+        Self::ground_to_sun_deg(moment, attitude) <= LIGHT_DEG
+    }
+    /// Zenith distance of the Sun at the point of the edge nearest to a boresight \[deg\].
+    fn ground_to_sun_deg(moment: &Moment, attitude: &Attitude) -> f64 {
         let up = dot(&attitude.boresight, &moment.zenith);
         let horizontal = |p: &[f64; 3], along: f64| -> [f64; 3] { std::array::from_fn(|k| p[k] - along * moment.zenith[k]) };
         let mut h = horizontal(&attitude.boresight, up);
@@ -42,7 +49,7 @@ impl EarthLimb {
         }
         let (s, c) = horizon_dip_deg(moment.state.radius_km()).to_radians().sin_cos();
         let ground = std::array::from_fn(|k| c * moment.zenith[k] + s * h[k] / length);
-        angle(&ground, &moment.sun).to_degrees() <= 90.0 + SUN_EDGE_DEG
+        angle(&ground, &moment.sun).to_degrees()
     }
 }
 
@@ -54,6 +61,20 @@ impl Constraint for EarthLimb {
         let edge = 90.0 + horizon_dip_deg(moment.state.radius_km());
         let least = if Self::is_bright(moment, attitude) { self.bright_deg } else { self.dark_deg };
         edge - angle(&attitude.boresight, &moment.zenith).to_degrees() - least
+    }
+    fn most_deg(&self, moment: &Moment, attitude: &Attitude, radius_deg: f64) -> f64 {
+        let edge = 90.0 + horizon_dip_deg(moment.state.radius_km());
+        let distance = angle(&attitude.boresight, &moment.zenith).to_degrees();
+        // How far the azimuth can turn, and the point of the edge with it.
+        let turned = radius_deg.to_radians().sin() / distance.to_radians().sin();
+        let around = if radius_deg < distance.min(180.0 - distance) { turned.min(1.0).asin().to_degrees() } else { 180.0 };
+        let ground = Self::ground_to_sun_deg(moment, attitude);
+        let least = match () {
+            () if ground + around <= LIGHT_DEG => self.bright_deg,
+            () if ground - around > LIGHT_DEG => self.dark_deg,
+            () => self.bright_deg.min(self.dark_deg),
+        };
+        edge - (distance - radius_deg).max(0.0) - least
     }
 }
 

@@ -29,4 +29,9 @@ pub trait Constraint: std::fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
     /// Signed margin \[deg\]: below zero, forbidden; infinite where the rule does not apply.
     fn margin_deg(&self, moment: &Moment, attitude: &Attitude) -> f64;
+    /// A margin that no attitude exceeds which is at most `radius_deg` turned from this one. By default that of an angle to something, which
+    /// changes by the turn at most.
+    fn most_deg(&self, moment: &Moment, attitude: &Attitude, radius_deg: f64) -> f64 {
+        self.margin_deg(moment, attitude) + radius_deg
+    }
 }

@@ -49,6 +49,9 @@ impl Constraint for Saa {
     fn margin_deg(&self, moment: &Moment, _: &Attitude) -> f64 {
         self.outside_deg(moment.longitude_deg, moment.latitude_deg)
     }
+    fn most_deg(&self, moment: &Moment, attitude: &Attitude, _: f64) -> f64 {
+        self.margin_deg(moment, attitude)
+    }
 }
 
 #[cfg(test)]

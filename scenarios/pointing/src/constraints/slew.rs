@@ -34,6 +34,16 @@ impl SlewTable {
     pub fn time_s(&self, angle_deg: f64) -> f64 {
         if self.nodes.first().is_none_or(|n| angle_deg <= n.0) { self.small_s } else { lines(&self.nodes, angle_deg) }
     }
+    /// A time that no turn by at least this angle is shorter than \[s\].
+    #[must_use]
+    pub fn least_s(&self, angle_deg: f64) -> f64 {
+        self.nodes.first().map_or(self.small_s, |n| if angle_deg <= n.0 { self.small_s.min(n.1) } else { self.time_s(angle_deg) })
+    }
+    /// A time that no turn by at most this angle is longer than \[s\].
+    #[must_use]
+    pub fn most_s(&self, angle_deg: f64) -> f64 {
+        self.small_s.max(self.time_s(angle_deg))
+    }
 }
 
 #[cfg(test)]
