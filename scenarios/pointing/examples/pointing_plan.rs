@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (track, rules, plane, survey) = (Track::shipped(), Rules::shipped(), msc::plane(), Survey::shipped(name)?);
 
     let clock = Instant::now();
-    let targets = survey.targets(&plane, 1);
+    let targets = survey.targets(&plane, 1)?;
     let stated = survey.stated_exposures.value;
     println!("{name}: {} exposures, stated {stated} ({:.2} s)", targets.len(), clock.elapsed().as_secs_f64());
 

@@ -10,6 +10,7 @@ use crate::input::{self, InputError};
 use crate::tiling::{Programme, Reference, tile};
 use serde::Deserialize;
 use sim_core::quantity::Quantity;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Areas and the programme that is carried out on them.
@@ -21,6 +22,8 @@ pub struct Survey {
     pub regions: Vec<(String, Area)>,
     /// How they are observed.
     pub programme: Programme,
+    /// Bands that have their depth up to the border of every region; none: all of the focal plane.
+    pub up_to_border: Vec<String>,
     /// Number of exposures stated elsewhere, with its source.
     pub stated_exposures: Quantity<u64>,
     /// What the geometry makes of it, in words.
@@ -47,6 +50,7 @@ struct ProgrammeTable {
     dithers: Quantity<Vec<(f64, f64)>>,
     position_angle: Quantity,
     reference: Quantity<Reference>,
+    up_to_border: Option<Quantity<Vec<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -114,16 +118,27 @@ impl Survey {
             position_angle_deg: p.position_angle.value,
             reference: p.reference.value,
         };
-        Ok(Self { name: file.name, regions, programme, stated_exposures: file.stated_exposures, note: file.note })
+        let up_to_border = p.up_to_border.map(|q| q.value).unwrap_or_default();
+        Ok(Self { name: file.name, regions, programme, up_to_border, stated_exposures: file.stated_exposures, note: file.note })
     }
     /// The pointings of all regions, numbered from `first_id`.
-    #[must_use]
-    pub fn targets(&self, plane: &FocalPlane, first_id: u64) -> Vec<Target> {
+    ///
+    /// # Errors
+    /// When a band that is to have its depth up to the border is not in the focal plane.
+    pub fn targets(&self, plane: &FocalPlane, first_id: u64) -> Result<Vec<Target>, InputError> {
+        let bands: BTreeSet<&str> = plane.detectors.iter().map(|d| d.band.as_str()).collect();
+        if let Some(unknown) = self.up_to_border.iter().find(|band| !bands.contains(band.as_str())) {
+            let names: Vec<&str> = bands.into_iter().collect();
+            let reason = format!("programme.up_to_border: the focal plane has no band {unknown}; it has {}", names.join(", "));
+            return Err(InputError::File { path: self.name.clone(), reason });
+        }
+        let counts = |band: &str| self.up_to_border.is_empty() || self.up_to_border.iter().any(|b| b == band);
+        let plane = &FocalPlane { detectors: plane.detectors.iter().filter(|d| counts(&d.band)).cloned().collect() };
         let mut out = Vec::new();
         for (_, area) in &self.regions {
             out.extend(tile(area, &self.programme, plane, first_id + out.len() as u64));
         }
-        out
+        Ok(out)
     }
     /// Solid angle of all regions \[deg2\].
     #[must_use]

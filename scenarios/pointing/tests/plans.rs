@@ -18,22 +18,30 @@ fn the_numbers_of_exposures_are_those_of_the_geometry_and_stand_beside_the_state
     let plane = msc::plane();
     // A square of side L along the mosaic needs ceil((L + X) / step) columns and ceil((L + Y) / step) rows for full depth up to its border, with X and Y
     // the distance between the centres of the outermost detectors: (4875 * 10 + 1550) and 4 * 10130 pixels of 0.074 arcsec, 1.0339 and 0.8329 deg.
-    let number = |side: f64, regions: u32, visits: u32| {
-        let columns = ((side + 1.0339) / 0.1884).ceil();
-        let rows = ((side + 0.8329) / 0.1887).ceil();
+    let number = |(width, height): (f64, f64), (x, y): (f64, f64), regions: u32, visits: u32| {
+        let columns = ((width + x) / 0.1884).ceil();
+        let rows = ((height + y) / 0.1887).ceil();
         (columns * rows) as u32 * regions * visits
     };
-    assert_eq!((number(2.2361, 5, 1), number(3.1628, 5, 1), number(3.1628, 5, 4)), (1530, 2530, 10_120));
-    // Stated, ours, the one over the other: +25 % with five squares where one square of 25 deg2 (1,023) has -16 %; +4 %; +20 %, where one
-    // square (7,392) has -12 %.
+    let all = (1.0339, 0.8329);
+    // Without gratings the outermost detectors stand 2 * 14625 pixels apart along x.
+    let imaging = (0.6013, 0.8329);
+    let square = (3.1628, 3.1628);
+    assert_eq!(
+        [number((2.5031, 1.9975), imaging, 5, 1), number(square, all, 5, 1), number((5.0, 5.0), all, 2, 4), number(square, all, 100, 1)],
+        [1275, 2530, 8184, 50_600]
+    );
+    // The stated numbers are met within five per cent; what is not known of the surveys, the regions and their borders, is chosen so.
     for (name, area, stated, low, high) in [
-        ("survey25", 25.0, 1221_u32, 1530, 1530),
+        // Rows of a region do not always come out as the geometry of the plane has it.
+        ("survey25", 25.0, 1221_u32, 1250, 1275),
         ("survey50_wide", 50.0, 2442, 2530, 2530),
         // Dithers shift whole passes: a row or a column more at most.
-        ("survey50_deep", 50.0, 8420, 10_120, 5 * (506 + 3 * 23 * 24)),
+        ("survey50_deep", 50.0, 8420, 8184, 2 * (1023 + 3 * 34 * 32)),
+        ("survey1000", 1000.0, 48_840, 50_100, 51_200),
     ] {
         let survey = Survey::shipped(name).unwrap();
-        let targets = survey.targets(&plane, 1);
+        let targets = survey.targets(&plane, 1).unwrap();
         let n = targets.len() as u32;
         println!(
             "{name}: {n} exposures, stated {stated}, {:+.1} %, {:.2} deg2",
@@ -42,16 +50,16 @@ fn the_numbers_of_exposures_are_those_of_the_geometry_and_stand_beside_the_state
         );
         assert!((low..=high).contains(&n), "{name}: {n}");
         assert!((survey.area_deg2() / area - 1.0).abs() < 2e-3 && survey.stated_exposures.value == u64::from(stated));
-        assert!((f64::from(n) / f64::from(stated) - 1.0).abs() < 0.27, "{name}: the stated number within the choice of borders");
+        assert!((f64::from(n) / f64::from(stated) - 1.0).abs() < 0.05, "{name}: the stated number within the choice of borders");
         let ids: BTreeSet<u64> = targets.iter().map(|t| t.obs_id).collect();
         assert_eq!(ids.len(), targets.len());
     }
-    // One square of 1000 deg2 has less border than 20 times 50 deg2: (32.02 + 1.03) (32.02 + 0.83) / (0.1884 * 0.1887) = 30,540; rows far from the middle
-    // are closer by the cosine of 16 deg, a per cent and a half on the mean.
-    let survey = Survey::shipped("survey1000").unwrap();
-    let n = survey.targets(&plane, 1).len() as f64;
-    println!("survey1000: {n} exposures, stated 48840, {:+.1} %", (n / 48_840.0 - 1.0) * 100.0);
-    assert!((n / 30_540.0 - 1.0).abs() < 0.04, "{n}");
+    // No two regions of the thousand square degrees touch.
+    let places: Vec<_> = Survey::shipped("survey1000").unwrap().regions.iter().map(|(_, area)| area.cone().0).collect();
+    let nearest = (0..places.len())
+        .flat_map(|i| (0..i).map(move |j| (i, j)))
+        .map(|(i, j)| sim_core::direction::angle(&places[i], &places[j]).to_degrees());
+    assert!(nearest.fold(180.0, f64::min) > 6.0);
     assert!(Survey::shipped("survey26").unwrap_err().to_string().contains("survey25"));
 }
 
@@ -59,9 +67,10 @@ fn the_numbers_of_exposures_are_those_of_the_geometry_and_stand_beside_the_state
 fn each_band_sees_each_place_of_a_region_as_often_as_stated() {
     let plane = msc::plane();
     for (name, wide, twice) in [("survey25", 2, 4), ("survey50_deep", 8, 16)] {
-        let survey = Survey::shipped(name).unwrap();
+        let mut survey = Survey::shipped(name).unwrap();
+        survey.regions.truncate(1);
+        let targets = survey.targets(&plane, 1).unwrap();
         let (_, area) = &survey.regions[0];
-        let targets = tile(area, &survey.programme, &plane, 1);
         let map = Coverage::of(&targets, &plane, 11).unwrap();
         let inside: Vec<usize> = (0..map.cells.len())
             .filter(|&k| {
@@ -74,6 +83,10 @@ fn each_band_sees_each_place_of_a_region_as_often_as_stated() {
             let least = if ["NUV", "y", "GU", "GV", "GI"].contains(&band.as_str()) { twice } else { wide };
             let lowest = inside.iter().map(|&k| depth[k]).min().unwrap();
             let mean = inside.iter().map(|&k| f64::from(depth[k])).sum::<f64>() / inside.len() as f64;
+            if !survey.up_to_border.is_empty() && !survey.up_to_border.contains(band) {
+                assert!(lowest < least && mean > 0.9 * f64::from(least), "{name} {band}: {lowest}, {mean}");
+                continue;
+            }
             assert!(lowest >= least, "{name} {band}: {lowest}");
             // Overlaps of 0.001 deg: a per cent; with dithers a little at the border besides.
             assert!(mean / f64::from(least) < 1.04, "{name} {band}: {mean}");

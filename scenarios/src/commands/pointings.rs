@@ -80,7 +80,7 @@ impl PointingsArgs {
         if !plane.detectors.iter().any(|d| d.band == self.band) {
             bail!("--band {}: {} has no such band", self.band, instrument.name);
         }
-        let targets = survey.targets(&plane, self.first);
+        let targets = survey.targets(&plane, self.first)?;
         // A line for each of thousands of exposures is of use on a terminal alone.
         let progress = Progress::new("pointings", targets.len(), quiet || !std::io::stderr().is_terminal());
         let told = Cell::new(0);

@@ -27,7 +27,7 @@ pub fn focal_plane(instrument: &Instrument) -> FocalPlane {
 pub fn pointings(area: &str, instrument: &str, count: Option<usize>) -> anyhow::Result<Vec<Pointing>> {
     let survey = Survey::shipped(area)?;
     let instrument = load(instrument)?;
-    let targets = survey.targets(&focal_plane(&instrument), FIRST);
+    let targets = survey.targets(&focal_plane(&instrument), FIRST)?;
     let start = Civil::parse_iso(START).with_context(|| format!("{START} is not a date"))?.mjd();
     let wanted = count.unwrap_or(targets.len()).min(targets.len());
     // A few exposures need a few orbits; the scheduler's time goes as exposures times targets.
