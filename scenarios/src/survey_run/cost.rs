@@ -71,6 +71,8 @@ pub struct UnitCost {
 
 /// Bytes of a row of the truth tables: some twenty columns of 4 and 8 bytes (derived from what is written).
 const TRUTH_ROW_BYTES: f64 = 150.0;
+/// Bytes of a pixel of the packed images of cosmic rays and of the table of hits (measured, `bench ccd --with cosmic_rays`); the mask of full pixels is nothing beside them.
+const HIT_BYTES: f64 = 0.14;
 /// Bytes of the tables of orders and noiseless spectra, for each object of a slitless frame (measured: twelve detectors of `survey25_exposure`).
 const SPECTRA_BYTES: f64 = 9000.0;
 /// Bytes of a pixel of level 1: rate and weight or error as 32-bit floats, flags of 16 bits.
@@ -101,11 +103,9 @@ impl CostModel {
         let truth = plan.scenario.truth;
         let mut per_pixel = 0.0;
         if truth.noiseless {
-            // Electrons as 32-bit floats; of cosmic rays electrons and owner, of trails electrons.
-            per_pixel += 4.0 + if plan.has_effect("cosmic_rays") { 8.0 } else { 0.0 } + if plan.has_effect("trails") { 4.0 } else { 0.0 };
-        }
-        if truth.masks {
-            per_pixel += 1.0;
+            // Electrons as 32-bit floats; of cosmic rays packed images, of trails electrons.
+            per_pixel +=
+                4.0 + if plan.has_effect("cosmic_rays") { HIT_BYTES } else { 0.0 } + if plan.has_effect("trails") { 4.0 } else { 0.0 };
         }
         let (mut reduce_s, mut level0, mut detector_mb) = (0.0, true, line.detector_mb);
         if let Some(in_unit) = in_unit {
