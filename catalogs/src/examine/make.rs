@@ -66,7 +66,7 @@ const TOGETHER: usize = 65_536;
 ///
 /// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
 /// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy,
-/// lensed_galaxy (all images of one); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
+/// lensed_galaxy (all images of one), lensed_quasar (an image); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
 /// none of (scale 0) are made with their published numbers.
 ///
 /// # Errors
@@ -81,6 +81,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
     wanted.galaxies.scale = of(galaxies || kind == SourceKind::Supernova, wanted.galaxies.scale);
     wanted.clusters.scale = of(galaxies, wanted.clusters.scale);
     wanted.lenses.scale = of(galaxies, wanted.lenses.scale);
+    wanted.lenses.quasars = of(galaxies, wanted.lenses.quasars);
     wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
     wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
     let population = Population::new(&wanted, library)?;
