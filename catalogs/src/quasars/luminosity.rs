@@ -230,6 +230,8 @@ mod tests {
                 }
             }
         }
+        let deep: f64 = luminosity("sdss_i").slices(15.0, 26.5).iter().map(|(_, law)| law.total_deg2()).sum();
+        println!("to i = 26.5: {deep:.0} per deg2");
         assert!(checked == 32 && (all / wanted - 1.0).abs() < 0.1, "{checked}: {all} of {wanted}");
     }
 
