@@ -99,9 +99,10 @@ fn stars_have_the_counts_of_pan_starrs_in_four_bands() {
     let library = Library::load();
     let names = ["sdss_g", "sdss_r", "sdss_i", "sdss_z"];
     let bands = names.map(|b| library.bands.by_name(b).unwrap());
-    let (radius, scale) = (1.5, 10.0);
+    let (radius, scale) = (1.5, 4.0);
     let mut spec = FieldSpec { seed: Some(5), ..FieldSpec::default() };
-    (spec.stars.bright, spec.stars.faint, spec.stars.scale) = (10.5, 17.5, scale);
+    // Stars of g below 16 have V below 16.5.
+    (spec.stars.bright, spec.stars.faint, spec.stars.scale) = (10.5, 16.5, scale);
     let population = Population::new(&spec, &library).unwrap();
     let mut outside = Vec::new();
     for (k, field) in ["b = 60", "b = -63"].into_iter().enumerate() {
