@@ -14,7 +14,7 @@ import astropy.units as u
 import numpy as np
 
 DATA = Path(__file__).resolve().parent.parent / "catalogs/data/milky_way"
-R_SUN, Z_SUN = 8200.0, 25.0
+R_SUN, Z_SUN, R_FLAT = 8200.0, 25.0, 5300.0
 THICK, HALO = 0.050, 0.00102
 
 
@@ -45,7 +45,7 @@ def luminosity(step=0.01):
         low = high
     components.append((disk * (1 - on_main_sequence), ("disk", 2600.0, 250.0), 1.0))
     components.append((white, ("disk", 2600.0, 300.0), 1.0))
-    components.append((old, ("disk", 3600.0, 900.0), THICK))
+    components.append((old, ("disk", 2200.0, 900.0), THICK))
     components.append((np.where(m >= -3, old, 0), ("halo",), HALO))
     return m, step, components
 
@@ -70,7 +70,7 @@ def counts(lum, l, b, edges, dusty):
     top = np.append(m - 0.5 * step, m[-1] + 0.5 * step)
     for phi, shape, share in components:
         if shape[0] == "disk":
-            rho = np.exp(-(radius - R_SUN) / shape[1] - (np.abs(height) - Z_SUN) / shape[2])
+            rho = np.exp(-(np.maximum(radius, R_FLAT) - R_SUN) / shape[1] - (np.abs(height) - Z_SUN) / shape[2])
         else:
             s = np.sqrt(radius**2 + (height / 0.71) ** 2)
             rho = np.where(s < 27800, (s / R_SUN) ** -2.62, (27800 / R_SUN) ** -2.62 * (s / 27800) ** -3.8)

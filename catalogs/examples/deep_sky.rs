@@ -105,7 +105,7 @@ fn density() -> Outcome {
     let (library, mut spec) = (Library::load(), only(5));
     (spec.lenses.scale, spec.lenses.faint) = (10.0, 26.5);
     let cone = Footprint::new(200.0, 30.0, 0.6)?;
-    let found = Population::new(&spec, &library)?.lenses_within(&cone, &library);
+    let found = Population::new(&spec, &library)?.lenses_within(&cone, &library, catalogs::dates::J2000_MJD);
     let area = 10.0 * cone.area_deg2();
     for limit in [22.0, 22.5, 23.0, 23.5, 24.0, 24.5, 25.0, 25.5, 26.0, 26.5] {
         let bright: Vec<_> = found.iter().filter(|l| l.images_i < limit).collect();

@@ -111,6 +111,8 @@ pub enum SourceKind {
     LensGalaxy,
     /// The images of the galaxy behind a strong lens.
     LensedGalaxy,
+    /// An image of the quasar behind a strong lens.
+    LensedQuasar,
 }
 
 impl SourceKind {
@@ -127,6 +129,7 @@ impl SourceKind {
             Self::IntraclusterLight => "intracluster_light",
             Self::LensGalaxy => "lens_galaxy",
             Self::LensedGalaxy => "lensed_galaxy",
+            Self::LensedQuasar => "lensed_quasar",
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The strong lenses of a synthetic field as a product: a table, and a picture of the brightest.
 
 use super::make::{Colours, MakeError};
+use crate::dates::J2000_MJD;
 use crate::lenses::arc::Sersic;
 use crate::synthetic::{FieldSpec, Lens, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
-use sim_core::source::{Component, Profile};
+use sim_core::source::{Component, Position, Profile, Source, SourceKind};
 use sim_core::table::ColumnData;
 use std::path::Path;
 
@@ -32,7 +33,7 @@ pub struct LensReport {
 ///
 /// Columns: `id` of the deflector (its images have the next one), `ra`, `dec`; `z_lens`, `sigma` \[km/s\], `i_lens`, `radius_lens`, `axis_ratio`, `angle`
 /// \[deg, from east to north\], `shear_1`, `shear_2`, `einstein`; `z_source`, `i_source` before lensing, `radius_source`, `source_x`, `source_y` without lensing;
-/// `images`, and of up to four images of its middle `x_1`, `y_1`, `mu_1` ...; `i_images`, `magnification` of the whole galaxy. Lengths in arcsec,
+/// `images`, and of up to four images of its middle `x_1`, `y_1`, `mu_1`, `delay_1` \[d, after the first\] ...; `quasar`: 1 where the source is one, whose host is not in `i_source` and `i_images`; `i_images`, `magnification` of the whole galaxy. Lengths in arcsec,
 /// x east and y north of the deflector.
 ///
 /// # Errors
@@ -44,7 +45,7 @@ pub fn lenses(
     out: &Path,
     gallery: Option<(&Path, usize)>,
 ) -> Result<LensReport, MakeError> {
-    let found = Population::new(spec, library)?.lenses_within(footprint, library);
+    let found = Population::new(spec, library)?.lenses_within(footprint, library, J2000_MJD);
     table(&found, out)?;
     let mut pictures = 0;
     if let Some((path, most)) = gallery {
@@ -82,15 +83,17 @@ fn table(found: &[Lens], out: &Path) -> Result<(), TableError> {
         add(&format!("x_{n}"), "arcsec", Box::new(move |l| l.images.get(k).map_or(f64::NAN, |i| i.at[0])));
         add(&format!("y_{n}"), "arcsec", Box::new(move |l| l.images.get(k).map_or(f64::NAN, |i| i.at[1])));
         add(&format!("mu_{n}"), "", Box::new(move |l| l.images.get(k).map_or(f64::NAN, |i| i.magnification)));
+        add(&format!("delay_{n}"), "d", Box::new(move |l| l.delays_d.get(k).copied().unwrap_or(f64::NAN)));
     }
     add("i_images", "mag", Box::new(|l| l.images_i));
     add("magnification", "", Box::new(|l| l.magnification));
-    let mut fields = vec![Field::new("id", "", Kind::Int64), Field::new("images", "", Kind::Int64)];
+    let mut fields = ["id", "quasar", "images"].map(|name| Field::new(name, "", Kind::Int64)).to_vec();
     fields.extend(numbers.iter().map(|(name, unit, _)| Field::new(name, unit, Kind::Float64)));
     let mut sink = ParquetSink::create(out, &fields)?;
     if !found.is_empty() {
         let mut columns = vec![
             Cells::whole(ColumnData::I64(found.iter().map(|l| l.sources[0].id as i64).collect())),
+            Cells::whole(ColumnData::I64(found.iter().map(|l| i64::from(l.sources[1].kind == SourceKind::LensedQuasar)).collect())),
             Cells::whole(ColumnData::I64(found.iter().map(|l| l.images.len() as i64).collect())),
         ];
         columns.extend(numbers.iter().map(|(_, _, of)| Cells::whole(ColumnData::F64(found.iter().map(of).collect()))));
@@ -115,8 +118,17 @@ fn brightness(component: &Component) -> Box<dyn Fn(f64, f64) -> f64 + '_> {
                 if x < 0.0 || y < 0.0 { 0.0 } else { pixels.get((y as usize, x as usize)).map_or(0.0, |p| f64::from(*p)) / total }
             })
         }
-        Profile::Point | Profile::Knots { .. } => Box::new(|_, _| 0.0),
+        // As wide as a pixel.
+        Profile::Point => Box::new(|u, v| if u.abs().max(v.abs()) < 0.5 * PIXEL_ARCSEC { PIXEL_ARCSEC.powi(-2) } else { 0.0 }),
+        Profile::Knots { .. } => Box::new(|_, _| 0.0),
     }
+}
+
+/// Where a source stands from its lens, east and north \[arcsec\].
+fn offset(lens: &Lens, source: &Source) -> (f64, f64) {
+    let Position::Sky { ra_deg, dec_deg } = source.position else { return (0.0, 0.0) };
+    let turn = (ra_deg - lens.at.0 + 540.0).rem_euclid(360.0) - 180.0;
+    (3600.0 * turn * lens.at.1.to_radians().cos(), 3600.0 * (dec_deg - lens.at.1))
 }
 
 /// Pictures in rows, north up and east to the left, in i, r and g, brightness by an arcsinh.
@@ -130,23 +142,25 @@ fn paint(lenses: &[&Lens], library: &Library, path: &Path) -> Result<(), TableEr
         let mut planes = vec![vec![0.0_f64; SIDE * SIDE]; 3];
         let mut arcs = 0.0_f64;
         // The images first: their brightest place sets where the stretch bends, so that they show beside any deflector.
-        for component in lens.sources.iter().rev().flat_map(|s| &s.components) {
+        for (component, (east, north)) in lens.sources.iter().rev().flat_map(|s| s.components.iter().map(|c| (c, offset(lens, s)))) {
             let flux: Vec<f64> = bands.iter().map(|band| colours.flux(component, band)).collect();
             let of = brightness(component);
+            // The blur leaves a tenth of a point's peak.
+            let peak = if matches!(component.profile, Profile::Point) { 0.1 } else { 1.0 };
             for y in 0..SIDE {
                 for x in 0..SIDE {
                     let mut sum = 0.0;
                     for k in 0..9 {
-                        let offset = |k: usize| (k as f64 - 1.0) / 3.0;
+                        let third = |k: usize| (k as f64 - 1.0) / 3.0;
                         let place = |p: usize, o: f64| (p as f64 + o - 0.5 * (SIDE as f64 - 1.0)) * PIXEL_ARCSEC;
                         // East to the left, north up.
-                        sum += of(-place(x, offset(k % 3)), -place(y, offset(k / 3))) / 9.0;
+                        sum += of(-place(x, third(k % 3)) - east, -place(y, third(k / 3)) - north) / 9.0;
                     }
                     for (plane, f) in planes.iter_mut().zip(&flux) {
                         plane[y * SIDE + x] += sum * f;
                     }
                     if component.sed.redshift > lens.deflector.redshift {
-                        arcs = arcs.max(mean(&planes, y * SIDE + x));
+                        arcs = arcs.max(peak * mean(&planes, y * SIDE + x));
                     }
                 }
             }
@@ -209,7 +223,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, png) = (folder.path().join("lenses.parquet"), folder.path().join("lenses.png"));
         let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
-        (spec.lenses.scale, spec.lenses.faint) = (8.0, 24.0);
+        (spec.lenses.scale, spec.lenses.faint, spec.lenses.quasars) = (8.0, 24.0, 50.0);
         let cone = Footprint::new(12.0, -30.0, 0.25).unwrap();
         let report = lenses(&spec, &cone, &Library::load(), &path, Some((&png, 10))).unwrap();
         assert!(report.lenses > 3 && report.pictures == report.lenses.min(10), "{report:?}");
@@ -219,10 +233,14 @@ mod tests {
         assert_eq!(chunk.rows, report.lenses);
         let ColumnData::F64(column) = &chunk.columns[mu].data else { unreachable!("mu_1 is written as f64") };
         assert!(column.iter().all(|m| m.abs() > 1.0));
+        let quasar = source.position("quasar").unwrap();
+        let ColumnData::I64(kinds) = &chunk.columns[quasar].data else { unreachable!("quasar is written as i64") };
+        assert!(kinds.contains(&0) && kinds.contains(&1), "{kinds:?}");
         let picture = image::open(&png).unwrap().to_rgb8();
         assert_eq!(picture.width() as usize, ACROSS * (SIDE + GAP) + GAP);
-        // The first lens is there: its centre is bright, the gap is black.
-        assert!(picture.get_pixel((GAP + SIDE / 2) as u32, (GAP + SIDE / 2) as u32).0.iter().any(|v| *v > 60));
+        // The lenses are there: the centre of one is bright, the gap is black.
+        let centre = |k: usize| picture.get_pixel((GAP + SIDE / 2 + k * (SIDE + GAP)) as u32, (GAP + SIDE / 2) as u32).0;
+        assert!((0..report.pictures.min(ACROSS)).any(|k| centre(k).iter().any(|v| *v > 60)));
         assert_eq!(picture.get_pixel(1, 1).0, [0, 0, 0]);
     }
 }

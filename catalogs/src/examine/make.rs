@@ -1,11 +1,12 @@
 //! A synthetic field as a table, for looking at it with the same tools as any catalogue.
 
 use super::unfinished;
+use crate::sed::parameters;
 use crate::synthetic::{FieldError, FieldSpec, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
 use crate::{Footprint, Library};
 use sim_core::bandpass::Bandpass;
-use sim_core::source::{Brightness, Component, Position, Source, SourceKind};
+use sim_core::source::{Brightness, Component, Position, Profile, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::table::ColumnData;
 use std::collections::HashMap;
@@ -58,15 +59,72 @@ impl Colours {
     }
 }
 
+/// Columns of magnitudes and their bands.
+const BANDS: [(&str, &str); 8] = [
+    ("v", "bessell_v"),
+    ("nuv", "galex_nuv"),
+    ("u", "sdss_u"),
+    ("g", "sdss_g"),
+    ("r", "sdss_r"),
+    ("i", "sdss_i"),
+    ("z", "sdss_z"),
+    ("y", "vista_y"),
+];
+/// Columns of a galaxy's shape, with their units.
+const SHAPE: [(&str, &str); 10] = [
+    ("half_light_radius", "arcsec"),
+    ("e1", ""),
+    ("e2", ""),
+    ("bulge_radius", "arcsec"),
+    ("bulge_e1", ""),
+    ("bulge_e2", ""),
+    ("bulge_fraction", ""),
+    ("shear_1", ""),
+    ("shear_2", ""),
+    ("kappa", ""),
+];
+/// Least Sersic index of a bulge.
+const BULGE_INDEX: f64 = 2.0;
+
+/// The shape of a galaxy before lensing, in the order of the columns, first axis west as in GalSim; not a number where it has no disk or bulge.
+fn shape(source: &Source) -> [f64; 10] {
+    // Radius, ellipticity and light of its disk, with the knots in it, and of its bulge.
+    let mut parts = [(f64::NAN, [f64::NAN; 2], 0.0); 2];
+    for component in &source.components {
+        let (place, radius, shear) = match &component.profile {
+            Profile::Sersic { index, half_light_radius_arcsec, shear } => {
+                (usize::from(*index > BULGE_INDEX), *half_light_radius_arcsec, shear)
+            }
+            Profile::Knots { half_light_radius_arcsec, shear, .. } => (0, *half_light_radius_arcsec, shear),
+            Profile::Point | Profile::Image { .. } => continue,
+        };
+        let light = match &component.brightness {
+            Brightness::Ab { magnitude, .. } => 10.0_f64.powf(-0.4 * magnitude),
+            Brightness::Electrons(_) => 0.0,
+        };
+        let part = &mut parts[place];
+        if part.0.is_nan() {
+            (part.0, part.1) = (radius, [shear.g1, -shear.g2]);
+        }
+        part.2 += light;
+    }
+    let [disk, bulge] = parts;
+    let share = bulge.2 / (disk.2 + bulge.2);
+    // What catalogues call shear is not reduced.
+    let (lens, clear) = (source.lensing, 1.0 - source.lensing.kappa);
+    [disk.0, disk.1[0], disk.1[1], bulge.0, bulge.1[0], bulge.1[1], share, lens.shear.g1 * clear, -lens.shear.g2 * clear, lens.kappa]
+}
+
 /// Rows that are written together.
 const TOGETHER: usize = 65_536;
 
 /// Writes the objects of one kind of a synthetic field, as they are on a date (modified Julian), into a Parquet file, there whole or not at all; how many
 /// there are. In order of their numbers, piece by piece of the sky: memory is that of a piece (0.2 deg2), however large the field.
 ///
-/// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `g`, `r`, `i` (SDSS), `components`; of stars `pmra`, `pmdec` \[mas/yr\], `parallax` \[mas\],
-/// `radial_velocity` \[km/s\]; of others `redshift`; of galaxies `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy,
-/// lensed_galaxy (all images of one); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
+/// Columns: `id`, `ra`, `dec` \[deg\], AB magnitudes `v` (Bessell), `nuv` (GALEX), `u`, `g`, `r`, `i`, `z` (SDSS), `y` (VISTA), `components`; of stars `pmra`, `pmdec`
+/// \[mas/yr\], `parallax` \[mas\], `radial_velocity` \[km/s\], `teff` \[K\], `log_g`, `feh` of the brighter one's spectrum, `e_bv`; of others `redshift`; of galaxies
+/// half-light radii \[arcsec\] and ellipticities of disk and bulge, the bulge's share, shear and convergence, first axis west (the profiles `skyloop_star` and `skyloop_galaxy` read them), and `kind`: galaxy, cluster_galaxy, intracluster_light (of a whole cluster), lens_galaxy,
+/// lensed_galaxy (all images of one), lensed_quasar (an image); of quasars and supernovae `nucleus` (i of the point alone) and `spectrum`. Quasars and supernovae that the field has
 /// none of (scale 0) are made with their published numbers.
 ///
 /// # Errors
@@ -81,12 +139,13 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
     wanted.galaxies.scale = of(galaxies || kind == SourceKind::Supernova, wanted.galaxies.scale);
     wanted.clusters.scale = of(galaxies, wanted.clusters.scale);
     wanted.lenses.scale = of(galaxies, wanted.lenses.scale);
+    wanted.lenses.quasars = of(galaxies, wanted.lenses.quasars);
     wanted.quasars.scale = of(kind == SourceKind::Quasar, some(wanted.quasars.scale));
     wanted.supernovae.scale = of(kind == SourceKind::Supernova, some(wanted.supernovae.scale));
     let population = Population::new(&wanted, library)?;
-    let bands = [library.bands.bessell_v(), library.bands.sdss_g(), library.bands.sdss_r(), library.bands.sdss_i()];
+    let bands = BANDS.map(|(_, band)| library.bands.by_name(band).expect("a compiled band"));
     let mut names = vec![("id", "", Kind::Int64), ("ra", "deg", Kind::Float64), ("dec", "deg", Kind::Float64)];
-    names.extend(["v", "g", "r", "i"].map(|n| (n, "mag", Kind::Float32)));
+    names.extend(BANDS.map(|(n, _)| (n, "mag", Kind::Float32)));
     names.push(("components", "", Kind::Int64));
     match kind {
         SourceKind::Star => names.extend([
@@ -94,11 +153,18 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
             ("pmdec", "mas/yr", Kind::Float32),
             ("parallax", "mas", Kind::Float32),
             ("radial_velocity", "km/s", Kind::Float32),
+            ("teff", "K", Kind::Float32),
+            ("log_g", "dex", Kind::Float32),
+            ("feh", "dex", Kind::Float32),
+            ("e_bv", "mag", Kind::Float32),
         ]),
         SourceKind::Quasar | SourceKind::Supernova => {
             names.extend([("redshift", "", Kind::Float32), ("nucleus", "mag", Kind::Float32), ("spectrum", "", Kind::Text)]);
         }
-        _ => names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]),
+        _ => {
+            names.extend([("redshift", "", Kind::Float32), ("kind", "", Kind::Text)]);
+            names.extend(SHAPE.map(|(n, unit)| (n, unit, Kind::Float32)));
+        }
     }
     let fields: Vec<Field> = names.iter().map(|(n, u, k)| Field::new(n, u, *k)).collect();
     let partial = unfinished(out);
@@ -123,6 +189,9 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.pm_dec_mas_yr)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.parallax_mas)));
                 columns.push(f32s(&|s| s.motion.map_or(f64::NAN, |m| m.radial_velocity_km_s)));
+                let spectrum = |s: &Source, k: usize| parameters(&s.components[0].sed.template.name).map_or(f64::NAN, |p| p[k]);
+                columns.extend((0..3).map(|k| f32s(&move |s| spectrum(s, k))));
+                columns.push(f32s(&|s| s.components[0].sed.extinction.as_ref().map_or(0.0, |e| e.e_bv)));
             }
             SourceKind::Quasar | SourceKind::Supernova => {
                 columns.push(f32s(&|s| s.redshift));
@@ -136,6 +205,8 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
             _ => {
                 columns.push(f32s(&|s| s.redshift));
                 columns.push(Cells::whole(ColumnData::Text(chunk.iter().map(|s| s.kind.name().to_string()).collect())));
+                let shapes: Vec<[f64; 10]> = chunk.iter().map(shape).collect();
+                columns.extend((0..SHAPE.len()).map(|k| Cells::whole(ColumnData::F32(shapes.iter().map(|s| s[k] as f32).collect()))));
             }
         }
         sink.write(columns)
@@ -167,6 +238,7 @@ pub fn make(spec: &FieldSpec, footprint: &Footprint, kind: SourceKind, mjd: f64,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dates::J2000_MJD;
     use crate::tables::open;
 
     #[test]
@@ -177,7 +249,7 @@ mod tests {
         let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
         spec.stars.faint = 22.0;
         let cone = Footprint::new(12.0, -30.0, 0.3).unwrap();
-        let count = make(&spec, &cone, SourceKind::Star, crate::dates::J2000_MJD, &library, &path).unwrap();
+        let count = make(&spec, &cone, SourceKind::Star, J2000_MJD, &library, &path).unwrap();
         let mut source = open(&path, None).unwrap();
         let v = source.position("v").unwrap();
         let (mut rows, mut bright) = (0, f64::INFINITY);
@@ -188,6 +260,48 @@ mod tests {
             bright = column.iter().copied().map(f64::from).fold(bright, f64::min);
         }
         assert!(rows == count && count > 300 && bright < 17.0, "{rows} {count} {bright}");
+    }
+
+    #[test]
+    fn made_tables_come_back_by_their_profiles() {
+        use crate::read::{CatalogSpec, Profile, read};
+        let (folder, library) = (tempfile::tempdir().unwrap(), Library::load());
+        let mut spec = FieldSpec { seed: Some(4), ..FieldSpec::default() };
+        (spec.stars.faint, spec.galaxies.faint) = (20.0, 21.0);
+        spec.galaxies.knots_fraction = 0.0;
+        spec.lensing = crate::synthetic::LensingSpec::Constant { g1: 0.03, g2: -0.02, kappa: 0.1 };
+        let cone = Footprint::new(12.0, -30.0, 0.2).unwrap();
+        for (kind, profile, band) in [
+            (SourceKind::Star, Profile::SkyloopStar, library.bands.bessell_v()),
+            (SourceKind::Galaxy, Profile::SkyloopGalaxy, library.bands.sdss_i()),
+        ] {
+            let path = folder.path().join(format!("{}.parquet", kind.name()));
+            make(&spec, &cone, kind, J2000_MJD, &library, &path).unwrap();
+            let file = CatalogSpec { path, profile, ..CatalogSpec::default() };
+            let (back, report) = read(&file, None, crate::milky_way::EPOCH_YEAR, &library).unwrap();
+            let mut wanted = Population::new(&spec, &library).unwrap().within(&cone, &library, J2000_MJD);
+            wanted.retain(|s| s.kind == kind);
+            assert!(back.len() == wanted.len() && back.len() > 50 && report.skipped_rows == 0, "{} {}", back.len(), wanted.len());
+            let mut colours = Colours::default();
+            for (got, made) in back.iter().zip(&wanted) {
+                let sky = |s: &Source| match s.position {
+                    Position::Sky { ra_deg, dec_deg } => (ra_deg, dec_deg),
+                    Position::Pixel { .. } => unreachable!("a field is on the sky"),
+                };
+                assert!((sky(got).0 - sky(made).0).hypot(sky(got).1 - sky(made).1) < 1e-6 && got.id == made.id && got.kind == made.kind);
+                assert!((colours.magnitude(got, band) - colours.magnitude(made, band)).abs() < 2e-5);
+                if kind == SourceKind::Star {
+                    // One spectrum stands for a pair; single stars have their own.
+                    let name = |s: &Source| s.components[0].sed.template.name.clone();
+                    assert_eq!(name(got), name(made));
+                    assert!(got.motion.is_some());
+                    continue;
+                }
+                for (a, b) in shape(got).into_iter().zip(shape(made)) {
+                    assert!(b.is_nan() || (a - b).abs() < 1e-4, "{:?} {:?}", shape(got), shape(made));
+                }
+            }
+        }
     }
 
     #[test]

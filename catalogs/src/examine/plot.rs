@@ -2,7 +2,7 @@
 
 use super::charts::{colour_chart, counts_chart, sky_map};
 use crate::Region;
-use crate::milky_way::PublishedCounts;
+use crate::milky_way::{PublishedCounts, SurveyCounts};
 use crate::read::{self, Bound, CatalogSpec, Cell, ColumnSpec, Columns, ObjectKind, ReadError};
 use crate::region::healpix_29;
 use crate::synthetic::counts::GalaxyCounts;
@@ -307,6 +307,8 @@ pub fn plot(
 enum Published {
     /// Stars in V, at a galactic latitude \[deg\].
     Stars(PublishedCounts, f64),
+    /// Stars of a field of a survey that lies there, in a band.
+    Survey(SurveyCounts, String),
     /// Galaxies in a band.
     Galaxies(GalaxyCounts, String),
     /// Stars all over the sky.
@@ -314,11 +316,14 @@ enum Published {
 }
 
 impl Published {
-    /// For a kind of objects, in a band (galaxies of other bands beside those in i), at a middle (ra, dec) \[deg\].
+    /// For a kind of objects, in a band (galaxies of other bands beside those in i, stars beside those of a survey there or in V), at a middle (ra, dec) \[deg\].
     fn of(kind: ObjectKind, band: Option<&str>, middle: Option<(f64, f64)>) -> Self {
         let latitude = |m: (f64, f64)| sofars::coords::icrs2g(m.0.to_radians(), m.1.to_radians()).1.to_degrees();
         match (kind, middle) {
-            (ObjectKind::Star, Some(m)) => Self::Stars(PublishedCounts::load(), latitude(m)),
+            (ObjectKind::Star, Some(m)) => match band.and_then(|b| Some((SurveyCounts::near(b, m)?, b))) {
+                Some((counts, band)) => Self::Survey(counts, band.into()),
+                None => Self::Stars(PublishedCounts::load(), latitude(m)),
+            },
             (ObjectKind::Star, None) => Self::None,
             (ObjectKind::Galaxy, _) => match band.and_then(|b| Some((GalaxyCounts::of(b)?, b))) {
                 Some((counts, band)) => Self::Galaxies(counts, band.into()),
@@ -329,6 +334,9 @@ impl Published {
     fn source(&self) -> Option<String> {
         match self {
             Self::Stars(..) => Some("Allen's Astrophysical Quantities, in V, mean over longitude".into()),
+            Self::Survey(counts, band) => {
+                Some(format!("{} about RA {}, Dec {} deg, in {band}", counts.source, counts.middle.0, counts.middle.1))
+            }
             Self::Galaxies(_, band) => Some(format!("compilation of Driver et al. 2016, in {band}")),
             Self::None => None,
         }
@@ -338,6 +346,7 @@ impl Published {
         match self {
             Self::Stars(counts, b) => (from >= counts.range().0 && to <= counts.range().1)
                 .then(|| (counts.brighter_deg2(*b, to) - counts.brighter_deg2(*b, from)) / (to - from)),
+            Self::Survey(counts, _) => counts.per_mag_deg2(from, to),
             Self::Galaxies(counts, _) => counts.covers(from, to).then(|| counts.between_deg2(from, to) / (to - from)),
             Self::None => None,
         }

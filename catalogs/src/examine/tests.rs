@@ -226,7 +226,13 @@ fn a_plot_has_the_density_of_the_field_and_the_published_counts() {
     // 40,000 in a bin of half a magnitude on 4 deg2.
     assert!(magnitude == 17.25 && (density / 20_000.0 - 1.0).abs() < 0.05 && published.unwrap() > 100.0, "{:?}", report.counts);
     assert!(report.colours.is_some() && std::fs::read_to_string(&out).unwrap().contains("<svg"));
+    assert!(report.published.unwrap().contains("in V"));
     let cone = Region::Cone(Footprint::new(30.0, -40.0, 0.5).unwrap());
     let part = plot(&gaia(&input), Some(&cone), None, None, &out).unwrap();
     assert!((part.rows as f64 / (10_000.0 * std::f64::consts::PI * 0.25) - 1.0).abs() < 0.02, "{}", part.rows);
+    // In a field and a band in which a survey has counted: 461 stars of g 15 to 15.5 on 10.18 deg2.
+    std::fs::write(&input, "source_id,ra,dec,phot_g_mean_mag\n1,178,1,15.2\n2,179,-1,15.3\n").unwrap();
+    let spec = CatalogSpec { band: Some("sdss_g".into()), ..gaia(&input) };
+    let report = plot(&spec, None, Some(4.0), None, &out).unwrap();
+    assert!((report.counts[0].2.unwrap() - 461.0 / 0.5 / 10.18).abs() < 1e-6 && report.published.unwrap().contains("Pan-STARRS"));
 }

@@ -6,7 +6,7 @@
 //! Rate per deg2 = sum over redshifts of lenses, dispersions and shells of sources of dV phi(s) ds n_s pi (1.8 theta_E)^2; of these pairs those are lenses
 //! whose source lies where it has several images.
 //! # Symbols
-//! n_s sources per deg2 in a shell of distance; theta_E of the upper end of a bin, so that the circle holds all places with several images for
+//! n_s sources per deg2 in a shell of distance or of redshift; theta_E of the upper end of a bin, so that the circle holds all places with several images for
 //! axis ratios from 0.2 and shears to 0.2 (1.61 at 0.2 without shear, Kormann et al. 1994; tested).
 //! # Source
 //! Turner, Ostriker & Gott 1984 (ApJ 284, 1), section II; functions: `deflector.rs`, the galaxies of the synthetic field.
@@ -18,7 +18,6 @@
 use super::deflector::{DispersionFunction, RANGE_KM_S, einstein_arcsec};
 use crate::clusters::volume_deg2;
 use crate::cosmos::Background;
-use crate::cosmos::shells::Shells;
 use crate::draw::Draw;
 
 /// Radius of the circle in which a source is tried, in Einstein radii.
@@ -52,9 +51,9 @@ pub struct Chance {
 }
 
 impl LensRate {
-    /// For sources per deg2 in each shell, and lenses with at least an Einstein radius \[arcsec\].
+    /// For shells of sources (comoving distance of the far side \[Mpc/h\], number per deg2), and lenses with at least an Einstein radius \[arcsec\].
     #[must_use]
-    pub fn new(background: &Background, shells: &Shells, sources_deg2: &[f64], least_arcsec: f64) -> Self {
+    pub fn new(background: &Background, sources: &[(f64, f64)], least_arcsec: f64) -> Self {
         let function = DispersionFunction::new();
         let (mut cumulative, mut reach, mut sum) = (vec![0.0], Vec::new(), 0.0);
         for bin in 0..BINS_Z {
@@ -63,9 +62,8 @@ impl LensRate {
             for step in 0..BINS_KM_S {
                 let sigma = RANGE_KM_S.0 + STEP_KM_S * step as f64;
                 let lenses = volume * function.at(sigma + 0.5 * STEP_KM_S) * STEP_KM_S;
-                for (shell, n) in sources_deg2.iter().enumerate() {
-                    let far = shells.width * (shell + 1) as f64;
-                    let einstein = einstein_arcsec(sigma + STEP_KM_S, background.distance(near), far);
+                for (far, n) in sources {
+                    let einstein = einstein_arcsec(sigma + STEP_KM_S, background.distance(near), *far);
                     let radius = REACH * einstein;
                     if einstein >= least_arcsec {
                         sum += lenses * n * std::f64::consts::PI * (radius / 3600.0).powi(2);
@@ -75,7 +73,7 @@ impl LensRate {
                 }
             }
         }
-        Self { shells: sources_deg2.len(), cumulative, reach }
+        Self { shells: sources.len(), cumulative, reach }
     }
     /// Pairs per deg2.
     #[must_use]
@@ -100,6 +98,7 @@ impl LensRate {
 mod tests {
     use super::*;
     use crate::cosmos::Cosmology;
+    use crate::cosmos::shells::Shells;
     use crate::lenses::Sie;
     use sim_core::stream::StreamKey;
 
@@ -124,15 +123,15 @@ mod tests {
     fn pairs_are_drawn_where_the_rate_is() {
         let background = Background::new(Cosmology::default());
         let shells = Shells::new(&background);
-        let sources: Vec<f64> = (0..32).map(|s| if s < 16 { 1e4 } else { 0.0 }).collect();
-        let rate = LensRate::new(&background, &shells, &sources, 0.5);
+        let of = |n: f64| -> Vec<(f64, f64)> { (1..=32).map(|s| (shells.width * f64::from(s), if s <= 16 { n } else { 0.0 })).collect() };
+        let rate = LensRate::new(&background, &of(1e4), 0.5);
         let drawn: Vec<Chance> = (0..4000).map(|k| rate.draw(&mut Draw::new(StreamKey::new(7).stream(k)))).collect();
         for c in &drawn {
             assert!(c.shell < 16 && c.reach_arcsec >= 0.5 * REACH && (0.05..2.0).contains(&c.redshift));
             assert!(shells.width * (c.shell + 1) as f64 > background.distance(c.redshift - STEP_Z));
         }
         // Twice the sources: twice the pairs.
-        let twice = LensRate::new(&background, &shells, &sources.iter().map(|n| 2.0 * n).collect::<Vec<_>>(), 0.5);
+        let twice = LensRate::new(&background, &of(2e4), 0.5);
         assert!((twice.total_deg2() / rate.total_deg2() - 2.0).abs() < 1e-9);
     }
 }

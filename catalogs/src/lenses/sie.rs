@@ -5,13 +5,13 @@
 //! # Formula
 //! kappa = b / 2 (q x^2 + y^2 / q)^(-1/2), x along the major axis. Deflection a(phi), which depends on the direction alone: b sqrt(q) / f (arctan(f cos phi / w),
 //! artanh(f sin phi / w)), w^2 = q^2 cos^2 phi + sin^2 phi, f^2 = 1 - q^2. Source beta = (1 - G) theta - a, G = (g1, g2; g2, -g1). Images: the
-//! directions phi along which (1 - G)^-1 (beta + a(phi)) lies. Magnification 1 / det(1 - G - 2 kappa t t^T), t = (-sin phi, cos phi).
+//! directions phi along which (1 - G)^-1 (beta + a(phi)) lies. Fermat potential of an image but for a constant: -(theta^2 - theta G theta) / 2. Magnification 1 / det(1 - G - 2 kappa t t^T), t = (-sin phi, cos phi).
 //! # Symbols
 //! b Einstein radius \[arcsec\]: the area within the critical curve is pi b^2 without shear; q axis ratio of the mass; g1, g2 external shear: positive g1
 //! stretches along u.
 //! # Source
 //! Kormann, Schneider & Bartelmann 1994 (A&A 284, 285). That deflection and images follow from the direction alone is a property of all isothermal
-//! lenses: Witt & Mao 1997 (MNRAS 291, 211).
+//! lenses: Witt & Mao 1997 (MNRAS 291, 211); so are the delays (Witt, Mao & Keeton 2000, ApJ 544, 98).
 //! # Limits
 //! q 0.1 to 1, shear below 0.5. The central image of a singular lens has no light. A source on a caustic has infinite images; one on the
 //! axis of a round lens is a ring and gives no list of images.
@@ -115,6 +115,13 @@ impl Sie {
         let (g1, g2) = self.shear;
         let (a, d, o) = (1.0 - g1 - twice * s * s, 1.0 + g1 - twice * c * c, -g2 + twice * s * c);
         1.0 / (a * d - o * o)
+    }
+    /// Fermat potential of an image \[arcsec2\], but for what all images of a source have in common: later where it is greater.
+    #[must_use]
+    pub fn fermat_arcsec2(&self, at: [f64; 2]) -> f64 {
+        let [u, v] = at;
+        let (g1, g2) = self.shear;
+        -0.5 * (u * u + v * v - g1 * (u * u - v * v) - 2.0 * g2 * u * v)
     }
     /// Images of a point of the source plane \[arcsec\], the most magnified first.
     #[must_use]
@@ -286,6 +293,34 @@ mod tests {
             }
         }
         assert!(looked > 400, "{looked}");
+    }
+
+    #[test]
+    fn light_is_late_by_the_work_along_the_way_between_images() {
+        // The gradient of the Fermat potential is the miss in the source plane: its integral over half a circle between two images, however they lie.
+        let mut draw = Draw::new(StreamKey::new(1).stream(7));
+        for _ in 0..20 {
+            let p = [draw.between(-0.4, 0.4), draw.between(-0.4, 0.4)];
+            let images = SHEARED.images(p);
+            for pair in images.windows(2) {
+                let polar = |i: &Image| (i.at[0].hypot(i.at[1]), i.at[1].atan2(i.at[0]));
+                let ((r0, f0), (r1, f1)) = (polar(&pair[0]), polar(&pair[1]));
+                let steps = 20_000;
+                let at = |k: f64| {
+                    let (r, f) = (r0 + (r1 - r0) * k, f0 + (f1 - f0) * k);
+                    [r * f.cos(), r * f.sin()]
+                };
+                let work: f64 = (0..steps)
+                    .map(|k| {
+                        let [a, m, b] = [0.0, 0.5, 1.0].map(|h| at((f64::from(k) + h) / f64::from(steps)));
+                        let miss = SHEARED.source(m);
+                        (miss[0] - p[0]) * (b[0] - a[0]) + (miss[1] - p[1]) * (b[1] - a[1])
+                    })
+                    .sum();
+                let late = SHEARED.fermat_arcsec2(pair[1].at) - SHEARED.fermat_arcsec2(pair[0].at);
+                assert!((work - late).abs() < 1e-6, "{work} {late}");
+            }
+        }
     }
 
     #[test]

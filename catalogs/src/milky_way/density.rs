@@ -3,17 +3,19 @@
 //! # Effect
 //! Stars thin out with height and towards the anticentre.
 //! # Formula
-//! Disks: exp(-(R - R0) / L - (|Z| - Z0) / H). Halo: (s / R0)^-2.62 up to s = 27.8 kpc, s^-3.8 beyond, s^2 = R^2 + (Z / 0.71)^2, nothing
+//! Disks: exp(-(max(R, 5.3 kpc) - R0) / L - (|Z| - Z0) / H). Halo: (s / R0)^-2.62 up to s = 27.8 kpc, s^-3.8 beyond, s^2 = R^2 + (Z / 0.71)^2, nothing
 //! beyond 100 kpc. Both are 1 at the Sun. Bulge: exp(-q / 2), q^2 = ((x / 1580 pc)^2 + (y / 620 pc)^2)^2 + (Z / 430 pc)^4, times exp(-(R - 2400 pc)^2 / 2 (500 pc)^2) beyond
 //! R = 2400 pc, nothing where q > 12 or R > 3400 pc; x along the bar, whose near end is 13.4 deg ahead of the centre (l > 0). 1 in the centre. H of the thin disk: 90 pc for M < 2.3, 300 pc for M > 5.1, a straight line between, giants 250 pc.
 //! # Symbols
 //! R, Z cylindrical coordinates about the Galactic centre; R0 = 8.2 kpc, Z0 = 25 pc the Sun's; L, H scale length and height.
 //! # Source
-//! Disks: Juric et al. 2008 (ApJ 673, 864), table 10 with the correction for binaries: thin 2600, 300 pc, thick 3600, 900 pc. Heights of the
+//! Disks: Juric et al. 2008 (ApJ 673, 864), table 10 with the correction for binaries: thin 2600, 300 pc, height of the thick one 900 pc. Length of the thick one 2200 pc,
+//! both flat within 5.3 kpc: Koshimoto, Baba & Bennett 2021 (ApJ 917, 78), numbers as in the program synthpop; 2.0 +- 0.2 kpc in Bland-Hawthorn & Gerhard 2016, and 3600 pc in
+//! Juric et al., with which anticentre counts are too high and those of the inner Galaxy too (`FIGURES.md`). Heights of the
 //! brighter stars: Bahcall & Soneira 1980. Halo: Sesar, Juric & Ivezic 2011 (ApJ 731, 4). R0, Z0: Bland-Hawthorn & Gerhard 2016 (ARA&A 54, 529).
 //! Bulge: Dwek et al. 1995 (ApJ 445, 716), model G2 of the light that COBE/DIRBE saw, numbers as remembered; its end as in Robin et al. 2003 (A&A 409, 523).
 //! # Limits
-//! Disks go on to the centre. No nuclear disk, long thin bar, X shape, spiral arms, flare, warp or streams. Lines of sight with |b| > 17.5 deg or 25 deg from the centre in longitude meet no bulge.
+//! No nuclear disk, long thin bar, X shape, spiral arms, flare, warp or streams. Lines of sight with |b| > 17.5 deg or 25 deg from the centre in longitude meet no bulge.
 //! # Twin
 //! None.
 
@@ -21,6 +23,8 @@
 pub const SUN_R_PC: f64 = 8200.0;
 /// Height of the Sun above the plane \[pc\].
 pub const SUN_Z_PC: f64 = 25.0;
+/// Within this radius disks are as dense as there \[pc\].
+const DISK_FLAT_PC: f64 = 5300.0;
 /// Where the halo ends \[pc\].
 const HALO_END_PC: f64 = 100_000.0;
 const HALO_BREAK_PC: f64 = 27_800.0;
@@ -95,7 +99,9 @@ impl Shape {
     /// Density relative to the Sun's place, of the bulge to its centre.
     pub(super) fn at(&self, place: &Place) -> f64 {
         match *self {
-            Self::Disk { length_pc, height_pc } => (-(place.r_pc - SUN_R_PC) / length_pc - (place.z_pc.abs() - SUN_Z_PC) / height_pc).exp(),
+            Self::Disk { length_pc, height_pc } => {
+                (-(place.r_pc.max(DISK_FLAT_PC) - SUN_R_PC) / length_pc - (place.z_pc.abs() - SUN_Z_PC) / height_pc).exp()
+            }
             Self::Bulge => bulge(place),
             Self::Halo => {
                 let s = place.r_pc.hypot(place.z_pc / HALO_FLATTENING);
@@ -122,6 +128,9 @@ mod tests {
         // Downwards 50 pc is the mirror image of the Sun.
         assert!((disk.at(&Sightline::new(0.0, -90.0).at(50.0)) - 1.0).abs() < 1e-12);
         assert!((disk.at(&Sightline::new(180.0, 0.0).at(2600.0)) - (-1.0_f64).exp()).abs() < 1e-12);
+        // Flat within 5.3 kpc: 2.9 kpc inwards and beyond.
+        let inner = [2900.0, 5000.0, 8200.0].map(|d| disk.at(&Sightline::new(0.0, 0.0).at(d)));
+        assert!(inner.iter().all(|rho| (rho / (2900.0_f64 / 2600.0).exp() - 1.0).abs() < 1e-12), "{inner:?}");
         // l = 90 deg, 8.2 kpc away: R = sqrt 2 R0.
         let side = Sightline::new(90.0, 0.0).at(SUN_R_PC);
         assert!((side.r_pc / SUN_R_PC - 2.0_f64.sqrt()).abs() < 1e-12);

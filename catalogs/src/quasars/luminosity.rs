@@ -4,19 +4,20 @@
 //! The density of quasars in the field, their redshifts and their luminosities.
 //! # Formula
 //! Phi = P / (10^(0.4 (a + 1) (M - M')) + 10^(0.4 (b + 1) (M - M'))) \[1 / Mpc3 / mag\]. To z = 3.5: M = M_g(z = 2), lg P = -6.01,
-//! M' = -26.71 - 2.5 (k1 (z - 2.2) + k2 (z - 2.2)^2); (a, b, k1, k2) = (-4.31, -1.54, -0.08, -0.40) below z = 2.2, (-3.04, -1.38, -0.25, -0.05) above. At z = 4, 5, 6, 7:
+//! M' = -26.71 - 2.5 (k1 (z - 2.2) + k2 (z - 2.2)^2); (a, b, k1, k2) = (-4.31, -1.54, -0.08, -0.40) below z = 2.2, (-3.124, -1.504, -0.46, 0.079) above. At z = 4, 5, 6, 7:
 //! M = M_1450, (lg P, M', a, b) = (-6.575, -25.36, -3.11, -1.30), (-6.996, -25.05, -2.90, -1.22), (-7.963, -24.90, -2.73, -1.23), (-8.870, -25.60, -3.34, -1.20).
 //! Between z = 3.5, 4, 5, 6 and 7 lg Phi is linear in z. m = M + DM(z) + K(z), K from the spectra of [`super::QuasarSpectra`].
 //! # Symbols
 //! M_g(z = 2) the g magnitude of the quasar at z = 2 less the distance modulus there; M_1450 absolute AB magnitude at 145 nm at rest.
 //! # Source
 //! To 3.5: Palanque-Delabrouille et al. 2016 (A&A 587, A41), table 4, pure luminosity evolution (fitted to 0.68 < z < 4, g < 22.5). 4: Akiyama et al. 2018 (PASJ 70,
-//! S34); 5: Niida et al. 2020 (ApJ 904, 89); 6: Matsuoka et al. 2018 (ApJ 869, 150); 7: Matsuoka et al. 2023 (ApJL 949, L42). Numbers of the first for
-//! z > 2.2 and of the others as remembered, not seen in print here: the former reproduce the published counts (tested).
+//! S34); 5: Niida et al. 2020 (ApJ 904, 89); 6: Matsuoka et al. 2018 (ApJ 869, 150); 7: Matsuoka et al. 2023 (ApJL 949, L42). The four numbers
+//! for z > 2.2 are fitted here, with these K, to the published counts in r of z 2 to 4 (`data/quasar_counts_r.csv`, r 17.25 to 22.25): theirs as remembered, (-3.04, -1.38, -0.25, -0.05), give up to 1.6 times these
+//! counts, 1.3 with f_nu ~ nu^-0.5 in place of the spectra. Numbers of the later laws as remembered, not seen in print here.
 //! # Limits
 //! Redshifts 0.05 to 7; below 0.68, and fainter than the surveys went (g = 22.5; M_1450 = -22), extrapolated; none fainter than M_g(z = 2) = -18, where nuclei of
-//! the field's own galaxies follow on the same function (`synthetic/nuclei.rs`). Counts to r = 22 are 4 % below the published ones (at r 20 to 22.5: z < 1 10 %, 1 to 3 0 to 9 %), and
-//! 0.3 % below them with f_nu ~ nu^-0.5 in place of the spectra: the difference is K, not the integral. Evaluated in the cosmology of the fits (H0 = 70, omega_m = 0.3), which keeps the counts
+//! the field's own galaxies follow on the same function (`synthetic/nuclei.rs`). Counts of r 18.5 to 22.5 are 9 to 13 % below the published ones at z < 1, within 7 % at z 1 to 2 and 6 % at 2 to 4:
+//! below 2.2 the difference is K, not the integral. Evaluated in the cosmology of the fits (H0 = 70, omega_m = 0.3), which keeps the counts
 //! whatever universe the galaxies have. Type 1 alone.
 //! # Twin
 //! None.
@@ -69,7 +70,7 @@ fn double_power(lg_p: f64, x: f64, a: f64, b: f64) -> f64 {
 
 /// lg of the density of the first law for M_g(z = 2).
 fn early(g: f64, z: f64) -> f64 {
-    let (a, b, k1, k2) = if z < 2.2 { (-4.31, -1.54, -0.08, -0.40) } else { (-3.04, -1.38, -0.25, -0.05) };
+    let (a, b, k1, k2) = if z < 2.2 { (-4.31, -1.54, -0.08, -0.40) } else { (-3.124, -1.504, -0.46, 0.079) };
     let d = z - 2.2;
     double_power(-6.01, g - (-26.71 - 2.5 * (k1 * d + k2 * d * d)), a, b)
 }
@@ -218,9 +219,10 @@ mod tests {
             for (bin, &published) in published.iter().enumerate() {
                 let inside = slices.iter().filter(|(z, _)| *z as usize == bin);
                 let count: f64 = inside.map(|(_, law)| law.between_deg2(r - 0.25, r + 0.25)).sum::<f64>() / 0.5;
-                // Where the surveys are: r 18.5 to 22.5, z 0 to 4; the last bin is half another survey. Beyond the knee 0.1 mag of another spectrum's K are 36 % of a density that goes as 10^(1.3 M).
+                // Where the surveys are: r 18.5 to 22.5, z 0 to 4; the last bin is half another survey.
                 if (18.5..22.5).contains(&r) && bin < 4 {
-                    let limit = [0.25, 0.15, 0.36, 0.6][bin];
+                    let limit = [0.15, 0.1, 0.1, 0.1][bin];
+                    println!("r {r}, z {bin}: {:.3} of {published:.3}", count / published);
                     assert!((count / published - 1.0).abs() < limit, "r {r}, z {bin}: {count} of {published}");
                     checked += 1;
                     all += count;
@@ -228,6 +230,8 @@ mod tests {
                 }
             }
         }
+        let deep: f64 = luminosity("sdss_i").slices(15.0, 26.5).iter().map(|(_, law)| law.total_deg2()).sum();
+        println!("to i = 26.5: {deep:.0} per deg2");
         assert!(checked == 32 && (all / wanted - 1.0).abs() < 0.1, "{checked}: {all} of {wanted}");
     }
 
@@ -258,7 +262,7 @@ mod tests {
         for edge in [2.2, 3.5, 4.0, 5.0, 6.0] {
             for g in [-28.0, -26.0, -24.0] {
                 let ratio = l.density_mpc3(g, edge + 1e-6) / l.density_mpc3(g, edge - 1e-6);
-                // At 2.2 the published slopes jump, and the function meets at its knee only: 10^(0.4 x 1.27 x 1.29) = 4.5 at M = -28.
+                // At 2.2 the published slopes jump, and the function meets at its knee only: 10^(0.4 x 1.19 x 1.29) = 4.1 at M = -28.
                 let limit = if edge == 2.2 { 4.6 } else { 1.01 };
                 assert!(ratio < limit && ratio > 1.0 / limit, "z {edge} M {g}: {ratio}");
             }

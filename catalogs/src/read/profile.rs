@@ -11,6 +11,7 @@
 //!   published schema of the galaxy bundles. Assumed: sizes are half-light radii, `mag_csst_i` stands for SDSS i.
 //! - cosmoDC2: schema of the GCR catalogues (github.com/LSSTDESC/gcr-catalogs, `SCHEMA.md`): sizes are half-light radii along the axes,
 //!   ellipticities (1 - q) / (1 + q). skyCatalogs have the same names without a magnitude: join one. Assumed: LSST i stands for SDSS i.
+//! - Skyloop: `catalog make` ([`crate::examine`]); positions hold at the epoch of the model ([`crate::milky_way::EPOCH_YEAR`]). Spectra of galaxies and unresolved companions do not come back.
 
 use super::ObjectKind;
 use super::columns::{ColumnSpec, Columns};
@@ -34,13 +35,17 @@ pub enum Profile {
     Galaxia,
     /// Galaxies as in cosmoDC2 and skyCatalogs.
     CosmoDc2,
+    /// Stars as `skyloop catalog make` writes them.
+    SkyloopStar,
+    /// Galaxies as `skyloop catalog make` writes them.
+    SkyloopGalaxy,
     /// Nothing ready: `columns` and `band` say all.
     #[default]
     Custom,
 }
 
 /// All of them but `custom`, with their names in scenarios.
-pub const PROFILES: [(&str, Profile); 7] = [
+pub const PROFILES: [(&str, Profile); 9] = [
     ("gaia_dr3", Profile::GaiaDr3),
     ("csst_c9_star", Profile::CsstC9Star),
     ("csst_c9_star_bundle", Profile::CsstC9StarBundle),
@@ -48,6 +53,8 @@ pub const PROFILES: [(&str, Profile); 7] = [
     ("trilegal", Profile::Trilegal),
     ("galaxia", Profile::Galaxia),
     ("cosmo_dc2", Profile::CosmoDc2),
+    ("skyloop_star", Profile::SkyloopStar),
+    ("skyloop_galaxy", Profile::SkyloopGalaxy),
 ];
 
 impl Profile {
@@ -78,7 +85,8 @@ impl Profile {
     pub fn band(self) -> Option<&'static str> {
         match self {
             Self::CsstC9Star | Self::CsstC9StarBundle | Self::Trilegal | Self::Galaxia => Some("sdss_g"),
-            Self::CsstC9Galaxy | Self::CosmoDc2 => Some("sdss_i"),
+            Self::CsstC9Galaxy | Self::CosmoDc2 | Self::SkyloopGalaxy => Some("sdss_i"),
+            Self::SkyloopStar => Some("bessell_v"),
             Self::GaiaDr3 => Some("gaia_g"),
             Self::Custom => None,
         }
@@ -87,14 +95,14 @@ impl Profile {
     #[must_use]
     pub fn kind(self) -> ObjectKind {
         match self {
-            Self::CsstC9Galaxy | Self::CosmoDc2 => ObjectKind::Galaxy,
+            Self::CsstC9Galaxy | Self::CosmoDc2 | Self::SkyloopGalaxy => ObjectKind::Galaxy,
             _ => ObjectKind::Star,
         }
     }
-    /// Epoch of its positions \[Julian year\]: that of Gaia DR3; assumed for the Cycle 9 table, whose bright part is Gaia.
+    /// Epoch of its positions \[Julian year\]: our own, and that of Gaia DR3; assumed for the Cycle 9 table, whose bright part is Gaia.
     #[must_use]
     pub fn epoch_year(self) -> f64 {
-        2016.0
+        if self == Self::SkyloopStar { crate::milky_way::EPOCH_YEAR } else { 2016.0 }
     }
     /// A(band) / E(B-V) that absolute magnitudes lack; 0 where the apparent ones are given.
     #[must_use]
@@ -206,6 +214,39 @@ impl Profile {
                 shear2: column("shear_2", "1"),
                 kappa: column("convergence", "1"),
                 a_v: column("MW_av", "mag"),
+                ..Columns::default()
+            },
+            Self::SkyloopStar => Columns {
+                id: column("id", "1"),
+                ra: column("ra", "deg"),
+                dec: column("dec", "deg"),
+                magnitude: column("v", "mag(AB)"),
+                teff: column("teff", "K"),
+                logg: column("log_g", "dex"),
+                feh: column("feh", "dex"),
+                e_bv: column("e_bv", "mag"),
+                pmra: column("pmra", "mas/yr"),
+                pmdec: column("pmdec", "mas/yr"),
+                parallax: column("parallax", "mas"),
+                radial_velocity: column("radial_velocity", "km/s"),
+                ..Columns::default()
+            },
+            Self::SkyloopGalaxy => Columns {
+                id: column("id", "1"),
+                ra: column("ra", "deg"),
+                dec: column("dec", "deg"),
+                magnitude: column("i", "mag(AB)"),
+                redshift: column("redshift", "1"),
+                half_light_radius: column("half_light_radius", "arcsec"),
+                e1: column("e1", "1"),
+                e2: column("e2", "1"),
+                bulge_radius: column("bulge_radius", "arcsec"),
+                bulge_e1: column("bulge_e1", "1"),
+                bulge_e2: column("bulge_e2", "1"),
+                bulge_fraction: column("bulge_fraction", "1"),
+                shear1: column("shear_1", "1"),
+                shear2: column("shear_2", "1"),
+                kappa: column("kappa", "1"),
                 ..Columns::default()
             },
             Self::Custom => Columns::default(),

@@ -18,6 +18,7 @@ pub(crate) use gravity::Gravity;
 pub(crate) use hydrogen::Hydrogen;
 pub use nebula::{nebula, nebula_lines};
 pub use simple::{black_body, power_law};
+pub(crate) use star::parameters;
 pub use star::{STAR_FEH_RANGE, STAR_TEFF_RANGE_K};
 
 use crate::band::ReferenceBands;

@@ -133,6 +133,13 @@ fn solve(teff_k: f64, feh: f64, wanted: [f64; 4], guess: Bend, bands: &[Arc<Band
     bend
 }
 
+/// Temperature \[K\], lg g and \[Fe/H\] of a spectrum of this grid by its name.
+pub(crate) fn parameters(name: &str) -> Option<[f64; 3]> {
+    let (teff, rest) = name.strip_prefix("star_t")?.split_once("_g")?;
+    let (log_g, feh) = rest.split_once("_z")?;
+    Some([teff.parse().ok()?, log_g.parse().ok()?, feh.parse().ok()?])
+}
+
 /// The nearest of `count` places at even steps from `first`, held at both ends.
 fn place(value: f64, first: f64, step: f64, count: usize) -> usize {
     (((value - first) / step).round().max(0.0) as usize).min(count - 1)
@@ -250,6 +257,8 @@ mod tests {
         assert_eq!(name(100.0, 4.5, 0.0), name(2850.0, 4.5, 0.0));
         assert_eq!(name(1e6, 8.0, 9.0), name(60_000.0, 4.5, 0.5));
         assert_eq!(name(4000.0, -1.0, 0.0), name(4000.0, 0.0, 0.0));
+        assert_eq!(parameters(&name(5040.0, 2.5, -1.5)).map(|p| [p[1], p[2]]), Some([2.5, -1.5]));
+        assert!((parameters(&name(5040.0, 2.5, -1.5)).unwrap()[0] / 5040.0 - 1.0).abs() < 0.011 && parameters("cww_e").is_none());
         assert!(Arc::ptr_eq(&grid.nearest(5772.0, 4.5, 0.0), &grid.nearest(5771.0, 4.4, 0.05)));
     }
 

@@ -132,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn there_are_more_galaxies_of_a_magnitude_the_redder_the_band() {
+        // Galaxies are redder than flat f_nu on average, and smooth: z has more than i and fewer than y.
+        let [i, z, y] = ["sdss_i", "sdss_z", "vista_y"].map(|b| GalaxyCounts::of(b).unwrap());
+        for k in 0..=24 {
+            let m = 16.0 + 0.5 * f64::from(k);
+            let [i, z, y] = [&i, &z, &y].map(|c| c.per_mag_deg2(m));
+            assert!(i < z && z < y, "{m}: {i} {z} {y}");
+        }
+    }
+
+    #[test]
     fn the_magnitude_law_inverts_its_cumulative() {
         let counts = GalaxyCounts::load();
         let law = MagnitudeLaw::new(18.0, 26.0, 0.05, |a, b| counts.between_deg2(a, b));

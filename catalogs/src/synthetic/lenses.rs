@@ -3,15 +3,13 @@
 //! # Effect
 //! Now and then a galaxy stands behind a massive one and is seen as arcs around it; the same lens whichever window asks.
 //! # Formula
-//! Pairs: Poisson per cell with the rate of [`crate::lenses::LensRate`]; the source even over its circle, its magnitude and kind those of the field's galaxies of
-//! that shell. A pair is a lens when the source's middle has several images, theta_E is at least the least one and all images together are
-//! brighter than the limit. Where the field's galaxies cluster a pair is kept with probability exp(r g - r^2 v / 2) / 6, g and v of
-//! [`crate::cosmos::Structure::smooth`] in the middle of its cell of order 9, r its bias over that of galaxies, at most 3.
+//! Pairs: `lens_pairs.rs`; magnitude and kind of the source are those of the field's galaxies of that shell. A pair is a lens when the source's middle has
+//! several images, theta_E is at least the least one and all images together are brighter than the limit. Quasars: `lensed_quasars.rs`.
 //! # Source
 //! `lenses/`; galaxies: `galaxies.rs`. After Collett 2015 (ApJ 811, 20).
 //! # Limits
 //! Sources have i above 18 before lensing and at most 3 mag (and 28.7) below the limit; those whose points' images are 0.75 mag too faint are not
-//! traced. Deflectors and sources are drawn beside the field's galaxies, not from them; sources do not follow the structure. Knots of a source are one
+//! traced. Deflectors and sources are drawn beside the field's galaxies, not from them. Knots of a source are one
 //! Gaussian. The image holds 4 half-light radii beyond the outermost image of the middle.
 //! # Twin
 //! None.
@@ -21,17 +19,17 @@ use super::counts::{GalaxyCounts, MagnitudeLaw};
 use super::galaxies::{GalaxyField, GalaxyModel};
 use super::galaxy_law::{Absolute, SLICES, quiescent_type};
 use super::grid::{self, Cell};
-use crate::Footprint;
-use crate::cosmos::{SHELLS, crowded};
+use super::lens_pairs::{LensPairs, Spot};
+use super::lensed_quasars::LensedQuasars;
+use crate::cosmos::{Background, SHELLS};
 use crate::draw::Draw;
 use crate::lenses::arc::{Sersic, trace};
 use crate::lenses::{Deflector, Image, LensRate, Sie};
-use rayon::prelude::*;
+use crate::{Footprint, Library};
 use serde::{Deserialize, Serialize};
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
 use sim_core::spectrum::Sed;
 use sim_core::stream::StreamKey;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Population number in the object's number and key.
@@ -44,13 +42,8 @@ const GAIN_MAG: f64 = 3.0;
 const SPARE_MAG: f64 = 0.75;
 /// Brightening of old galaxies \[mag / unit of redshift\] (Bernardi et al. 2003, r).
 const EVOLUTION_MAG: f64 = 0.85;
-/// Order of the cells (6.9 arcmin, below the 8 Mpc/h of the smooth field at all redshifts) at whose middles the structure is looked at.
-const SMOOTH_ORDER: u8 = 9;
-/// The smooth structure of the shells at a place, and its variance.
-type Smooth = [(f64, f64); SHELLS];
-/// Density over the mean up to which deflectors are kept, and the largest bias over that of galaxies.
-const CREST: f64 = 6.0;
-const MOST_RATIO: f64 = 3.0;
+/// Days of light in a megaparsec: 3.0857e22 m.
+const MPC_DAYS: f64 = 1.191_29e9;
 /// Pixels across an image, and their sizes \[arcsec\].
 const ACROSS: f64 = 240.0;
 const PIXEL_ARCSEC: (f64, f64) = (0.02, 0.12);
@@ -62,6 +55,8 @@ const MOST_PIXELS: usize = 512;
 pub struct LensSpec {
     /// Factor on the density, 0 to 1000; 0 for none.
     pub scale: f64,
+    /// Factor on the density of those with a quasar behind them, 0 to 1000; 0 for none.
+    pub quasars: f64,
     /// Faintest i magnitude of all images of a source together, 20 to 28.
     pub faint: f64,
     /// Least Einstein radius \[arcsec\], 0.1 to 5.
@@ -70,7 +65,7 @@ pub struct LensSpec {
 
 impl Default for LensSpec {
     fn default() -> Self {
-        Self { scale: 0.0, faint: 26.0, least_einstein_arcsec: 0.3 }
+        Self { scale: 0.0, quasars: 0.0, faint: 26.0, least_einstein_arcsec: 0.3 }
     }
 }
 
@@ -89,100 +84,71 @@ pub struct Lens {
     pub sie: Sie,
     /// Redshift of the source.
     pub source_redshift: f64,
-    /// i magnitude of the source before lensing.
+    /// i magnitude of the source before lensing; of a quasar its nucleus alone, the mean over time.
     pub source_i: f64,
-    /// Half-light radius of its largest component \[arcsec\].
+    /// Half-light radius of its largest component \[arcsec\]; 0 of a quasar.
     pub source_radius_arcsec: f64,
     /// Place of the source without lensing, from the deflector, east and north \[arcsec\].
     pub source_at: [f64; 2],
     /// Images of the middle of the source.
     pub images: Vec<Image>,
+    /// How much later than the first each arrives \[d\].
+    pub delays_d: Vec<f64>,
     /// i magnitude of all images together.
     pub images_i: f64,
     /// Magnification of the whole source.
     pub magnification: f64,
-    /// Deflector, and images.
-    pub sources: [Source; 2],
+    /// Deflector and images: of a galaxy all in one, of a quasar one by one, then those of its host.
+    pub sources: Vec<Source>,
 }
 
 /// What holds at every place of the sky.
 pub(super) struct LensModel {
-    rate: LensRate,
+    pub(super) pairs: LensPairs,
     magnitudes: Vec<MagnitudeLaw>,
-    key: StreamKey,
+    /// None without lensed quasars.
+    quasars: Option<LensedQuasars>,
 }
 
 impl LensModel {
-    pub(super) fn new(spec: &FieldSpec, seed: u64, galaxies: &GalaxyModel) -> Self {
+    pub(super) fn new(spec: &FieldSpec, seed: u64, galaxies: &GalaxyModel, library: &Library) -> Self {
         let (counts, structure) = (GalaxyCounts::load(), &galaxies.structure);
         let faint = (spec.lenses.faint + GAIN_MAG).min(FAINTEST);
         let of_shell = |s: usize| MagnitudeLaw::new(BRIGHTEST, faint, 0.05, |a, b| galaxies.law.shell_count_deg2(&counts, s, a, b));
         let magnitudes: Vec<MagnitudeLaw> = (0..SHELLS).map(of_shell).collect();
-        let sources: Vec<f64> = magnitudes.iter().map(MagnitudeLaw::total_deg2).collect();
-        let rate = LensRate::new(&structure.background, &structure.shells, &sources, spec.lenses.least_einstein_arcsec);
+        let sources: Vec<(f64, f64)> =
+            (1..).map(|s| structure.shells.width * f64::from(s)).zip(magnitudes.iter().map(MagnitudeLaw::total_deg2)).collect();
+        let rate = LensRate::new(&structure.background, &sources, spec.lenses.least_einstein_arcsec);
         let key = StreamKey::new(seed).with_name("synthetic_field").with_name("lenses");
-        Self { rate, magnitudes, key }
+        let quasars =
+            (spec.lenses.quasars > 0.0).then(|| LensedQuasars::new(spec, key.with_name("quasars"), &structure.background, library));
+        Self { pairs: LensPairs::new(rate, key), magnitudes, quasars }
     }
-    /// The lenses whose deflector lies in a footprint, in order of their numbers.
-    pub(super) fn within(&self, footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
-        self.of_cells(&grid::cells_in(footprint), footprint, field)
+    /// The lenses whose deflector lies in a footprint, as they are on a date (modified Julian): galaxies behind, then quasars.
+    pub(super) fn within(&self, footprint: &Footprint, field: &GalaxyField<'_>, mjd: f64) -> Vec<Lens> {
+        self.of_cells(&grid::cells_in(footprint), footprint, field, mjd)
     }
     /// Those of some cells.
-    pub(super) fn of_cells(&self, cells: &[Cell], footprint: &Footprint, field: &GalaxyField<'_>) -> Vec<Lens> {
-        let mut blocks: BTreeMap<u64, Option<Smooth>> = cells.iter().map(|cell| (cell.parent(SMOOTH_ORDER), None)).collect();
-        if field.spec.galaxies.clustering {
-            blocks.par_iter_mut().for_each(|(block, smooth)| {
-                let (ra_deg, dec_deg) = grid::middle_deg(SMOOTH_ORDER, *block);
-                *smooth = Some(field.model.structure.smooth_shells(ra_deg, dec_deg));
-            });
+    pub(super) fn of_cells(&self, cells: &[Cell], footprint: &Footprint, field: &GalaxyField<'_>, mjd: f64) -> Vec<Lens> {
+        let mut lenses = Vec::new();
+        if field.spec.lenses.scale > 0.0 {
+            lenses = self.pairs.of_cells(cells, field.spec.lenses.scale, field, |spot, draw| self.lens(spot, draw, footprint, field));
         }
-        let of_cell = |cell: &Cell| self.of_cell(cell, footprint, field, blocks[&cell.parent(SMOOTH_ORDER)].as_ref());
-        let lenses: Vec<Vec<Lens>> = cells.par_iter().map(of_cell).collect();
-        lenses.into_iter().flatten().collect()
+        lenses.extend(self.quasars.iter().flat_map(|quasars| quasars.of_cells(cells, footprint, field, mjd)));
+        lenses
     }
-    fn of_cell(&self, cell: &Cell, footprint: &Footprint, field: &GalaxyField<'_>, smooth: Option<&Smooth>) -> Vec<Lens> {
-        let key = self.key.with(cell.number);
-        let crest = if smooth.is_some() { CREST } else { 1.0 };
-        let mean = crest * self.rate.total_deg2() * cell.area_deg2() * field.spec.lenses.scale;
-        let count = Draw::new(key.stream(u64::MAX)).poisson(mean);
-        (0..count).filter_map(|number| self.lens(cell, number, Draw::new(key.stream(number)), footprint, field, smooth)).collect()
-    }
-    /// Whether the structure has a deflector at its place.
-    pub(super) fn stands(&self, cell: &Cell, number: u64, deflector: &Deflector, field: &GalaxyField<'_>, smooth: &Smooth) -> bool {
-        let structure = &field.model.structure;
-        let shell = structure.shells.at(structure.background.distance(deflector.redshift));
-        let thin = Draw::new(self.key.with(cell.number).with_name("structure").stream(number)).uniform();
-        thin * CREST < crowded(smooth[shell], deflector.bias_ratio().min(MOST_RATIO))
-    }
-    fn lens(
-        &self,
-        cell: &Cell,
-        number: u64,
-        mut draw: Draw,
-        footprint: &Footprint,
-        field: &GalaxyField<'_>,
-        smooth: Option<&Smooth>,
-    ) -> Option<Lens> {
-        let at = cell.position(&mut draw);
+    fn lens(&self, spot: Spot<'_>, mut draw: Draw, footprint: &Footprint, field: &GalaxyField<'_>) -> Option<Lens> {
+        let at = spot.cell.position(&mut draw);
         if !footprint.contains(at.0, at.1) {
             return None;
         }
         let (model, spec) = (field.model, &field.spec.lenses);
         let (background, shells) = (&model.structure.background, &model.structure.shells);
-        let chance = self.rate.draw(&mut draw);
+        let chance = self.pairs.draw(&mut draw);
         let source_i = self.magnitudes[chance.shell].quantile(draw.uniform());
         let slice = model.law.slice(chance.shell, source_i, draw.uniform());
         let source_redshift = background.redshift(shells.width / SLICES as f64 * (slice as f64 + draw.uniform()));
-        let radius = chance.reach_arcsec * draw.uniform().sqrt();
-        let (s, c) = draw.between(0.0, std::f64::consts::TAU).sin_cos();
-        let source_at = [radius * c, radius * s];
-        let deflector = Deflector::draw(chance.redshift, chance.sigma_km_s, &mut draw);
-        let sie = deflector.lens(background, source_redshift);
-        if sie.einstein_arcsec < spec.least_einstein_arcsec
-            || !smooth.is_none_or(|smooth| self.stands(cell, number, &deflector, field, smooth))
-        {
-            return None;
-        }
+        let (source_at, deflector, sie) = self.pairs.aligned(spot, &chance, source_redshift, field, &mut draw)?;
         let images = sie.images(source_at);
         let points: f64 = images.iter().map(|i| i.magnification.abs()).sum();
         if images.len() < 2 || source_i - 2.5 * points.min(30.0).log10() > spec.faint + SPARE_MAG {
@@ -198,19 +164,9 @@ impl LensModel {
             return None;
         }
         let (galaxy, deflector_i, deflector_radius_arcsec) = deflector_light(&deflector, field, &mut draw);
-        let source = |place, kind, redshift, components| Source {
-            id: cell.object(POPULATION, 2 * number + place),
-            kind,
-            position: Position::Sky { ra_deg: at.0, dec_deg: at.1 },
-            components,
-            lensing: Lensing::default(),
-            redshift,
-            motion: None,
-            seen: None,
-        };
-        let sources = [
-            source(0, SourceKind::LensGalaxy, deflector.redshift, vec![galaxy]),
-            source(1, SourceKind::LensedGalaxy, source_redshift, components),
+        let sources = vec![
+            source((spot.cell.object(POPULATION, 2 * spot.number), SourceKind::LensGalaxy), at, deflector.redshift, vec![galaxy]),
+            source((spot.cell.object(POPULATION, 2 * spot.number + 1), SourceKind::LensedGalaxy), at, source_redshift, components),
         ];
         let magnification = 10.0_f64.powf(0.4 * (source_i - images_i));
         Some(Lens {
@@ -223,12 +179,29 @@ impl LensModel {
             source_i,
             source_radius_arcsec,
             source_at,
+            delays_d: delays_d(&sie, &images, chance.redshift, source_redshift, background),
             images,
             images_i,
             magnification,
             sources,
         })
     }
+}
+
+/// A source of the field at a place (ra, dec) \[deg\].
+pub(super) fn source((id, kind): (u64, SourceKind), at: (f64, f64), redshift: f64, components: Vec<Component>) -> Source {
+    let position = Position::Sky { ra_deg: at.0, dec_deg: at.1 };
+    Source { id, kind, position, components, lensing: Lensing::default(), redshift, motion: None, seen: None }
+}
+
+/// How much later than the first each image arrives \[d\]: D_l D_s / D_ls (1 + z_l) / c, in comoving distances, times the Fermat potential.
+pub(super) fn delays_d(sie: &Sie, images: &[Image], lens_z: f64, source_z: f64, background: &Background) -> Vec<f64> {
+    let (lens, source) = (background.distance(lens_z), background.distance(source_z));
+    let distance_mpc = lens * source / (source - lens) / background.cosmology.h;
+    let days = distance_mpc * MPC_DAYS * (1.0_f64 / 3600.0).to_radians().powi(2);
+    let potential: Vec<f64> = images.iter().map(|image| sie.fermat_arcsec2(image.at)).collect();
+    let first = potential.iter().copied().fold(f64::INFINITY, f64::min);
+    potential.into_iter().map(|p| days * (p - first)).collect()
 }
 
 fn light(component: &Component) -> f64 {
@@ -239,7 +212,7 @@ fn light(component: &Component) -> f64 {
 }
 
 /// Images of the components of a source, and the largest half-light radius of them \[arcsec\].
-fn traced(sie: &Sie, at: [f64; 2], images: &[Image], behind: &[Component]) -> (Vec<Component>, f64) {
+pub(super) fn traced(sie: &Sie, at: [f64; 2], images: &[Image], behind: &[Component]) -> (Vec<Component>, f64) {
     let profile = |component: &Component| match component.profile {
         Profile::Sersic { index, half_light_radius_arcsec, shear } => Some(Sersic { index, half_light_radius_arcsec, shape: shear }),
         Profile::Knots { half_light_radius_arcsec, shear, .. } => Some(Sersic { index: 0.5, half_light_radius_arcsec, shape: shear }),
@@ -266,7 +239,7 @@ fn traced(sie: &Sie, at: [f64; 2], images: &[Image], behind: &[Component]) -> (V
 }
 
 /// The deflector's light, its i magnitude and its half-light radius \[arcsec\].
-fn deflector_light(deflector: &Deflector, field: &GalaxyField<'_>, draw: &mut Draw) -> (Component, f64, f64) {
+pub(super) fn deflector_light(deflector: &Deflector, field: &GalaxyField<'_>, draw: &mut Draw) -> (Component, f64, f64) {
     let background = &field.model.structure.background;
     let (z, h) = (deflector.redshift, background.cosmology.h);
     let looks = deflector.light(draw);

@@ -17,6 +17,8 @@ pub mod counts;
 mod galaxies;
 mod galaxy_law;
 mod grid;
+mod lens_pairs;
+mod lensed_quasars;
 mod lenses;
 mod nuclei;
 mod quasars;
@@ -31,6 +33,8 @@ mod tests;
 mod tests_counts;
 #[cfg(test)]
 mod tests_deep;
+#[cfg(test)]
+mod tests_lensed_quasars;
 #[cfg(test)]
 mod tests_varying;
 
@@ -85,18 +89,19 @@ impl Population {
     /// When the seed is missing or a value is outside its range.
     pub fn new(spec: &FieldSpec, library: &Library) -> Result<Self, FieldError> {
         let seed = spec.check()?;
-        let (clusters, lenses, supernovae) = (spec.clusters.scale > 0.0, spec.lenses.scale > 0.0, spec.supernovae.scale > 0.0);
+        let (clusters, supernovae) = (spec.clusters.scale > 0.0, spec.supernovae.scale > 0.0);
+        let lenses = spec.lenses.scale > 0.0 || spec.lenses.quasars > 0.0;
         let galaxies = (spec.galaxies.scale > 0.0 || clusters || lenses || supernovae).then(|| GalaxyModel::new(spec, seed, library));
         Ok(Self {
             spec: spec.clone(),
             seed,
             milky_way: MilkyWay::new(),
             clusters: galaxies.as_ref().filter(|_| clusters).map(|g| ClusterModel::new(spec, seed, &g.structure.background)),
-            lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g)),
+            lenses: galaxies.as_ref().filter(|_| lenses).map(|g| LensModel::new(spec, seed, g, library)),
             supernovae: galaxies.as_ref().filter(|_| supernovae).map(|g| SupernovaModel::new(spec, g, library)),
             nuclei: galaxies.as_ref().filter(|_| spec.nuclei.scale > 0.0).map(|g| NucleusModel::new(g, library)),
             galaxies,
-            quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library)),
+            quasars: (spec.quasars.scale > 0.0).then(|| QuasarModel::new(spec, library, (spec.quasars.bright, spec.quasars.faint))),
             extinction: (spec.e_bv > 0.0).then(|| Curve::new().extinction(spec.e_bv)),
         })
     }
@@ -178,7 +183,7 @@ impl Population {
         if let Some(field) = &field {
             let shining = shining.as_deref().unwrap_or(&clusters);
             all.extend(self.clusters.iter().flat_map(|model| model.light(shining, footprint, field)));
-            all.extend(self.lenses.iter().flat_map(|model| model.of_cells(&cells, footprint, field)).flat_map(|lens| lens.sources));
+            all.extend(self.lenses.iter().flat_map(|model| model.of_cells(&cells, footprint, field, mjd)).flat_map(|lens| lens.sources));
         }
         // Cell by cell, and in a cell by population: in order already, but for supernovae among their hosts, clusters and lenses.
         all.sort_by_key(|source| source.id);
@@ -196,11 +201,11 @@ impl Population {
         cells.par_iter().map(|cell| stars.of_cell(cell, footprint)).collect()
     }
 
-    /// The strong lenses alone, with what is known of them: the same ones.
+    /// The strong lenses alone, with what is known of them, as they are at a date (modified Julian, UTC): the same ones.
     #[must_use]
-    pub fn lenses_within(&self, footprint: &Footprint, library: &Library) -> Vec<Lens> {
+    pub fn lenses_within(&self, footprint: &Footprint, library: &Library, mjd: f64) -> Vec<Lens> {
         match (&self.lenses, self.galaxy_field(library, None, None)) {
-            (Some(lenses), Some(field)) => lenses.within(footprint, &field),
+            (Some(lenses), Some(field)) => lenses.within(footprint, &field, mjd),
             _ => Vec::new(),
         }
     }

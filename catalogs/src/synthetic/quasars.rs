@@ -27,6 +27,7 @@ use crate::draw::Draw;
 use crate::quasars::{Luminosity, QuasarSpectra, Wander, lg_mass};
 use crate::{Footprint, Library};
 use serde::{Deserialize, Serialize};
+use sim_core::bandpass::Bandpass;
 use sim_core::source::{Brightness, Component, Lensing, Position, Profile, Shear, Source, SourceKind};
 use sim_core::spectrum::{Extinction, Sed};
 use sim_core::stream::StreamKey;
@@ -77,6 +78,21 @@ pub(super) struct QuasarModel {
     background: Background,
 }
 
+/// The Galaxy's dust in front.
+pub(super) type Dust<'a> = Option<&'a Arc<Extinction>>;
+
+/// The light of a quasar.
+pub(super) struct Looks {
+    nucleus: Sed,
+    band: Arc<Bandpass>,
+    /// Mean magnitude of the nucleus in the band.
+    i: f64,
+    /// The galaxy around it, if it is shown.
+    pub(super) host: Option<Component>,
+    /// None where brightness does not change.
+    wander: Option<Wander>,
+}
+
 pub(super) struct QuasarField<'a> {
     pub spec: &'a FieldSpec,
     pub key: StreamKey,
@@ -89,10 +105,11 @@ pub(super) struct QuasarField<'a> {
 }
 
 impl QuasarModel {
-    pub(super) fn new(spec: &FieldSpec, library: &Library) -> Self {
+    /// For mean i magnitudes between two limits.
+    pub(super) fn new(spec: &FieldSpec, library: &Library, (bright, faint): (f64, f64)) -> Self {
         let spectra = QuasarSpectra::new();
         let luminosity = Luminosity::new(&spectra, &library.bands, library.bands.sdss_i());
-        let slices = luminosity.slices(spec.quasars.bright, spec.quasars.faint);
+        let slices = luminosity.slices(bright, faint);
         let mut total = 0.0;
         let cumulative = slices
             .iter()
@@ -105,6 +122,46 @@ impl QuasarModel {
     }
     fn total_deg2(&self) -> f64 {
         self.cumulative[self.cumulative.len() - 1]
+    }
+    /// Slices of redshift (their middles) with the law of magnitude in each, and half the width of one.
+    pub(super) fn slices(&self) -> (&[(f64, MagnitudeLaw)], f64) {
+        (&self.slices, 0.5 * (self.slices[1].0 - self.slices[0].0))
+    }
+    /// The light of a quasar of a mean i magnitude at a redshift.
+    pub(super) fn looks(&self, (i, redshift): (f64, f64), spec: &QuasarSpec, library: &Library, dust: Dust<'_>, draw: &mut Draw) -> Looks {
+        let absolute_i = self.luminosity.absolute_i(self.luminosity.absolute(i, redshift));
+        let (is_dusty, reddening) = (draw.chance(DUSTY.0), DUSTY.1 * draw.exponential());
+        let mass = lg_mass(absolute_i, draw.normal());
+        let shape = shape(draw);
+        let kind = QuasarSpectra::kind(absolute_i);
+        let sed = |template| Sed { template, redshift, extinction: dust.cloned() };
+        let band = library.bands.sdss_i();
+        let nucleus = sed(self.spectra.at(kind, if is_dusty { reddening } else { 0.0 }, redshift));
+        let host = spec.hosts.then(|| {
+            let host = sed(library.seds.galaxy_at(HOST_TYPE, 0.0, redshift));
+            let ratio = 0.323 * 10.0_f64.powf(0.126 * (absolute_i + 23.0));
+            // The nucleus's own dust does not dim its host.
+            let clear = sed(self.spectra.at(kind, 0.0, redshift));
+            let lost = -2.5 * (band.mean_fnu(&nucleus) / band.mean_fnu(&clear)).log10();
+            let share = ratio * (band.mean_fnu(&host) / visual(&host)) / (band.mean_fnu(&clear) / visual(&clear));
+            let radius = (HOST_KPC * self.background.arcsec_per_kpc(redshift)).clamp(0.03, 10.0);
+            (share.is_finite() && share > 0.0 && lost.is_finite()).then(|| Component {
+                profile: Profile::Sersic { index: 2.5, half_light_radius_arcsec: radius, shear: shape },
+                sed: host,
+                brightness: Brightness::Ab { magnitude: i - lost - 2.5 * share.log10(), band: band.clone() },
+            })
+        });
+        let wander = spec.variable.then(|| Wander::of(band.pivot_nm(), redshift, absolute_i, mass));
+        Looks { nucleus, band: band.clone(), i, host: host.flatten(), wander }
+    }
+}
+
+impl Looks {
+    /// The nucleus as it is at a date, `key` being the object's, dimmer by some magnitudes.
+    pub(super) fn nucleus(&self, key: StreamKey, mjd: f64, dimmer: f64) -> Component {
+        let change = self.wander.map_or(0.0, |wander| wander.at(key, mjd));
+        let brightness = Brightness::Ab { magnitude: self.i + change + dimmer, band: self.band.clone() };
+        Component { profile: Profile::Point, sed: self.nucleus.clone(), brightness }
     }
 }
 
@@ -128,43 +185,14 @@ impl QuasarField<'_> {
         let model = self.model;
         let u = draw.uniform() * model.total_deg2();
         let slice = model.cumulative.partition_point(|&c| c < u).min(model.slices.len() - 1);
-        let half_width = 0.5 * (model.slices[1].0 - model.slices[0].0);
+        let half_width = model.slices().1;
         let redshift = model.slices[slice].0 + draw.between(-half_width, half_width);
         if self.structure.is_some_and(|structure| thin * CREST > crowding(structure, at, redshift)) {
             return None;
         }
         let i = model.slices[slice].1.quantile(draw.uniform());
-        let absolute_i = model.luminosity.absolute_i(model.luminosity.absolute(i, redshift));
-        let (is_dusty, dust) = (draw.chance(DUSTY.0), DUSTY.1 * draw.exponential());
-        let mass = lg_mass(absolute_i, draw.normal());
-        let shape = self.shape(&mut draw);
-        let kind = QuasarSpectra::kind(absolute_i);
-        let sed = |template| Sed { template, redshift, extinction: self.extinction.clone() };
-        let band = self.library.bands.sdss_i();
-        let nucleus = sed(model.spectra.at(kind, if is_dusty { dust } else { 0.0 }, redshift));
-        let change =
-            if self.spec.quasars.variable { Wander::of(band.pivot_nm(), redshift, absolute_i, mass).at(key, self.mjd) } else { 0.0 };
-        let mut components = vec![Component {
-            profile: Profile::Point,
-            sed: nucleus.clone(),
-            brightness: Brightness::Ab { magnitude: i + change, band: band.clone() },
-        }];
-        if self.spec.quasars.hosts {
-            let host = sed(self.library.seds.galaxy_at(HOST_TYPE, 0.0, redshift));
-            let ratio = 0.323 * 10.0_f64.powf(0.126 * (absolute_i + 23.0));
-            // The nucleus's own dust does not dim its host.
-            let clear = sed(model.spectra.at(kind, 0.0, redshift));
-            let lost = -2.5 * (band.mean_fnu(&nucleus) / band.mean_fnu(&clear)).log10();
-            let share = ratio * (band.mean_fnu(&host) / visual(&host)) / (band.mean_fnu(&clear) / visual(&clear));
-            if share.is_finite() && share > 0.0 && lost.is_finite() {
-                let radius = (HOST_KPC * model.background.arcsec_per_kpc(redshift)).clamp(0.03, 10.0);
-                components.push(Component {
-                    profile: Profile::Sersic { index: 2.5, half_light_radius_arcsec: radius, shear: shape },
-                    sed: host,
-                    brightness: Brightness::Ab { magnitude: i - lost - 2.5 * share.log10(), band: band.clone() },
-                });
-            }
-        }
+        let looks = model.looks((i, redshift), &self.spec.quasars, self.library, self.extinction.as_ref(), &mut draw);
+        let components = std::iter::once(looks.nucleus(key, self.mjd, 0.0)).chain(looks.host).collect();
         Some(Source {
             id,
             kind: SourceKind::Quasar,
@@ -176,11 +204,12 @@ impl QuasarField<'_> {
             seen: None,
         })
     }
+}
 
-    fn shape(&self, draw: &mut Draw) -> Shear {
-        let (modulus, angle) = (draw.between(0.0, 0.3), std::f64::consts::TAU * draw.uniform());
-        Shear { g1: modulus * angle.cos(), g2: modulus * angle.sin() }
-    }
+/// Ellipticity of a host.
+fn shape(draw: &mut Draw) -> Shear {
+    let (modulus, angle) = (draw.between(0.0, 0.3), std::f64::consts::TAU * draw.uniform());
+    Shear { g1: modulus * angle.cos(), g2: modulus * angle.sin() }
 }
 
 /// Density of quasars at a place (ra, dec) \[deg\] and a redshift over the mean.

@@ -168,6 +168,7 @@ impl FieldSpec {
         within("clusters.least_mass", self.clusters.least_mass, 1e13, 1e15, "1e13..1e15 solar masses")?;
         within("clusters.diffuse", self.clusters.diffuse, 0.0, 3.0, "0..3")?;
         within("lenses.scale", self.lenses.scale, 0.0, 1000.0, "0..1000")?;
+        within("lenses.quasars", self.lenses.quasars, 0.0, 1000.0, "0..1000")?;
         within("lenses.faint", self.lenses.faint, 20.0, 28.0, "20..28 mag")?;
         within("lenses.least_einstein_arcsec", self.lenses.least_einstein_arcsec, 0.1, 5.0, "0.1..5 arcsec")?;
         if let Some((key, value, range)) = self.cosmology.fault() {

@@ -82,7 +82,7 @@ pub enum Catalog {
         /// Seed of the sky.
         #[arg(long)]
         seed: u64,
-        /// TOML file with the parameters of the population, as under [catalog.field] of a scenario; lenses.scale is 1 where it is 0.
+        /// TOML file with the parameters of the population, as under [catalog.field] of a scenario; lenses.scale is 1 where it and lenses.quasars are 0.
         #[arg(long)]
         field: Option<PathBuf>,
         /// .png file of the brightest lenses.
@@ -332,7 +332,7 @@ impl Catalog {
             Self::Lenses { out, cone, seed, field, gallery, pictures } => {
                 let footprint = self::cone(cone)?;
                 let mut spec = field_spec(field.as_deref(), *seed)?;
-                if spec.lenses.scale == 0.0 {
+                if spec.lenses.scale == 0.0 && spec.lenses.quasars == 0.0 {
                     spec.lenses.scale = 1.0;
                 }
                 let gallery = gallery.as_deref().map(|path| (path, *pictures));
