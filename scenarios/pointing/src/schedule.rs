@@ -15,8 +15,8 @@
 mod clusters;
 
 use crate::almanac::Almanac;
+use crate::constraints::Rules;
 use crate::constraints::cmg::Ledger;
-use crate::constraints::{Constraint, Rules};
 use crate::focal_plane::Attitude;
 use crate::moment::Moment;
 use crate::orbit::{OrbitError, Track};
@@ -205,6 +205,7 @@ fn hardness(targets: &[Target], (track, rules): (&Track, &Rules), (start_mjd, en
 mod tests {
     use super::*;
     use crate::area::ecliptic_pole;
+    use crate::constraints::Constraint;
     use crate::focal_plane::position_angle_deg;
     use sim_core::direction::{unit, vector};
 

@@ -149,9 +149,8 @@ fn panel(area: &Area<'_>, (title, axis): (&str, &str), points: &[Point]) -> Resu
         .label_style(("sans-serif", 13).into_font().color(&MUTED))
         .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
         .draw()?;
-    let series: [(&str, RGBColor, fn(&Point) -> f64); 2] = [("CPU", CPU, |p| p.cpu_s), ("wall clock", WALL, |p| p.wall_s)];
-    for (name, colour, value) in series {
-        let line: Vec<(f64, f64)> = points.iter().map(|p| (p.count as f64, value(p))).collect();
+    let curve = |value: fn(&Point) -> f64| points.iter().map(|p| (p.count as f64, value(p))).collect::<Vec<_>>();
+    for (name, colour, line) in [("CPU", CPU, curve(|p| p.cpu_s)), ("wall clock", WALL, curve(|p| p.wall_s))] {
         chart
             .draw_series(LineSeries::new(line.iter().copied(), colour.stroke_width(2)))?
             .label(name)
