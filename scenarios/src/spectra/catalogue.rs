@@ -4,7 +4,7 @@ use super::frames::SlitlessFrame;
 use anyhow::{Context as _, bail};
 use sim_core::fits::{self, Data};
 use sim_core::table::{ColumnData, Table};
-use spectroscopy::extraction::{Morphology, Photometry, Point, Source};
+use spectroscopy::extraction::{Bulge, Morphology, Photometry, Point, Source};
 use std::path::Path;
 
 /// A catalogue on the sky.
@@ -16,14 +16,14 @@ struct Row {
     id: u64,
     ra_deg: f64,
     dec_deg: f64,
-    /// Half-light radius \[arcsec\], reduced shear east and north, bulge's share; `None` for a star.
-    shape: Option<(f64, (f64, f64), f64)>,
+    /// Half-light radius \[arcsec\], reduced shear east and north, bulge; `None` for a star.
+    shape: Option<(f64, (f64, f64), Bulge)>,
     points: Vec<Point>,
 }
 
 impl Catalogue {
     /// Reads a FITS table: `OBJ_ID`, `RA`, `DEC` \[deg\], magnitudes `MAG` (in the spectrograph's band, at `pivot_nm`) or `MAG_band` at the wavelengths of `bands`;
-    /// shapes by `HLR` \[arcsec\], `E1`, `E2` (and `G1`, `G2`), `BULGE_FRAC`, if they are there; stars have `HLR` 0.
+    /// shapes by `HLR` \[arcsec\], `E1`, `E2` (and `G1`, `G2`), `BULGE_FRAC`, `BULGE_HLR` \[arcsec\], `BULGE_N`, if they are there; stars have `HLR` 0.
     ///
     /// # Errors
     /// When the file cannot be read or a column is missing.
@@ -34,7 +34,12 @@ impl Catalogue {
         let column = |name: &str| table.f64s(name).with_context(|| format!("{}: column {name} is missing", path.display()));
         let optional = |name: &str| table.f64s(name).unwrap_or_else(|| vec![0.0; table.rows()]);
         let (ra, dec, id) = (column("RA")?, column("DEC")?, ids(&table).with_context(|| format!("{}: column OBJ_ID", path.display()))?);
-        let (hlr, bulge) = (optional("HLR"), optional("BULGE_FRAC"));
+        let [hlr, share, radius, index] = ["HLR", "BULGE_FRAC", "BULGE_HLR", "BULGE_N"].map(optional);
+        let bulge = |i: usize| {
+            let all = Bulge::of(share[i].clamp(0.0, 1.0));
+            let own = radius[i] > 0.0 && index[i] > 0.0;
+            if own { Bulge { radius: (radius[i] / hlr[i]).clamp(0.01, 100.0), index: index[i], ..all } } else { all }
+        };
         let shear = ["E1", "E2", "G1", "G2"].map(optional);
         let mut magnitudes: Vec<(f64, Vec<f64>)> = table.f64s("MAG").map(|m| (pivot_nm, m)).into_iter().collect();
         magnitudes.extend(bands.iter().filter_map(|(name, nm)| table.f64s(&format!("MAG_{name}")).map(|m| (*nm, m))));
@@ -45,7 +50,7 @@ impl Catalogue {
             id: id[i],
             ra_deg: ra[i],
             dec_deg: dec[i],
-            shape: (hlr[i] > 0.0).then(|| (hlr[i], (shear[0][i] + shear[2][i], shear[1][i] + shear[3][i]), bulge[i])),
+            shape: (hlr[i] > 0.0).then(|| (hlr[i], (shear[0][i] + shear[2][i], shear[1][i] + shear[3][i]), bulge(i))),
             points: magnitudes
                 .iter()
                 .filter(|(_, m)| m[i].is_finite())
@@ -75,7 +80,7 @@ impl Catalogue {
 }
 
 /// An ellipse in pixels from half-light radius and reduced shear on the sky.
-fn ellipse(frame: &SlitlessFrame, (x, y): (f64, f64), radius_arcsec: f64, (g1, g2): (f64, f64), bulge: f64) -> Morphology {
+fn ellipse(frame: &SlitlessFrame, (x, y): (f64, f64), radius_arcsec: f64, (g1, g2): (f64, f64), bulge: Bulge) -> Morphology {
     let g = g1.hypot(g2).min(0.95);
     let scale = frame.level1.pixel_scale_arcsec;
     // An area-preserving shear makes the long axis root((1 + g) / (1 - g)) times the round radius.
@@ -88,7 +93,7 @@ fn ellipse(frame: &SlitlessFrame, (x, y): (f64, f64), radius_arcsec: f64, (g1, g
         let (dx, dy) = ((j[1][1] * east - j[0][1] * north) / determinant, (j[0][0] * north - j[1][0] * east) / determinant);
         dy.atan2(dx).to_degrees()
     });
-    Morphology::Ellipse { half_light_px, axis_ratio: ((1.0 - g) / (1.0 + g)).max(0.02), angle_deg, bulge: bulge.clamp(0.0, 1.0) }
+    Morphology::Ellipse { half_light_px, axis_ratio: ((1.0 - g) / (1.0 + g)).max(0.02), angle_deg, bulge }
 }
 
 /// Numbers of the sources of a table.

@@ -8,7 +8,8 @@
 //! # Source
 //! Limits: the band table. Growth of the noise with the area, and 1 % of calibration: assumed.
 //! # Limits
-//! Blends, detection and errors of places and shapes are not simulated: closed loops with this catalogue tell of spectra alone.
+//! Blends, detection and errors of places and shapes are not simulated: closed loops with this catalogue tell of spectra alone. A galaxy is a disc (knots are counted to it) and one
+//! bulge, with the shares that they have in the catalogue's band.
 
 use super::frames::of_folders;
 use crate::folder::Folder;
@@ -20,7 +21,7 @@ use instruments::description::Instrument;
 use sim_core::bandpass::Bandpass;
 use sim_core::fits::{self, Data, Hdu, Header};
 use sim_core::noise::normals;
-use sim_core::source::{Brightness, Source};
+use sim_core::source::{Brightness, Profile, Source};
 use sim_core::stream::StreamKey;
 use sim_core::table::{Column, ColumnData, Table};
 use sim_core::units::AB_ZERO_ERG_S_CM2_HZ;
@@ -35,6 +36,10 @@ const CALIBRATION: f64 = 0.01;
 const POINT: f64 = 0.98;
 /// Columns that are copied from the list of objects.
 const COPIED: [&str; 8] = ["RA", "DEC", "HLR", "BULGE_FRAC", "E1", "E2", "G1", "G2"];
+/// Columns of the bulge, behind them: its half-light radius \[arcsec\] and Sersic index.
+const OF_BULGE: [(&str, &str); 2] = [("BULGE_HLR", "arcsec"), ("BULGE_N", "")];
+/// Sersic index up to which a component is a disc.
+const DISC: f64 = 1.5;
 
 /// A flux density in a band.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,6 +107,25 @@ pub fn photometry(path: &Path, instrument: &Instrument) -> anyhow::Result<BTreeM
     Ok(out)
 }
 
+/// Puts what a fit of disc and bulge to a direct image gives into a row of copied columns, and radius and index of the bulge (0 without one).
+fn two_components(source: &Source, copied: &mut [f64]) -> (f64, f64) {
+    let (mut disc, mut bulge) = ((0.0, None), (0.0, None));
+    for component in &source.components {
+        let Brightness::Ab { magnitude, .. } = &component.brightness else { continue };
+        let (index, radius, shear) = match component.profile {
+            Profile::Sersic { index, half_light_radius_arcsec, shear } => (index, half_light_radius_arcsec, shear),
+            Profile::Knots { half_light_radius_arcsec, shear, .. } => (1.0, half_light_radius_arcsec, shear),
+            _ => continue,
+        };
+        let part: &mut (f64, Option<_>) = if index <= DISC { &mut disc } else { &mut bulge };
+        part.0 += 10f64.powf(-0.4 * magnitude);
+        part.1.get_or_insert((index, radius, shear));
+    }
+    let Some((_, radius, shear)) = disc.1.or(bulge.1) else { return (0.0, 0.0) };
+    (copied[2], copied[3], copied[4], copied[5]) = (radius, bulge.0 / (disc.0 + bulge.0), shear.g1, shear.g2);
+    bulge.1.map_or((0.0, 0.0), |(index, radius, _)| (radius, index))
+}
+
 /// Magnitude of a whole source through a band; not finite where its components have none.
 fn magnitude(source: &Source, band: &Bandpass) -> f64 {
     let flux = source.components.iter().map(|component| match &component.brightness {
@@ -159,7 +183,11 @@ pub fn make(folders: &[PathBuf], out: &Path) -> anyhow::Result<usize> {
                         (f64::NAN, f64::NAN)
                     }
                 });
-                rows.insert(*id, (copied.iter().map(|c| c[i]).collect(), seen.collect()));
+                let seen = seen.collect();
+                let mut columns: Vec<f64> = copied.iter().map(|c| c[i]).collect();
+                let (radius, index) = if size > 0.0 { two_components(source, &mut columns) } else { (0.0, 0.0) };
+                columns.extend([radius, index]);
+                rows.insert(*id, (columns, seen));
             }
         }
     }
@@ -176,6 +204,9 @@ pub fn make(folders: &[PathBuf], out: &Path) -> anyhow::Result<usize> {
             ""
         };
         columns.push(f64s(name, unit, "as in the list of objects", &|row| row.0[k]));
+    }
+    for (k, (name, unit)) in OF_BULGE.into_iter().enumerate() {
+        columns.push(f64s(name, unit, "of the bulge, 0 without one", &|row| row.0[COPIED.len() + k]));
     }
     for (k, band) in bands.iter().enumerate() {
         columns.push(f64s(&format!("MAG_{band}"), "mag", "AB magnitude, NaN where not seen", &|row| row.1[k].0));

@@ -9,7 +9,7 @@ use instruments::description::Instrument;
 use sim_core::dispersion::Grating;
 use sim_core::fits::{self, Data, Hdu, Header};
 use spectroscopy::extraction::{self, FrameSpectra, Psf, Settings, Source, extract_frame};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// How to extract.
@@ -124,10 +124,15 @@ fn told(frame: &str, psf: &Psf, pivot_nm: f64) -> String {
     format!("{frame}: PSF of {:.2} pixel FWHM at {pivot_nm:.0} nm, {wings}", psf.fwhm(pivot_nm))
 }
 
-/// PSFs measured on the frames of a folder, by detector.
-pub(super) fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&str)) -> anyhow::Result<BTreeMap<u16, Psf>> {
+/// PSFs measured on the frames of a folder, by detector; those of `detectors` alone.
+pub(super) fn measured_psfs(
+    plan: &Plan,
+    folder: &Path,
+    detectors: &BTreeSet<u16>,
+    said: &mut dyn FnMut(&str),
+) -> anyhow::Result<BTreeMap<u16, Psf>> {
     let mut out = BTreeMap::new();
-    for frame in of_folders(&[folder.to_path_buf()])? {
+    for frame in of_folders(&[folder.to_path_buf()])?.into_iter().filter(|f| detectors.contains(&f.detector)) {
         let setup = Setup::read(plan, &frame)?;
         let sources = setup.sources(plan, &frame, &[])?;
         let first = Psf::gaussian(&[(setup.pivot_nm, plan.psf_fwhm_px)])?;
@@ -148,9 +153,11 @@ pub(super) fn measured_psfs(plan: &Plan, folder: &Path, said: &mut dyn FnMut(&st
 pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Extraction>> {
     let out = plan.folder.join("spectra");
     let bands = direct_bands(instrument);
-    let psfs = plan.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(plan, folder, said))?;
+    let frames = of_folders(std::slice::from_ref(&plan.folder))?;
+    let detectors = frames.iter().map(|f| f.detector).collect();
+    let psfs = plan.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(plan, folder, &detectors, said))?;
     let mut done = Vec::new();
-    for frame in of_folders(std::slice::from_ref(&plan.folder))? {
+    for frame in frames {
         let setup = Setup::read(plan, &frame)?;
         let sources = setup.sources(plan, &frame, &bands)?;
         said(&format!("{}: {} sources", frame.name(), sources.len()));

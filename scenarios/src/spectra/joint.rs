@@ -57,9 +57,12 @@ pub fn run(plan: &Plan, instrument: &Instrument, said: &mut dyn FnMut(&str)) -> 
     if plan.sources.is_empty() {
         bail!("no sources to solve: --source ID, once for each");
     }
-    let psfs = plan.extract.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(&plan.extract, folder, said))?;
+    let found = of_folders(&plan.folders)?;
+    let detectors = found.iter().map(|f| f.detector).collect();
+    let psfs =
+        plan.extract.psf.as_deref().map_or_else(|| Ok(BTreeMap::new()), |folder| measured_psfs(&plan.extract, folder, &detectors, said))?;
     let mut bands: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
-    for frame in of_folders(&plan.folders)? {
+    for frame in found {
         said(&frame.name());
         let ready = prepared(plan, frame, psfs.clone(), instrument)?;
         bands.entry(ready.frame.level1.filter.trim().to_string()).or_default().push(ready);

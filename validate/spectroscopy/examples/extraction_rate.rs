@@ -9,7 +9,7 @@ use sim_core::bandpass::Bandpass;
 use sim_core::dispersion::{FieldPolynomial, Grating, Opening, Order};
 use sim_core::noise::{normals, uniforms};
 use sim_core::stream::StreamKey;
-use spectroscopy::extraction::{Instrument, Method, Morphology, Photometry, Psf, Settings, Source, extract_frame, model, response};
+use spectroscopy::extraction::{Bulge, Instrument, Method, Morphology, Photometry, Psf, Settings, Source, extract_frame, model, response};
 use spectroscopy::image::SlitlessImage;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,7 +47,7 @@ fn main() {
                     half_light_px: 1.0 + 4.0 * f64::from(u[3]),
                     axis_ratio: 0.3 + 0.7 * f64::from(u[4]),
                     angle_deg: 180.0 * f64::from(u[5]),
-                    bulge: 0.0,
+                    bulge: Bulge::NONE,
                 };
                 let morphology = if id % 4 == 0 { Morphology::Point } else { disc };
                 let photometry = Some(Photometry::flat_ab(19.0 + 5.0 * f64::from(u[2]).sqrt(), 800.0));

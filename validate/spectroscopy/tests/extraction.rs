@@ -8,7 +8,7 @@ use ndarray::Array2;
 use painter::*;
 use sim_core::dispersion::{Grating, Opening};
 use spectroscopy::extraction::{
-    ExtractionError, FrameSpectra, Instrument, Method, Morphology, NO_SENSITIVITY, Photometry, ProfileChoice, Psf, Settings, Source,
+    Bulge, ExtractionError, FrameSpectra, Instrument, Method, Morphology, NO_SENSITIVITY, Photometry, ProfileChoice, Psf, Settings, Source,
     extract_frame,
 };
 use spectroscopy::spectrum::Extracted;
@@ -246,7 +246,7 @@ fn a_source_at_the_split_appears_in_both_gratings_with_its_shares() {
 fn a_galaxy_is_extracted_whole_and_models_close() {
     let gratings = [grating(Opening::whole(), 1.0, 8.0)];
     let shape = (4.0, 0.6, 60.0);
-    let morphology = Morphology::Ellipse { half_light_px: shape.0, axis_ratio: shape.1, angle_deg: shape.2, bulge: 0.0 };
+    let morphology = Morphology::Ellipse { half_light_px: shape.0, axis_ratio: shape.1, angle_deg: shape.2, bulge: Bulge::NONE };
     let galaxy = Source { morphology, ..source(5, 220.0, 140.0, 20.0) };
     let truth = flat(20.0);
     let painted = Painted { x: galaxy.x, y: galaxy.y, spectrum: &truth, points: disc(shape.0, shape.1, shape.2) };

@@ -8,7 +8,7 @@ use painter::*;
 use sim_core::dispersion::Opening;
 use spectroscopy::extraction::background::Background;
 use spectroscopy::extraction::forward::{Damping, Exposure, Settings, solve};
-use spectroscopy::extraction::{Morphology, Photometry, Psf, Source};
+use spectroscopy::extraction::{Bulge, Morphology, Photometry, Psf, Source};
 
 #[test]
 fn two_overlapping_galaxies_in_two_orientations_are_told_apart() {
@@ -34,7 +34,12 @@ fn two_overlapping_galaxies_in_two_orientations_are_told_apart() {
                 id: k as u64,
                 x: place[k].0,
                 y: place[k].1,
-                morphology: Morphology::Ellipse { half_light_px: shape[k].0, axis_ratio: shape[k].1, angle_deg: turned(k), bulge: 0.0 },
+                morphology: Morphology::Ellipse {
+                    half_light_px: shape[k].0,
+                    axis_ratio: shape[k].1,
+                    angle_deg: turned(k),
+                    bulge: Bulge::NONE,
+                },
                 photometry: Some(Photometry::flat_ab(18.2, 800.0)),
             })
             .collect();

@@ -196,7 +196,8 @@ fn results_become_tables_and_json() {
     assert!(line_table(&r).rows() > 5);
     let text = serde_json::to_string(&r[0]).unwrap();
     let back: SourceRedshift = serde_json::from_str(&text).unwrap();
-    assert_eq!(back.z, r[0].z);
+    // The reader of JSON may be off by the last bit.
+    assert!((back.z - r[0].z).abs() < 1e-14);
     let area: f64 = r[0].density.iter().map(|d| f64::from(*d)).sum::<f64>() * r[0].ln1z_step;
     assert!((area - 1.0).abs() < 1e-3, "{area}");
 }

@@ -36,7 +36,7 @@ pub mod table;
 mod weighted_median;
 pub mod wings;
 
-pub use catalogue::{Morphology, Source};
+pub use catalogue::{Bulge, Morphology, Source};
 pub use error::ExtractionError;
 pub use frame::{FrameSpectra, Instrument, Method, ProfileChoice, Settings, extract_frame};
 pub use photometry::{Photometry, Point};

@@ -235,7 +235,7 @@ fn bounds(order: &ReadyOrder, source: &Source, reach: f64) -> (f64, f64, f64, f6
 /// Upper bound of the reach of a source's light from its trace \[pixel\].
 fn reach(psf: &Psf, morphology: &Morphology) -> f64 {
     let (xx, xy, yy) = morphology.ellipse();
-    let widest = (xx + yy + xy.abs()).sqrt() * if morphology.bulge() > 0.0 { 8.0 } else { 5.0 };
+    let widest = (xx + yy + xy.abs()).sqrt() * morphology.bulge().reach();
     psf.tables[0].half + widest.min(60.0) + 4.0
 }
 

@@ -11,7 +11,7 @@
 //! Pixels beyond half its extent are in no fit and in no model; galaxies are cut at 8 (bulges) or 5 (discs) half-light radii and at 60 pixels, tables where
 //! 1e-5 of the light is left on either side. What a galaxy has beyond falls off as the wings, too, which is slower than bulges do.
 
-use super::catalogue::Morphology;
+use super::catalogue::{Bulge, Morphology};
 use super::psf::Psf;
 use std::f64::consts::PI;
 use std::sync::OnceLock;
@@ -137,7 +137,7 @@ pub struct Profile {
 impl Profile {
     /// PSF convolved with the shape projected on a direction whose half-light radius squared is `square` \[pixel^2\].
     #[must_use]
-    pub fn new(psf: &Psf, square: f64, bulge: f64) -> Self {
+    pub fn new(psf: &Psf, square: f64, bulge: Bulge) -> Self {
         Self::of_weights(psf, (square.sqrt() >= 0.05).then(|| shape_weights(square.sqrt(), bulge)))
     }
     /// PSF convolved with a Gaussian of a variance \[pixel^2\].
@@ -231,10 +231,13 @@ impl Profile {
 }
 
 /// Weights of a projected shape at steps `-n..=n`; their sum is the share of its light within the cut.
-fn shape_weights(half_light: f64, bulge: f64) -> Vec<f64> {
-    let reach = (half_light * if bulge > 0.0 { 8.0 } else { 5.0 }).min(REACH);
+fn shape_weights(half_light: f64, bulge: Bulge) -> Vec<f64> {
+    let reach = (half_light * bulge.reach()).min(REACH);
+    let kind = bulge_kind(bulge.index);
     let n = (reach / STEP).ceil() as i64;
-    let share = |u: f64| (1.0 - bulge) * projected(0, u) + if bulge > 0.0 { bulge * projected(1, u) } else { 0.0 };
+    let share = |u: f64| {
+        (1.0 - bulge.share) * projected(0, u) + if bulge.share > 0.0 { bulge.share * projected(kind, u / bulge.radius) } else { 0.0 }
+    };
     let edge = |k: f64| {
         let u = k * STEP / half_light;
         if u < 0.0 { -share(-u) } else { share(u) }
@@ -242,12 +245,18 @@ fn shape_weights(half_light: f64, bulge: f64) -> Vec<f64> {
     (-n..=n).map(|k| edge(k as f64 + 0.5) - edge(k as f64 - 0.5)).collect()
 }
 
-/// Sersic indices n, b_n and Gamma(2n) of the two shapes.
-const SERSIC: [(f64, f64, f64); 2] = [(1.0, 1.678_347, 1.0), (4.0, 7.669_249, 5040.0)];
+/// Sersic indices n, b_n and Gamma(2n) of disc, steep and shallow bulge.
+const SERSIC: [(f64, f64, f64); 3] = [(1.0, 1.678_347, 1.0), (4.0, 7.669_249, 5040.0), (2.5, 4.670_912, 24.0)];
+
+/// Kind of a bulge by its index.
+pub(super) fn bulge_kind(index: f64) -> usize {
+    if index > 3.2 { 1 } else { 2 }
+}
+
 const TABLE_STEP: f64 = 0.02;
 const TABLE_REACH: f64 = 9.0;
 
-/// Brightness of a round galaxy (half-light radius 1) at a radius: kind 0 a disc, 1 a bulge.
+/// Brightness of a round galaxy (half-light radius 1) at a radius: kind 0 a disc, 1 a steep and 2 a shallow bulge.
 pub(super) fn sersic(kind: usize, r: f64) -> f64 {
     let (n, b, _) = SERSIC[kind];
     (-b * (r.powf(1.0 / n) - 1.0)).exp()
@@ -255,7 +264,7 @@ pub(super) fn sersic(kind: usize, r: f64) -> f64 {
 
 /// Light of a round galaxy (half-light radius 1) projected on an axis, between 0 and u: 1/2 when u is infinite, constant beyond the table's reach.
 fn projected(kind: usize, u: f64) -> f64 {
-    static TABLES: [OnceLock<Vec<f64>>; 2] = [OnceLock::new(), OnceLock::new()];
+    static TABLES: [OnceLock<Vec<f64>>; 3] = [const { OnceLock::new() }; 3];
     let table = TABLES[kind].get_or_init(|| {
         // Along the line of sight v = e^s: even steps of s resolve the cusp.
         let line = |u: f64| {
@@ -296,7 +305,7 @@ mod tests {
         // A de Vaucouleurs galaxy of 30 pixels is cut at two half-light radii: a strip of |y| < 2 holds 0.8054 of its light (quadrature in polar coordinates,
         // untruncated), a star's PSF blurs that by less than 1e-3.
         let psf = Psf::gaussian(&[(600.0, 2.5)]).unwrap();
-        let bulge = Profile::new(&psf, 900.0, 1.0);
+        let bulge = Profile::new(&psf, 900.0, Bulge::of(1.0));
         let sum: f64 = (-80..=80).map(|i| bulge.pixel(f64::from(i), 600.0)).sum();
         assert!((sum - 0.8054).abs() < 2e-3, "{sum}");
         let middle: f64 = (-30..=30).map(|i| bulge.pixel(f64::from(i), 600.0)).sum();
@@ -309,26 +318,26 @@ mod tests {
     fn pixels_share_all_the_light_and_widths_add_up() {
         let psf = Psf::gaussian(&[(600.0, 2.5), (1000.0, 3.0)]).unwrap();
         for square in [0.0, 4.0, 25.0] {
-            let profile = Profile::new(&psf, square, 0.2);
+            let profile = Profile::new(&psf, square, Bulge::of(0.2));
             let reach = profile.half().ceil() as i32 + 1;
             let sum: f64 = (-reach..=reach).map(|i| profile.pixel(f64::from(i) + 0.37, 730.0)).sum();
             // A fifth of the light is a bulge's, of which 3 % lie beyond the cut; discs lose 0.1 %.
             let lost = if square > 0.0 { 0.2 * 0.03 + 0.8 * 0.001 } else { 0.0 };
             assert!((sum - (1.0 - lost)).abs() < 0.3 * lost + 1e-12, "{square}: {sum}");
         }
-        let star = Profile::new(&psf, 0.0, 0.0);
+        let star = Profile::new(&psf, 0.0, Bulge::NONE);
         // The variance of a pixel's box adds 1/12: FWHM root(2.75^2 + 8 ln 2 / 12).
         let fwhm = star.table(800.0).fwhm();
         assert!((fwhm - (2.75_f64.powi(2) + 8.0 * 2.0_f64.ln() / 12.0).sqrt()).abs() < 0.05, "{fwhm}");
         // Wings outside: every pixel loses the same share, and what is beyond falls off to all that was lost.
-        let wide = Profile::new(&psf.clone().holding(&[0.97, 0.98]), 0.0, 0.0);
+        let wide = Profile::new(&psf.clone().holding(&[0.97, 0.98]), 0.0, Bulge::NONE);
         assert!((wide.pixel(0.3, 600.0) / star.pixel(0.3, 600.0) - 0.97).abs() < 1e-12);
         let beyond: f64 = (1..2_000_000).map(|i| wide.half() + f64::from(i) + 0.5).map(|d| 2.0 * wide.wing(d, 800.0)).sum();
         let reach = wide.half() + 1.0;
         assert!((beyond * reach / wide.half() / 0.025 - 1.0).abs() < 2e-3, "{beyond}");
         assert!((wide.radius(0.5, 800.0) - star.radius(0.5, 800.0)).abs() < 1e-12);
         // Half of the projected light of a disc is within 0.67 half-light radii or so, wider with the PSF.
-        let r = Profile::new(&psf, 400.0, 0.0).radius(0.5, 800.0) / 20.0;
+        let r = Profile::new(&psf, 400.0, Bulge::NONE).radius(0.5, 800.0) / 20.0;
         assert!(r > 0.5 && r < 0.75, "{r}");
     }
 }

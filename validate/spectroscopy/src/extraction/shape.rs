@@ -11,16 +11,16 @@
 //! Whole shapes take the moments of a disc (1.065 r_e^2 along an axis: `<x^2> = 3 h^2`, h = r_e / 1.678) for bulges too. A trace that is long hides
 //! the difference, a zeroth order does not: it is drawn in parts.
 
-use super::catalogue::Morphology;
-use super::profile::Profile;
+use super::catalogue::{Bulge, Morphology};
+use super::profile::{Profile, bulge_kind};
 use super::psf::Psf;
 use nalgebra::{DMatrix, DVector};
 use std::sync::OnceLock;
 
 /// Second moment of a projected disc over its half-light radius squared.
 const MOMENT: f64 = 1.065;
-/// Widths of the Gaussians in half-light radii, of discs and of bulges.
-const WIDTHS: [&[f64]; 2] = [&[0.12, 0.3, 0.6, 1.0, 1.55], &[0.03, 0.1, 0.27, 0.65, 1.5, 3.2]];
+/// Widths of the Gaussians in half-light radii, of discs, of steep and of shallow bulges.
+const WIDTHS: [&[f64]; 3] = [&[0.12, 0.3, 0.6, 1.0, 1.55], &[0.03, 0.1, 0.27, 0.65, 1.5, 3.2], &[0.05, 0.15, 0.36, 0.75, 1.4, 2.5]];
 
 /// A shape with one displacement of its rows.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Drawn {
     pub fn new(psf: &Psf, morphology: &Morphology) -> Self {
         let (xx, xy, yy) = morphology.ellipse();
         if xx + yy < 0.0025 {
-            let star = || Profile::new(psf, 0.0, 0.0);
+            let star = || Profile::new(psf, 0.0, Bulge::NONE);
             return Self { whole: Part { across: star(), along: star().closed(), displacement: 0.0 }, parts: Vec::new() };
         }
         let p2 = (psf.fwhm(psf.wavelength_nm[psf.wavelength_nm.len() / 2]) / 2.354_82).powi(2);
@@ -56,8 +56,9 @@ impl Drawn {
         let along = Profile::new(psf, (xx - displacement * xy).max(0.0), bulge).closed();
         let whole = Part { across: Profile::across(psf, morphology), along, displacement };
         let mut parts = Vec::new();
-        for (kind, light) in [1.0 - bulge, bulge].into_iter().enumerate().filter(|k| k.1 > 0.0) {
-            for (q, a) in WIDTHS[kind].iter().zip(weights(kind)) {
+        for (kind, light, radius) in [(0, 1.0 - bulge.share, 1.0), (bulge_kind(bulge.index), bulge.share, bulge.radius)] {
+            for (q, a) in WIDTHS[kind].iter().zip(weights(kind)).filter(|_| light > 0.0) {
+                let q = q * radius;
                 let (q2, share) = (q * q, light * a);
                 let displacement = q2 * xy / (q2 * yy + p2);
                 let across = Profile::gaussian(psf, q2 * yy);
@@ -76,7 +77,7 @@ impl Drawn {
 
 /// Shares of the Gaussians, sum 1.
 fn weights(kind: usize) -> &'static [f64] {
-    static WEIGHTS: [OnceLock<Vec<f64>>; 2] = [OnceLock::new(), OnceLock::new()];
+    static WEIGHTS: [OnceLock<Vec<f64>>; 3] = [const { OnceLock::new() }; 3];
     WEIGHTS[kind].get_or_init(|| {
         let widths = WIDTHS[kind];
         // Even steps of lg r; r I(r) there, so that light counts and not the cusp.
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn gaussians_make_up_discs_and_bulges() {
-        for (kind, within) in [(0, 0.01), (1, 0.06)] {
+        for (kind, within) in [(0, 0.01), (1, 0.06), (2, 0.03)] {
             // Light within r: sum a (1 - exp(-r^2 / 2 q^2)); half of it within the half-light radius.
             let inside =
                 |r: f64| -> f64 { weights(kind).iter().zip(WIDTHS[kind]).map(|(a, q)| a * (1.0 - (-0.5 * (r / q).powi(2)).exp())).sum() };

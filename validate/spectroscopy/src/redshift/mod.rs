@@ -30,7 +30,7 @@ pub use result::{Class, LineFlux, SourceRedshift, StarParameters, Status};
 pub use table::{line_table, source_table};
 
 use model::Workspace;
-use posterior::{SCAN, Scan, reliability, scan};
+use posterior::{SCAN, Scan, densest, reliability, scan};
 use prior::Prior;
 use rayon::prelude::*;
 use samples::Samples;
@@ -40,6 +40,10 @@ use templates::Templates;
 const FEWEST_SAMPLES: usize = 30;
 /// Half-width in ln(1 + z) that counts as the same redshift.
 const SAME: f64 = 0.005;
+/// Most of it, for redshifts with large errors.
+const WIDEST: f64 = 0.02;
+/// Width of a peak in ln(1 + z) below which the grid of the scan does not resolve it.
+const NARROW_PEAK: f64 = 2e-3;
 /// Most reliability of a redshift from a single line without continuum or photometry (assumed).
 const SINGLE_LINE: f64 = 0.8;
 /// Cells the scan of quasars steps over: their lines are 20 times wider.
@@ -119,32 +123,42 @@ impl Redshifter {
         let masses: Vec<f64> = of_galaxy.iter().zip(&of_quasar).map(|(a, b)| a + b).collect();
         let far: f64 = shares[1] + shares[2];
         let density = masses.iter().map(|m| (m / far.max(f64::MIN_POSITIVE) / SCAN) as f32).collect();
-        let about = |x: f64| -> f64 {
-            let (a, b) = (((x - SAME) / SCAN).ceil().max(0.0) as usize, ((x + SAME) / SCAN).floor().max(0.0) as usize);
-            let star = if x < SAME { shares[0] } else { 0.0 };
+        let about = |x: f64, half: f64| -> f64 {
+            let (a, b) = (((x - half) / SCAN).ceil().max(0.0) as usize, ((x + half) / SCAN).floor().max(0.0) as usize);
+            let star = if x < half { shares[0] } else { 0.0 };
             (masses[a.min(cells)..(b + 1).min(cells)].iter().sum::<f64>() + star) / total
         };
-        let mut peaks: Vec<(f64, f64, Class)> = Vec::new();
-        for (scan, class) in [(&galaxy, Class::Galaxy), (&quasar, Class::Quasar)] {
-            peaks.extend(scan.tops.iter().map(|t| (t.0, about(t.0), class)));
-        }
-        peaks.push((0.0, about(0.0), Class::Star));
         let best_class = [Class::Star, Class::Galaxy, Class::Quasar][(0..3).max_by(|&a, &b| shares[a].total_cmp(&shares[b])).unwrap_or(1)];
-        // The class first, then its most probable redshift.
-        let own = |p: &&(f64, f64, Class)| p.2 == best_class;
-        let Some(&best) = peaks.iter().filter(own).max_by(|a, b| a.1.total_cmp(&b.1)) else { return start };
-        let second = peaks.iter().filter(|p| (p.0 - best.0).abs() > 2.0 * SAME).max_by(|a, b| a.1.total_cmp(&b.1)).copied();
-        let ln1z = best.0;
-        let (z, mut z_error) = (if best_class == Class::Star { 0.0 } else { ln1z.exp_m1() }, 1e-3);
+        let mut peaks: Vec<(f64, f64)> = vec![(0.0, about(0.0, SAME))];
+        peaks.extend([&galaxy, &quasar].iter().flat_map(|scan| scan.tops.iter().map(|t| (t.0, about(t.0, SAME)))));
+        // The class first, then where most of its mass is.
+        let own = match best_class {
+            Class::Star => None,
+            Class::Galaxy => Some((&galaxy, &of_galaxy, &self.templates.galaxy)),
+            Class::Quasar => Some((&quasar, &of_quasar, &self.templates.quasar)),
+        };
+        let (mut ln1z, mut z_error) = (0.0, 1e-3);
         let mut lines = Vec::new();
-        if best_class != Class::Star {
-            let set = if best_class == Class::Galaxy { &self.templates.galaxy } else { &self.templates.quasar };
-            let width = Scan::width(&mut work, s, set, ln1z, temperature).unwrap_or(SAME);
+        if let Some((scan, mass, set)) = own {
+            let place = densest(mass);
+            let mut width = place.1;
+            ln1z = place.0;
+            if width < NARROW_PEAK {
+                // Narrower than the grid resolves: the refined top.
+                let near = |t: &&(f64, f64)| (t.0 - place.0).abs() < SAME;
+                if let Some(top) = scan.tops.iter().filter(near).max_by(|a, b| a.1.total_cmp(&b.1)) {
+                    ln1z = top.0;
+                    width = Scan::width(&mut work, s, set, ln1z, temperature).unwrap_or(width);
+                }
+            }
             z_error = width.hypot(self.options.wavelength_error) * ln1z.exp();
             let continuum = line_fluxes::continuum(&mut work, s, set, ln1z);
             lines = line_fluxes::measure(s, &continuum, ln1z, best_class);
         }
-        let mut reliability = reliability(best.1);
+        let z = ln1z.exp_m1();
+        let right = (3.0 * z_error / ln1z.exp()).clamp(SAME, WIDEST);
+        let second = peaks.iter().filter(|p| (p.0 - ln1z).abs() > 2.0 * right).max_by(|a, b| a.1.total_cmp(&b.1)).copied();
+        let mut reliability = reliability(about(ln1z, right));
         // One line and nothing else: its name is a guess of the prior, whatever the numbers say.
         let seen = lines.iter().filter(|l| l.flux > 3.0 * l.flux_error).count();
         let continuum = s.snr.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);

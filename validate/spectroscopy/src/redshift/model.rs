@@ -4,8 +4,9 @@
 //! model_i = sum of a_j T_j(lambda_i / (1 + z)) exp(-tau_i) + sum of A_g sum of r_l G(lambda_i - (1 + z) lambda_l), a, A >= 0. ln E = -chi2
 //! / 2
 //! and for each part with a prior of width p the term ln(2 Phi(t)) - ln(p sqrt(G)), t = a sqrt(G) (its Laplace integral over amplitudes; inactive
-//! parts with their tail)
-//! - 1 for each continuum in use.
+//! parts with their tail),
+//! less 1 for each continuum in use, their number being (sum w)^2 / sum w^2, w = a sqrt(G): it has no steps in z. Galaxies: that times e^-5.7, plus the mean of E over whole
+//! galaxies c_k of `templates/library.rs`, of free scale: ln E_k = (b c_k)^2 / (2 c_k G c_k) - y y / 2.
 //! # Symbols
 //! G diagonal of the normal matrix; tau Madau's forest; G(...) a Gaussian of the source's own line spread.
 //! # Source
@@ -26,6 +27,8 @@ use multiversion::multiversion;
 const NARROW: f64 = 5e-4;
 /// Charge of a continuum in use, in ln of the evidence.
 const CHARGE: f64 = 1.0;
+/// ln of the share of galaxies that are like none of the whole ones, their free amplitudes' volume included (assumed).
+const LN_FREE: f64 = -5.7;
 
 /// A fit.
 #[derive(Debug, Clone, Copy)]
@@ -222,6 +225,7 @@ impl Workspace {
         };
         let parts = set.parts();
         let continua = set.continua;
+        let whole = of_library(&g, &b, set, ln1z, s.yy);
         let widths: Vec<f64> = priors(s, set, ln1z);
         for (j, p) in widths.iter().enumerate() {
             g[continua + j][continua + j] += 1.0 / (p * p);
@@ -229,12 +233,19 @@ impl Workspace {
         let solution = solve(&g, &b, parts);
         let a = &solution.amplitudes;
         let prior_cost: f64 = widths.iter().enumerate().map(|(j, p)| (a[continua + j] / p).powi(2)).sum();
-        let mut ln_evidence = 0.5 * (solution.gain - s.yy) - CHARGE * (0..continua).filter(|&j| a[j] > 0.0).count() as f64;
+        let w: Vec<f64> = (0..continua).map(|j| a[j] * g[j][j].sqrt()).collect();
+        let used = w.iter().sum::<f64>().powi(2) / w.iter().map(|v| v * v).sum::<f64>().max(1e-300);
+        let mut ln_evidence = 0.5 * (solution.gain - s.yy) - CHARGE * used;
         for (j, p) in widths.iter().enumerate() {
             let k = continua + j;
             let root = g[k][k].sqrt();
             let t = if a[k] > 0.0 { a[k] * root } else { (b[k] - (0..parts).map(|i| g[k][i] * a[i]).sum::<f64>()).min(0.0) / root };
             ln_evidence += twice_normal_tail(t) - (p * root).ln();
+        }
+        if let Some(whole) = whole {
+            let free = ln_evidence + LN_FREE;
+            let top = whole.max(free);
+            ln_evidence = top + ((whole - top).exp() + (free - top).exp()).ln();
         }
         Fit { chi2: (s.yy - solution.gain - prior_cost).max(0.0), ln_evidence, amplitudes: solution.amplitudes }
     }
@@ -314,4 +325,31 @@ fn twice_normal_tail(t: f64) -> f64 {
         let x = -t / std::f64::consts::SQRT_2;
         (2.0 / std::f64::consts::PI.sqrt() / (x + (x * x + 4.0 / std::f64::consts::PI).sqrt())).ln()
     }
+}
+
+/// ln of the mean evidence of whole galaxies, their scales free; `None` for a class without them.
+fn of_library(g: &[[f64; MOST]; MOST], b: &[f64; MOST], set: &TemplateSet, ln1z: f64, yy: f64) -> Option<f64> {
+    if set.library.is_empty() {
+        return None;
+    }
+    let n = set.parts();
+    let stretch = ln1z.exp();
+    let mut values = Vec::with_capacity(set.library.len());
+    for one in &set.library {
+        let mut a = [0.0; MOST];
+        for j in 0..n {
+            a[j] = one[j] * if j < set.continua { 1.0 } else { stretch };
+        }
+        let (mut quad, mut line) = (0.0, 0.0);
+        for i in 0..n {
+            if a[i] == 0.0 {
+                continue;
+            }
+            let row: f64 = (0..n).map(|j| g[i][j] * a[j]).sum();
+            quad += a[i] * row;
+            line += a[i] * b[i];
+        }
+        values.push(if quad > 0.0 { 0.5 * line.max(0.0).powi(2) / quad } else { 0.0 });
+    }
+    Some(super::posterior::ln_mean(&values) - 0.5 * yy)
 }

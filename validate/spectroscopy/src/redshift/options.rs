@@ -41,11 +41,13 @@ pub struct RedshiftOptions {
     pub line_floor: f64,
     /// Standard deviation of flux calibration and template errors that run smoothly over wavelength, share of the flux.
     pub smooth_floor: f64,
+    /// Standard deviation of what neighbouring samples have in common (local backgrounds, light of others), share of the error of one.
+    pub common_noise: f64,
     /// Standard deviation of the wavelength scale between sources, in ln lambda: added to the redshift's error.
     pub wavelength_error: f64,
     /// Share of the contamination taken away that is added to the error.
     pub contamination_error: f64,
-    /// Least error of photometry, share of the flux.
+    /// Least error of photometry, share of the flux: colours of the populations are right to 0.1 to 0.2 mag.
     pub photometry_floor: f64,
     /// Standard deviation of the scale between photometry and spectra, share.
     pub photometry_scale: f64,
@@ -63,9 +65,10 @@ impl Default for RedshiftOptions {
             floor: 0.02,
             line_floor: 0.1,
             smooth_floor: 0.05,
+            common_noise: 0.15,
             wavelength_error: 1e-4,
             contamination_error: 0.1,
-            photometry_floor: 0.03,
+            photometry_floor: 0.1,
             photometry_scale: 0.1,
             reliable_from: 0.9,
         }
@@ -163,6 +166,7 @@ impl RedshiftOptions {
         range("floor", self.floor, 0.0, 0.5, "0..0.5")?;
         range("line_floor", self.line_floor, 0.0, 1.0, "0..1")?;
         range("smooth_floor", self.smooth_floor, 0.0, 1.0, "0..1")?;
+        range("common_noise", self.common_noise, 0.0, 10.0, "0..10")?;
         range("wavelength_error", self.wavelength_error, 0.0, 0.1, "0..0.1")?;
         range("contamination_error", self.contamination_error, 0.0, 10.0, "0..10")?;
         range("photometry_floor", self.photometry_floor, 0.0, 1.0, "0..1")?;

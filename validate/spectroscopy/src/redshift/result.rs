@@ -73,7 +73,7 @@ pub struct SourceRedshift {
     pub z: f64,
     /// Its standard error.
     pub z_error: f64,
-    /// Probability that the redshift is right to 0.005 (1 + z), calibrated on simulated spectra.
+    /// Probability that the redshift is right to three of its errors, 0.005 (1 + z) at least and 0.02 at most; calibrated on simulated spectra.
     pub reliability: f64,
     /// Reliability is at or above the chosen threshold.
     pub reliable: bool,

@@ -6,9 +6,9 @@
 //! spread of the
 //! members' wavelengths is added to the line spread. Covariance C = N + B B^T, N = error^2 + (floor S)^2 + (line floor x max(0, f - S))^2 +
 //! (c contamination)^2, B: hats over ln lambda,
-//! 0.08 apart, times S s. By Woodbury x^T C^-1 y = x.y - (L^-1 b^T x).(L^-1 b^T y) with x, y, b whitened by N and L L^T = 1 + b^T b.
+//! 0.08 apart, times root((S s)^2 + (k error)^2). By Woodbury x^T C^-1 y = x.y - (L^-1 b^T x).(L^-1 b^T y) with x, y, b whitened by N and L L^T = 1 + b^T b.
 //! # Symbols
-//! S the flux smoothed over 0.08; s share of smooth errors.
+//! S the flux smoothed over 0.08; s share of smooth errors; k share of the error that neighbours have in common (backgrounds, light of others).
 //! # Source
 //! Woodbury identity; marginalised linear nuisance: Rasmussen & Williams 2006, section 2.7.
 //! # Limits
@@ -198,9 +198,10 @@ impl Samples {
         }
         let first = s.ln_nm[0];
         let knots = ((s.ln_nm[s.ln_nm.len() - 1] - first) / KNOT).floor() as usize + 2;
-        for k in 0..s.ln_nm.len() {
-            let at = (s.ln_nm[k] - first) / KNOT;
-            let size = (options.smooth_floor * s.smooth[k]) as f32 * s.weight[k];
+        for (k, element) in merged.iter().enumerate() {
+            let at = (element.ln_nm - first) / KNOT;
+            let of_noise = options.common_noise * element.variance.sqrt() / scale;
+            let size = (options.smooth_floor * s.smooth[k]).hypot(of_noise) as f32 * s.weight[k];
             let t = (at - at.floor()) as f32;
             s.hats.push((at as usize, size * (1.0 - t), size * t));
         }

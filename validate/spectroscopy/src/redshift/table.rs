@@ -35,7 +35,9 @@ pub fn source_table(results: &[SourceRedshift]) -> Table {
         f("P_QUASAR", "", "probability of a quasar", &|r| r.class_probability[2]),
         f("Z", "", "redshift", &|r| r.z),
         f("Z_ERR", "", "standard error of the redshift", &|r| r.z_error),
-        f("RELIABILITY", "", "probability that Z is right to 0.005 (1 + z)", &|r| r.reliability),
+        f("RELIABILITY", "", "probability that Z is right to three of its errors, 0.005 (1 + z) at least, 0.02 at most", &|r| {
+            r.reliability
+        }),
         i("RELIABLE", "1 where RELIABILITY reaches the threshold", &|r| i32::from(r.reliable)),
         f("Z2", "", "second-best redshift", &|r| r.z_second),
         f("P_Z2", "", "probability about Z2", &|r| r.z_second_probability),

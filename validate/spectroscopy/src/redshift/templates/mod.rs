@@ -11,6 +11,7 @@
 //! published facts in both.
 
 pub(crate) mod grid;
+pub(crate) mod library;
 pub(crate) mod lines;
 pub(crate) mod populations;
 pub(crate) mod quasar;
@@ -38,6 +39,8 @@ pub(crate) struct TemplateSet {
     pub(crate) continua: usize,
     pub(crate) broad: Vec<Broad>,
     pub(crate) groups: Vec<LineGroup>,
+    /// Whole galaxies, as amplitudes of continua and groups; empty for other classes.
+    pub(crate) library: Vec<Vec<f64>>,
 }
 
 impl TemplateSet {
@@ -66,6 +69,9 @@ pub(crate) struct Templates {
 /// Ages \[yr\] and colour excesses \[mag\] of the galaxies' populations (chosen to span galaxies' spectra at R of 250).
 const POPULATIONS: [(f64, f64); 8] = [(5e6, 0.0), (5e6, 0.4), (1e8, 0.0), (1e8, 0.3), (6e8, 0.1), (2e9, 0.0), (1e10, 0.0), (1e10, 0.3)];
 
+/// Whole galaxies.
+const GALAXIES: usize = 400;
+
 impl Templates {
     /// Makes all templates.
     pub(crate) fn new() -> Self {
@@ -75,7 +81,9 @@ impl Templates {
         let continua: Vec<Vec<f64>> = POPULATIONS.iter().map(|&(age, e)| dwarfs.population(&maker, age, e)).collect();
         let groups =
             lines::groups(&[("balmer", 2.0), ("o_iii", 4.0), ("o_ii", 3.0), ("red", 4.0), ("ly_alpha", 6.0), ("ultraviolet", 0.7)]);
-        let galaxy = TemplateSet { bank: Bank::new(&continua, 8), continua: continua.len(), broad: vec![], groups };
+        let light: Vec<f64> = POPULATIONS.iter().map(|&(age, _)| dwarfs.with_light(&maker, age, 0.0).1).collect();
+        let library = library::galaxies(&POPULATIONS, &light, &groups, GALAXIES);
+        let galaxy = TemplateSet { bank: Bank::new(&continua, 8), continua: continua.len(), broad: vec![], groups, library };
         let mut parts: Vec<Vec<f64>> = [-2.0, -1.5, -0.5].iter().map(|s| quasar::continuum(&nm, *s)).collect();
         parts.push(quasar::bump(&nm));
         parts.push(dwarfs.population(&maker, 1e10, 0.0));
@@ -88,7 +96,7 @@ impl Templates {
             }
         }
         let groups = lines::groups(&[("o_iii", 2.0), ("o_ii", 0.5)]);
-        let quasar = TemplateSet { bank: Bank::new(&parts, 16), continua, broad, groups };
+        let quasar = TemplateSet { bank: Bank::new(&parts, 16), continua, broad, groups, library: vec![] };
         let mut stars: Vec<Star> = (0..60)
             .map(|k| 2800.0 * 1.05_f64.powi(k))
             .filter(|t| *t <= 50_000.0)
@@ -106,6 +114,6 @@ impl Templates {
 }
 
 fn star(teff: f64, white_dwarf: bool, spectra: &[Vec<f64>]) -> Star {
-    let set = TemplateSet { bank: Bank::new(spectra, 2), continua: spectra.len(), broad: vec![], groups: vec![] };
+    let set = TemplateSet { bank: Bank::new(spectra, 2), continua: spectra.len(), broad: vec![], groups: vec![], library: vec![] };
     Star { teff, white_dwarf, set }
 }

@@ -81,6 +81,10 @@ impl Dwarfs {
     }
     /// The light of a population of an age \[yr\] behind dust \[mag\], divided by its value near 500 nm.
     pub(crate) fn population(&self, maker: &StarMaker, age: f64, excess: f64) -> Vec<f64> {
+        self.with_light(maker, age, excess).0
+    }
+    /// The same, and what it was divided by: its light near 500 nm, in one unit for all ages of the same stars formed.
+    pub(crate) fn with_light(&self, maker: &StarMaker, age: f64, excess: f64) -> (Vec<f64>, f64) {
         let nm = &self.nm;
         let mut light = vec![0.0; nm.len()];
         let mut total = 0.0;
@@ -102,7 +106,7 @@ impl Dwarfs {
         let near: Vec<f64> = nm.iter().zip(&out).filter(|(w, _)| (490.0..510.0).contains(*w)).map(|(_, f)| *f).collect();
         let norm = near.iter().sum::<f64>() / near.len() as f64;
         out.iter_mut().for_each(|f| *f /= norm);
-        out
+        (out, norm)
     }
 }
 
