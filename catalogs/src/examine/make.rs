@@ -1,6 +1,7 @@
 //! A synthetic field as a table, for looking at it with the same tools as any catalogue.
 
 use super::unfinished;
+use crate::read::profile::BANDS;
 use crate::sed::parameters;
 use crate::synthetic::{FieldError, FieldSpec, Population};
 use crate::tables::{Cells, Field, Kind, ParquetSink, TableError};
@@ -59,17 +60,6 @@ impl Colours {
     }
 }
 
-/// Columns of magnitudes and their bands.
-const BANDS: [(&str, &str); 8] = [
-    ("v", "bessell_v"),
-    ("nuv", "galex_nuv"),
-    ("u", "sdss_u"),
-    ("g", "sdss_g"),
-    ("r", "sdss_r"),
-    ("i", "sdss_i"),
-    ("z", "sdss_z"),
-    ("y", "vista_y"),
-];
 /// Columns of a galaxy's shape, with their units.
 const SHAPE: [(&str, &str); 10] = [
     ("half_light_radius", "arcsec"),

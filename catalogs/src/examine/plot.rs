@@ -127,7 +127,7 @@ impl<T> Sample<T> {
 
 fn gather(spec: &CatalogSpec, region: Option<&Region>, sets: Option<&[String]>) -> Result<Gathered, ReadError> {
     let (mut source, missing_cells) = open(spec, region)?;
-    let all = spec.columns.over(&spec.profile.columns());
+    let all = spec.columns.over(&spec.profile.columns_in(spec.band.as_deref()));
     // Three further magnitudes ride in quantities that are not used here.
     let band = |k: usize| sets.and_then(|s| s.get(k)).map(|n| ColumnSpec::new(n, "mag"));
     let columns = Columns {

@@ -24,7 +24,7 @@
 mod columns;
 mod duplicates;
 mod galaxy;
-mod profile;
+pub(crate) mod profile;
 mod report;
 mod rows;
 mod setting;
@@ -305,7 +305,7 @@ fn bind(
     library: &Library,
 ) -> Result<(Bound, setting::Setting), ReadError> {
     let setting = setting::Setting::new(spec, epoch_year, library)?;
-    let columns = spec.columns.over(&spec.profile.columns());
+    let columns = spec.columns.over(&spec.profile.columns_in(spec.band.as_deref()));
     let path = source.path().to_string();
     // Text files state no types: all are numbers but the id, which a double cannot hold.
     for (quantity, column) in columns.entries() {

@@ -57,6 +57,17 @@ pub const PROFILES: [(&str, Profile); 9] = [
     ("skyloop_galaxy", Profile::SkyloopGalaxy),
 ];
 
+/// Columns of magnitudes of the tables that `catalog make` writes, and their bands.
+pub(crate) const BANDS: [(&str, &str); 8] = [
+    ("v", "bessell_v"),
+    ("nuv", "galex_nuv"),
+    ("u", "sdss_u"),
+    ("g", "sdss_g"),
+    ("r", "sdss_r"),
+    ("i", "sdss_i"),
+    ("z", "sdss_z"),
+    ("y", "vista_y"),
+];
 impl Profile {
     /// The profile of a name.
     #[must_use]
@@ -79,6 +90,17 @@ impl Profile {
             if all && found >= 4 { found } else { 0 }
         };
         PROFILES.into_iter().map(|(n, p)| (score(p), n, p)).filter(|s| s.0 > 0).max_by_key(|s| s.0).map(|(_, n, p)| (n, p))
+    }
+    /// Its columns, with magnitudes in a band where the table has those of several.
+    #[must_use]
+    pub fn columns_in(self, band: Option<&str>) -> Columns {
+        let mut columns = self.columns();
+        if matches!(self, Self::SkyloopStar | Self::SkyloopGalaxy)
+            && let Some((name, _)) = BANDS.iter().find(|(_, of)| Some(*of) == band)
+        {
+            columns.magnitude = Some(ColumnSpec::new(name, "mag(AB)"));
+        }
+        columns
     }
     /// Band of its magnitudes.
     #[must_use]

@@ -43,6 +43,17 @@ fn every_profile_is_found_by_its_own_columns() {
 }
 
 #[test]
+fn made_tables_give_the_magnitudes_of_the_band_that_is_asked_for() {
+    let magnitude = |profile: Profile, band| profile.columns_in(band).magnitude.unwrap().name;
+    assert_eq!(magnitude(Profile::SkyloopStar, None), "v");
+    assert_eq!(magnitude(Profile::SkyloopStar, Some("sdss_r")), "r");
+    assert_eq!(magnitude(Profile::SkyloopGalaxy, Some("galex_nuv")), "nuv");
+    assert_eq!(magnitude(Profile::SkyloopGalaxy, Some("no_such_band")), "i");
+    // Where a table has one magnitude, the band says what that is.
+    assert_eq!(magnitude(Profile::CsstC9Star, Some("sdss_r")), "app_sdss_g");
+}
+
+#[test]
 fn trilegal_stars_are_scattered_over_their_cone_the_same_each_time() {
     let mut text = String::from("#area = 1.0 sq deg\nGc logAge [M/H] m_ini logL logTe logg m-M0 Av m2/m1 mbol u g r i z Mact\n");
     for k in 0..4000 {
