@@ -3,7 +3,7 @@
 //! # Formula
 //! Greedy: from where the telescope stands, each remaining pointing has a reward, and the best one that keeps every rule from its start to its end is taken:
 //! `t / (t + s) - c u + h (1 - v)`. When none keeps them, the telescope waits. Of equal rewards the first in the list counts. Pointings of one place are looked
-//! at together first ([`clusters`]): by how much the best of them can be worth, and whether any of them can be seen; the plan is that of looking at each.
+//! at together first: by how much the best of them can be worth, and whether any of them can be seen; the plan is that of looking at each.
 //! # Symbols
 //! t exposure time, s time of the turn, u its share of the budget of turns, v share of the plan's time in which the place can be seen; c, h weights
 //! # Source
